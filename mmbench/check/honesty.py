@@ -1,0 +1,64 @@
+"""Can the model's figures be trusted? One function a rule."""
+
+from __future__ import annotations
+
+from mmbench.check.compare import demand_identical
+from mmbench.check.contract import RUNS
+from mmbench.check.lab import Lab
+from mmbench.check.onlooker import Viewed
+from mmbench.check.rules import Check, CheckFailed, NotAsked
+
+SHOWN = 5
+
+
+def deterministic_under_a_seed(lab: Lab) -> None:
+    """The same seed on the same data, in another process and with a warm cache: same scores."""
+    demand_identical_cells(lab, "first", "again", "between two runs with one seed")
+
+
+def refit_forgets(lab: Lab) -> None:
+    """A fit on other data earlier in the process, or in the cache, leaves no trace."""
+    bare = lab.cell("bare")
+    if "second" not in lab.cells:
+        raise NotAsked(f"the fit on other data did not end: {bare.problem}")
+    demand_identical_cells(lab, "first", "second", "after an earlier fit on other data")
+
+
+def blind_to_test_targets(lab: Lab) -> None:
+    """Two worlds that differ only in their test targets get the same scores, bit for bit."""
+    demand_identical_cells(lab, "first", "twin", "where only the test targets do")
+
+
+def opens_nothing_outside_its_folders(lab: Lab) -> None:
+    """No socket, and no file but code, pictures, scratch and cache, as far as Python sees."""
+    if not lab.isolated:
+        raise NotAsked("only a process of its own can be watched")
+    findings = lab.cell("first").findings
+    if findings:
+        listed = "; ".join(map(str, findings[:SHOWN]))
+        more = f"; and {len(findings) - SHOWN} more" if len(findings) > SHOWN else ""
+        raise CheckFailed(listed + more)
+
+
+def demand_identical_cells(lab: Lab, ours: str, theirs: str, when: str) -> None:
+    """Raise CheckFailed unless two cells gave the same scores, bit for bit."""
+    for one, other in zip(_answers(lab, ours), _answers(lab, theirs), strict=True):
+        demand_identical(one, other, when)
+
+
+def _answers(lab: Lab, name: str) -> list:  # type: ignore[type-arg]
+    """A cell's scores that do not depend on what the candidates of its fold are."""
+    viewed: Viewed = lab.cell(name) if name != "second" else lab.cells[name]
+    if viewed.problem:
+        raise CheckFailed(viewed.problem)
+    few = [viewed.reply("few")] if lab.offer.candidates else []
+    return few if lab.offer.narrow else [viewed.asked, *few]
+
+
+SAME = ("deterministic_under_a_seed",)
+CHECKS = (
+    Check(SAME[0], "honesty", deterministic_under_a_seed, RUNS, ("again",)),
+    Check("refit_forgets", "honesty", refit_forgets, SAME, ("bare",)),
+    Check("blind_to_test_targets", "honesty", blind_to_test_targets, SAME, ("twin",)),
+    Check("opens_nothing_outside_its_folders", "honesty", opens_nothing_outside_its_folders, RUNS),
+)

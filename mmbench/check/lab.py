@@ -1,0 +1,271 @@
+"""Where checks see a model at work: cells on small worlds, each run once for many checks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from mmbench.check import worlds
+from mmbench.check.onlooker import Offer, Onlooker, Viewed
+from mmbench.check.rules import CheckFailed, Verdict
+from mmbench.check.subject import Subject
+from mmbench.data.log import Log
+from mmbench.grid.cell import Cell
+from mmbench.grid.config import is_tiny
+from mmbench.grid.environment import cuda_gpus
+from mmbench.grid.host import Host, Limits, PluginFailure, launch
+from mmbench.grid.registry import ModelRef
+from mmbench.grid.runner import (
+    Circumstances,
+    Job,
+    Outcome,
+    ask_question,
+    converse,
+    empty_record,
+    run_cell,
+)
+from mmbench.grid.watch import read_findings
+from mmbench.protocol import AnswerError, get_protocol
+
+LIMITS = Limits(seconds=600.0)
+ABREAST = 2  # cells
+PROTOCOL = "loo@1"
+
+
+class Lab:
+    """Runs the cells of a subject as checks ask for them, each once.
+
+    Args:
+        subject: whom to look at.
+        limits: time and memory of a cell.
+        isolated: False runs the model in a thread of this process, for debuggers.
+        say: told what is going on.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        *,
+        limits: Limits = LIMITS,
+        isolated: bool = True,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self.subject, self.limits, self.isolated, self.say = subject, limits, isolated, say
+        self.verdicts: dict[str, Verdict] = {}
+        self.cells: dict[str, Viewed] = {}
+        self.pool = ThreadPoolExecutor(ABREAST if isolated else 1)
+        self.running: dict[str, Future[None]] = {}
+        self.stop = threading.Event()
+
+    @cached_property
+    def folder(self) -> Path:
+        """A folder for all cells, made when it is first wanted; it goes when the lab goes."""
+        made = Path(tempfile.mkdtemp(prefix="mmbench-check-"))
+        weakref.finalize(self, shutil.rmtree, made, ignore_errors=True)
+        return made
+
+    @cached_property
+    def world(self) -> Log:
+        """The world that most cells are about."""
+        return worlds.make_world(self.folder / "world")
+
+    @cached_property
+    def declared(self) -> Mapping[str, Any]:
+        """What the class declares for the chosen preset. Raises CheckFailed."""
+        return self._describe(self.subject.ref)
+
+    @cached_property
+    def facts(self) -> Mapping[str, Any]:
+        """What an instance of the chosen preset holds and offers. Raises CheckFailed."""
+        return self.examine(self.declared["config"])
+
+    @cached_property
+    def known_failures(self) -> Mapping[str, str]:
+        """The class's ``{check: reason}``; nothing is known of a class that cannot be asked."""
+        try:
+            return dict(self.declared["known_failures"])
+        except CheckFailed:
+            return {}
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The modalities that the model declares."""
+        return frozenset(self.declared["needs"])
+
+    @cached_property
+    def offer(self) -> Offer:
+        """What the model can be asked."""
+        hooks, widest = self.facts["hooks"], self.declared["max_candidates"]
+        return Offer(
+            candidates="candidates" in hooks["score"],
+            widest=worlds.ITEMS if widest is None else widest,
+            embeddings={"embed_items", "embed_queries"} <= hooks.keys(),
+        )
+
+    def _describe(self, ref: ModelRef) -> Mapping[str, Any]:
+        size = self.subject.size
+        if size == "auto":
+            size = "paper" if cuda_gpus() else "tiny"
+        overrides = dict(self.subject.overrides)
+        return self._quick(lambda host: host.describe(self.subject.plugin, ref, size, overrides))
+
+    def preset(self, name: str) -> Mapping[str, Any]:
+        """What the class declares for another of its presets. Raises CheckFailed."""
+        ref = self.subject.ref
+        return self._describe(ModelRef(ref.name, ref.family, name))
+
+    def examine(self, config: dict[str, Any]) -> Mapping[str, Any]:
+        """What an instance with this config holds and offers. Raises CheckFailed."""
+        return self._quick(lambda host: host.examine(self.subject.plugin, config))
+
+    def _quick(self, question: Callable[[Host], Mapping[str, Any]]) -> Mapping[str, Any]:
+        """A question to the plugin's class, in a process that stays for the next one."""
+        if self._desk is None:
+            self._desk = launch(
+                self.folder,
+                isolated=self.isolated,
+                limits=self.limits,
+                environment=_environment(),
+            )
+        try:
+            return question(self._desk)
+        except PluginFailure as failure:
+            self.leave_desk()
+            raise CheckFailed(failure.reason) from failure
+
+    _desk: Host | None = None
+
+    def leave_desk(self) -> None:
+        """End the process that answers questions about the class."""
+        if self._desk is not None:
+            self._desk.close()
+            self._desk = None
+
+    def cell(self, name: str) -> Viewed:
+        """A cell by name: see ``_WORLDS``. It runs when it is first asked for."""
+        self.start([name])
+        self.say(f"waiting for the cell {name!r}")
+        self.running[name].result()
+        return self.cells[name]
+
+    def start(self, names: Iterable[str]) -> None:
+        """Begin to run cells that will be asked for, two at a time."""
+        _ = self.world, self.offer, self.needs  # made once, before threads want them
+        self.leave_desk()
+        for name in names:
+            if name not in self.running and _ABOUT.get(name) in (None, *self.needs):
+                self.running[name] = self.pool.submit(_WORLDS[name], self)
+
+    def leave(self) -> None:
+        """End all that runs."""
+        self.stop.set()
+        self.pool.shutdown(cancel_futures=True)
+        self.leave_desk()
+
+    def run(
+        self,
+        name: str,
+        log: Log,
+        *,
+        curious: bool = False,
+        cache: str = "cache",
+        then: Callable[[Host, Job, Circumstances, Path], None] | None = None,
+    ) -> None:
+        """Run a cell on a log through the runner, and keep what is to be seen.
+
+        Args:
+            name: under which ``cell`` finds it.
+            log: the world.
+            curious: put all further questions, not only the one for comparisons.
+            cache: name of the model's cache.
+            then: what else to do before the process ends.
+        """
+        question = ask_question(log, get_protocol(PROTOCOL))
+        scratch = self.folder / name
+        scratch.mkdir()
+        how = Circumstances(
+            isolated=self.isolated,
+            limits=self.limits,
+            cache=self.folder / cache,
+            stop=self.stop,
+            environment=_environment(),
+            watched=True,
+        )
+        job = self._job(log)
+        onlooker = Onlooker(self.offer, question, curious)
+        if then is not None:
+            onlooker.then = lambda host: then(host, job, how, scratch)
+        outcome = run_cell(job, question, scratch, how, lambda event: None, onlooker)
+        viewed = self.cells[name] = onlooker.view(outcome)
+        viewed.findings = read_findings(scratch)
+        shutil.rmtree(scratch, ignore_errors=True)
+
+    def run_second_fit(self, host: Host, job: Job, how: Circumstances, scratch: Path) -> None:
+        """Fit on the usual world in a process that has fitted another; kept as ``second``."""
+        question = ask_question(self.world, get_protocol(PROTOCOL))
+        onlooker = Onlooker(self.offer, question, curious=False)
+        record = empty_record(job, question, self.isolated)
+        try:
+            converse(host, job, question, scratch, how, record, onlooker)
+            onlooker.ranked(host)
+        except (PluginFailure, AnswerError) as error:
+            record["status"] = {"kind": "failed", "reason": str(error), "traceback": ""}
+        self.cells["second"] = onlooker.view(Outcome(record))
+
+    def _job(self, log: Log) -> Job:
+        plugin, declared = self.subject.plugin, self.declared
+        cell = Cell(
+            model=self.subject.ref.model,
+            distribution=plugin.distribution,
+            version=plugin.version,
+            config=declared["config"],
+            dataset=log.id,
+            fingerprint=log.fingerprint,
+            protocol=PROTOCOL,
+            seed=0,
+        )
+        device = "cuda" if cuda_gpus() else "cpu"
+        return Job(cell, plugin, plugin.name, declared["preset"], declared, device)
+
+
+def _environment() -> dict[str, str]:
+    """This process's search path, so that a child finds what was found here, and few threads.
+
+    As many threads in every cell: a sum over more of them may round otherwise.
+    """
+    threads = max(1, (os.cpu_count() or 1) // ABREAST)
+    path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
+    return {"PYTHONPATH": path, "OMP_NUM_THREADS": str(threads)}
+
+
+def _run_bare(lab: Lab) -> None:
+    """Another world, without what the model does not need; then the usual one, in one process.
+
+    Their cache is their own, so that the second fit may find in it what the first one left there;
+    but what is downloaded once need not be again.
+    """
+    other = worlds.make_world(lab.folder / "other-world", seed=1)
+    bare = worlds.without(other, {"text", "image"} - lab.needs)
+    downloads = "fetch" in lab.facts["hooks"] and not is_tiny(lab.declared["preset"])
+    cache = "cache" if downloads else "other-cache"
+    lab.run("bare", bare, cache=cache, then=lab.run_second_fit)
+
+
+_ABOUT = {"titles": "text", "pictures": "image"}  # what a cell is of use for
+_WORLDS: dict[str, Callable[[Lab], None]] = {
+    "first": lambda lab: lab.run("first", lab.world, curious=True),
+    "again": lambda lab: lab.run("again", lab.world),
+    "twin": lambda lab: lab.run("twin", worlds.with_other_targets(lab.world)),
+    "bare": _run_bare,
+    "titles": lambda lab: lab.run("titles", worlds.permuted(lab.world, "text")),
+    "pictures": lambda lab: lab.run("pictures", worlds.permuted(lab.world, "image")),
+}

@@ -1,0 +1,145 @@
+"""Does the model do what it is said to do? One function a rule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from mmbench.check import worlds
+from mmbench.check.contract import RUNS
+from mmbench.check.honesty import SAME
+from mmbench.check.lab import PROTOCOL, Lab
+from mmbench.check.rules import Check, CheckFailed, NotAsked
+from mmbench.grid.runner import ask_question
+from mmbench.protocol import Asked, evaluate, get_protocol, summarise
+from mmbench.views import Answer, Float32
+
+MARGIN = 0.1  # of ndcg@10; the standard error over the world's 100 queries is about 0.03
+AGREEMENT = 0.99  # mean rank correlation between embeddings and scores
+
+
+def learns_which_item_follows_which(lab: Lab) -> None:
+    """Where each item has its usual successor, ndcg@10 is 0.1 above chance and popularity."""
+    record = lab.cell("first").outcome.record
+    name = "neg100" if lab.offer.narrow else "full"
+    ours = record["metrics"][name]["ndcg@10"]
+    bar = max(_baseline(lab, name, popular) for popular in (False, True))
+    if ours < bar + MARGIN:
+        raise CheckFailed(
+            f"ndcg@10 is {ours:.3f}; the better of chance and popularity has {bar:.3f}, and "
+            f"{bar + MARGIN:.3f} is asked for"
+        )
+
+
+def uses_the_titles_it_needs(lab: Lab) -> None:
+    """A model that needs text scores otherwise when the items change titles."""
+    _demand_change(lab, "text", "titles")
+
+
+def uses_the_pictures_it_needs(lab: Lab) -> None:
+    """A model that needs images scores otherwise when the items change pictures."""
+    _demand_change(lab, "image", "pictures")
+
+
+def embeddings_agree_with_scores(lab: Lab) -> None:
+    """Products (or cosines) of fused query and item embeddings order the items as scores do.
+
+    Spearman's rank correlation over the retrieved items, averaged over queries, is at least 0.99
+    for the better of inner product and cosine.
+    """
+    first = lab.cell("first")
+    if not first.embeddings:
+        raise NotAsked("it does not offer both embed_items and embed_queries")
+    for found in first.embeddings.values():
+        if isinstance(found, Exception):
+            raise CheckFailed(str(found))
+    items, queries = (dict(first.embeddings[name]) for name in ("items", "queries"))  # type: ignore[arg-type]
+    scores = first.reply("again")
+    for space in ("fused", *items):
+        _demand_shapes(items.get(space), queries.get(space), space, len(scores))
+    columns = np.broadcast_to(np.arange(worlds.ITEMS), (len(scores), worlds.ITEMS))
+    if lab.offer.narrow:
+        columns = worlds.choose_candidates(*scores.shape).astype(np.int64) - 1
+    agreement = max(
+        _agreement(queries["fused"] @ candidates.T, scores, columns)
+        for candidates in (items["fused"][1:], _unit(items["fused"][1:]))
+    )
+    if agreement < AGREEMENT:
+        raise CheckFailed(
+            f"the rank correlation between fused embeddings and scores is {agreement:.3f}, "
+            f"and {AGREEMENT} is asked for"
+        )
+
+
+def _baseline(lab: Lab, candidates: str, popular: bool) -> float:
+    """ndcg@10 of popularity, or of a constant score, which ties make the mean over chance."""
+    question = ask_question(lab.world, get_protocol(PROTOCOL))
+    train = question.split.train
+    counts = np.bincount(train.item, minlength=worlds.ITEMS + 1)[1:].astype(np.float32)
+
+    def ask(kind: Asked, slices: Sequence[slice]) -> Iterator[Answer]:
+        for rows in slices:
+            yield np.tile(counts * popular, (rows.stop - rows.start, 1))
+
+    ranks = evaluate(question.split.test, worlds.ITEMS, ask, question.protocol, sets=(candidates,))
+    return summarise(ranks, question.protocol)[candidates]["ndcg@10"]
+
+
+def _demand_change(lab: Lab, need: str, cell: str) -> None:
+    if need not in lab.needs:
+        raise NotAsked(f"it does not need {need}")
+    first, other = lab.cell("first"), lab.cell(cell)
+    if other.problem:
+        raise CheckFailed(f"with other {cell}: {other.problem}")
+    ours, theirs = (
+        (viewed.reply("few") if lab.offer.narrow else viewed.asked) for viewed in (first, other)
+    )
+    assert ours is not None and theirs is not None
+    if np.array_equal(ours, theirs):
+        raise CheckFailed(f"it needs {need}, but giving items other {cell} changes no score")
+
+
+def _demand_shapes(items: Float32 | None, queries: Float32 | None, space: str, count: int) -> None:
+    for name, found, rows in (("items", items, worlds.ITEMS + 1), ("queries", queries, count)):
+        if found is None:
+            raise CheckFailed(f"embed_{name} answers no {space!r} space")
+        if len(found) != rows or not np.isfinite(found).all():
+            raise CheckFailed(
+                f"embed_{name}: {space!r} has shape {found.shape}; {rows} rows of finite numbers "
+                "are due"
+            )
+    assert items is not None and queries is not None
+    if items.shape[1] != queries.shape[1]:
+        raise CheckFailed(
+            f"{space!r} has {items.shape[1]} columns for items, {queries.shape[1]} for queries"
+        )
+
+
+def _agreement(products: Float32, scores: Float32, columns: np.ndarray) -> float:
+    """Mean Spearman correlation over the queries, of the items that are retrieved."""
+    from scipy.stats import rankdata
+
+    found = []
+    for row, product in enumerate(products):
+        kept = np.isfinite(scores[row])
+        if kept.sum() > 1:
+            ours, theirs = rankdata(product[columns[row]][kept]), rankdata(scores[row][kept])
+            spread = ours.std() * theirs.std()
+            covariance = ((ours - ours.mean()) * (theirs - theirs.mean())).mean()
+            found.append(covariance / spread if spread else float(ours.std() == theirs.std()))
+    return float(np.mean(found)) if found else 0.0
+
+
+def _unit(vectors: Float32) -> Float32:
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: Float32 = (vectors / np.where(norms, norms, 1)).astype(np.float32)
+    return unit
+
+
+CHECKS = (
+    Check("learns_which_item_follows_which", "sense", learns_which_item_follows_which, RUNS),
+    Check("uses_the_titles_it_needs", "sense", uses_the_titles_it_needs, SAME, ("titles",)),
+    Check("uses_the_pictures_it_needs", "sense", uses_the_pictures_it_needs, SAME, ("pictures",)),
+    Check("embeddings_agree_with_scores", "sense", embeddings_agree_with_scores, RUNS),
+)

@@ -1,0 +1,64 @@
+"""``mmbench new``: start a package of one's own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from mmbench.scaffold import Kind
+
+new_app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Start a package of your own: a model or a dataset.",
+)
+
+Name = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help="As users will type it: small letters, digits, - and _."),
+]
+Parent = Annotated[Path, typer.Option("--dir", help="Where the package's folder is made.")]
+
+
+@new_app.command("model")
+def new_model(name: Name, parent: Parent = Path()) -> None:
+    """Write mmbench-NAME/: a small real model, its tests, README and workflow.
+
+    \b
+    Examples:
+      mmbench new model afterglow
+      mmbench new model fast-taste --dir ~/code
+    """
+    _new("model", name, parent)
+
+
+@new_app.command("dataset")
+def new_dataset(name: Name, parent: Parent = Path()) -> None:
+    """Write mmbench-NAME/: a small bundled dataset, how it is read, its tests and README.
+
+    A folder of tables needs no package: see mmbench data import.
+
+    \b
+    Examples:
+      mmbench new dataset tea-shop
+    """
+    _new("dataset", name, parent)
+
+
+def _new(kind: Kind, name: str, parent: Path) -> None:
+    from mmbench import scaffold
+
+    folder, files = scaffold.make_package(kind, name, parent)
+    names = scaffold.make_names(name, kind)
+    for clash in scaffold.clashes(names, kind):
+        print(f"warning: {clash}", file=sys.stderr)
+    print(f"made {folder}")
+    for file in files:
+        print(f"  {file}")
+    print("next:")
+    for command in scaffold.next_commands(kind, names, folder):
+        print(f"  {command}")

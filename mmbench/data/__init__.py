@@ -1,0 +1,45 @@
+"""Raw files to a prepared, fingerprinted log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from mmbench.data.log import DataError, Log, sample_users
+
+__all__ = ["DataError", "Log", "load", "sample_users"]
+
+
+def _quiet(*_: object) -> None:
+    """A progress bar that shows nothing."""
+
+
+def load(
+    name_or_path: str, *, cache: Path | None = None, progress: Callable[..., None] = _quiet
+) -> Log:
+    """Find a dataset, read it, prepare it; a log that was prepared before is only opened.
+
+    Args:
+        name_or_path: id, alias, folder or ``dataset.toml``; see ``mmbench.data.find.resolve``.
+        cache: where prepared logs and fetched sources are kept; default ``places.cache_home()``.
+        progress: ``progress(done, total, unit)`` for datasets that fetch their source.
+
+    Raises:
+        DataError: says what is wrong, where, and how to mend it.
+    """
+    from mmbench.data import cache as entries
+    from mmbench.data.find import resolve
+    from mmbench.data.places import cache_home
+
+    home = cache or cache_home()
+    source = resolve(name_or_path)
+    key = entries.entry_key(source.info, source.stamp())
+    entry = home / "prepared" / f"{source.info.id}-{key}"
+    log = entries.load(entry)
+    if log is not None:
+        return log
+    from mmbench.data.prepare import prepare
+
+    log = prepare(source.read(home / "datasets" / source.info.id, progress), source.info)
+    entries.store(log, entry)
+    return log

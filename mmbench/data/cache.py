@@ -1,0 +1,163 @@
+"""Prepared logs on disk: whole or absent, checked when read, never pickled.
+
+An entry is the folder ``prepared/<id>-<key>`` of the cache: ``user.npy``, ``item.npy``,
+``time.npy``, ``names.json`` (ids, texts, picture names), ``meta.json`` (identity and card) and
+``manifest.json`` (the sha256 of each of the others).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import socket
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+from mmbench.data.log import Log
+from mmbench.files import save_array, sync
+from mmbench.hookspecs import DatasetInfo
+from mmbench.views import ImageStore, Items
+
+LAYOUT = 1
+ARRAYS = ("user", "item", "time")
+FILES = (*(f"{name}.npy" for name in ARRAYS), "names.json", "meta.json")
+# What is between a source and its prepared log; a change to any of it makes entries stale.
+CODE = ("prepare.py", "formats.py", "images.py", "folder.py", "card.py", "cache.py")
+
+logger = logging.getLogger("mmbench.data")
+
+
+def entry_key(info: DatasetInfo, stamp: Mapping[str, Any]) -> str:
+    """16 hex digits of what a prepared log depends on: source, recipe and the preparing code.
+
+    Args:
+        info: with the recipe.
+        stamp: JSON-able identity of the source, such as its files' names, sizes and times.
+    """
+    digest = hashlib.sha256(f"layout {LAYOUT}".encode())
+    for name in CODE:
+        digest.update((Path(__file__).parent / name).read_bytes())
+    whole = {"info": asdict(info), "stamp": stamp}
+    digest.update(json.dumps(whole, sort_keys=True, allow_nan=False).encode())
+    return digest.hexdigest()[:16]
+
+
+def load(folder: Path) -> Log | None:
+    """The log of an entry, its arrays memory-mapped; ``None`` where there is none to be used.
+
+    A damaged entry is reported through the log ``mmbench.data`` and answered with ``None``.
+    """
+    if not folder.is_dir():
+        return None
+    try:
+        _check(folder)
+        meta = json.loads((folder / "meta.json").read_text("utf-8"))
+        names = json.loads((folder / "names.json").read_text("utf-8"))
+        arrays = {
+            name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False))
+            for name in ARRAYS
+        }
+        return _assemble(meta, names, arrays)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        logger.warning("the prepared log in %s is damaged (%s); it is made again", folder, error)
+        return None
+
+
+def store(log: Log, folder: Path) -> None:
+    """Write an entry so that it is there whole or not at all, whatever happens meanwhile."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(folder.parent)
+    mine = f".tmp-{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    scratch = folder.parent / mine
+    scratch.mkdir()
+    try:
+        _write(log, scratch)
+        if folder.exists():
+            folder.rename(folder.parent / f"{mine}-old")
+        scratch.rename(folder)
+        sync(folder.parent)
+    except OSError as error:
+        # Another process may have put the same entry there in between.
+        if not folder.is_dir():
+            error.filename = error.filename or str(folder)
+            raise
+    finally:
+        for left in folder.parent.glob(f"{mine}*"):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _check(folder: Path) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    for name in FILES:
+        with (folder / name).open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != manifest[name]:
+                raise ValueError(f"{name} differs from its checksum")
+
+
+def _assemble(meta: dict[str, Any], names: dict[str, Any], arrays: dict[str, np.ndarray]) -> Log:
+    images = None
+    if meta["images_root"] is not None:
+        root = Path(meta["images_root"])
+        if not root.exists():
+            raise ValueError(f"its pictures are no longer in {root}")
+        images = ImageStore(root, tuple(names["images"]))
+    items = Items(
+        n_items=meta["n_items"],
+        fields={name: tuple(texts) for name, texts in names["fields"]},
+        images=images,
+    )
+    return Log(
+        id=meta["id"],
+        fingerprint=meta["fingerprint"],
+        **arrays,
+        n_users=meta["n_users"],
+        n_items=meta["n_items"],
+        items=items,
+        user_ids=tuple(names["user_ids"]),
+        item_ids=tuple(names["item_ids"]),
+        card=meta["card"],
+    )
+
+
+def _write(log: Log, scratch: Path) -> None:
+    images = log.items.images
+    for name in ARRAYS:
+        save_array(scratch / f"{name}.npy", getattr(log, name))
+    names = {
+        "user_ids": log.user_ids,
+        "item_ids": log.item_ids,
+        "fields": [[name, list(texts)] for name, texts in log.items.fields.items()],
+        "images": None if images is None else images.names,
+    }
+    meta = {
+        "id": log.id,
+        "fingerprint": log.fingerprint,
+        "n_users": log.n_users,
+        "n_items": log.n_items,
+        "images_root": None if images is None else str(images.root),
+        "card": log.card,
+    }
+    (scratch / "names.json").write_text(json.dumps(names), "utf-8")
+    (scratch / "meta.json").write_text(json.dumps(meta, allow_nan=False), "utf-8")
+    manifest = {name: hashlib.sha256((scratch / name).read_bytes()).hexdigest() for name in FILES}
+    (scratch / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    for path in (*scratch.iterdir(), scratch):
+        sync(path)
+
+
+def _sweep(parent: Path) -> None:
+    """Remove what killed processes of this machine left half-written."""
+    host = socket.gethostname()
+    for left in parent.glob(f".tmp-{host}-*"):
+        owner = left.name.removeprefix(f".tmp-{host}-").split("-")[0]
+        if owner.isdigit() and not psutil.pid_exists(int(owner)):
+            shutil.rmtree(left, ignore_errors=True)

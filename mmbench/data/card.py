@@ -1,0 +1,124 @@
+"""The dataset card: what a reader of a board should know of a log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mmbench.data.log import Log
+from mmbench.hookspecs import DatasetInfo
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+QUANTILES = {"min": 0.0, "25%": 0.25, "median": 0.5, "75%": 0.75, "95%": 0.95, "max": 1.0}
+
+
+def describe(
+    log: Log,
+    info: DatasetInfo,
+    *,
+    steps: Sequence[Mapping[str, Any]] = (),
+    ceilings: Mapping[str, float] | None = None,
+    clock: bool = True,
+    unknown_items: int = 0,
+) -> dict[str, Any]:
+    """The card of a prepared log, JSON-able.
+
+    Args:
+        log: the log, its own card is not read.
+        info: what the dataset says of itself.
+        steps: counts after each preparing step, ``{"step", "users", "items", "events"}``.
+        ceilings: best possible figures, where known.
+        clock: whether times are timestamps; otherwise they are positions.
+        unknown_items: how many items of the log have no row in the items table.
+
+    Returns:
+        Counts, ``length`` (events a user: quantiles and mean), shares in 0..1 (``time_ties``: of
+        neighbouring events of a user, those at the same time; ``without_title`` and
+        ``without_image``: of items; ``repeating_users``: of users, those with an item twice),
+        and the given facts.
+    """
+    lengths = np.bincount(log.user, minlength=log.n_users)
+    same_user = log.user[1:] == log.user[:-1]
+    ties = same_user & (log.time[1:] == log.time[:-1])
+    pairs = np.unique(log.user.astype(np.int64) * (log.n_items + 1) + log.item)
+    distinct = np.bincount(pairs // (log.n_items + 1), minlength=log.n_users)
+    fields = dict(log.items.fields)
+    titles = next(iter(fields.values()), ("",) * (log.n_items + 1))
+    images = log.items.images
+    drawn = 0 if images is None else sum(name is not None for name in images.names)
+    return {
+        "id": log.id,
+        "name": info.name or log.id,
+        "fingerprint": log.fingerprint,
+        "users": log.n_users,
+        "items": log.n_items,
+        "events": len(log.item),
+        "density": len(log.item) / (log.n_users * log.n_items),
+        "length": {name: float(np.quantile(lengths, q)) for name, q in QUANTILES.items()}
+        | {"mean": float(lengths.mean())},
+        "time": "timestamps" if clock else "positions",
+        "time_ties": float(ties.sum() / max(1, same_user.sum())),
+        "repeating_users": float((distinct < lengths).mean()),
+        "text": list(fields),
+        "without_title": sum(not title.strip() for title in titles[1:]) / log.n_items,
+        "without_image": 1 - drawn / log.n_items,
+        "unknown_items": unknown_items,
+        "licence": info.licence,
+        "origin": info.origin,
+        "remarks": list(info.remarks),
+        "steps": [dict(step) for step in steps],
+        "ceilings": dict(ceilings or {}),
+    }
+
+
+def render(card: Mapping[str, Any]) -> Group:
+    """The card as rich tables, for a terminal."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="bold")
+    facts.add_column()
+    for name, value in _facts(card):
+        facts.add_row(name, Text(value))
+    steps = Table("step", title="preparing", title_justify="left")
+    for column in ("users", "items", "events"):
+        steps.add_column(column, justify="right")
+    for step in card["steps"]:
+        steps.add_row(str(step["step"]), *(f"{step[c]:,}" for c in ("users", "items", "events")))
+    return Group(facts, steps) if card["steps"] else Group(facts)
+
+
+def _facts(card: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The card's plain lines, name and value; lines without a value are left out."""
+    length = card["length"]
+    lines = [
+        ("dataset", f"{card['id']} ({card['name']})"),
+        ("fingerprint", card["fingerprint"]),
+        ("users", f"{card['users']:,}"),
+        ("items", f"{card['items']:,}"),
+        ("events", f"{card['events']:,} (density {card['density']:.3%})"),
+        ("sampled", "{users:,} of {of:,} users, seed {seed}".format(**card["sampled"]))
+        if "sampled" in card
+        else ("sampled", ""),
+        (
+            "events a user",
+            f"mean {length['mean']:.2f}, " + ", ".join(f"{q} {length[q]:g}" for q in QUANTILES),
+        ),
+        ("time", f"{card['time']}, {card['time_ties']:.2%} of neighbouring events tied"),
+        ("repeats", f"{card['repeating_users']:.2%} of users have an item twice"),
+        ("text", ", ".join(card["text"]) or "none"),
+        ("without title", f"{card['without_title']:.2%} of items"),
+        ("without image", f"{card['without_image']:.2%} of items"),
+        ("unknown items", f"{card['unknown_items']:,}" if card["unknown_items"] else ""),
+        ("licence", card["licence"] or "not stated"),
+        ("origin", card["origin"]),
+        ("remarks", "\n".join(card["remarks"])),
+        ("ceilings", "\n".join(f"{k}: {v:.4f}" for k, v in card["ceilings"].items())),
+    ]
+    return [(name, value) for name, value in lines if value]

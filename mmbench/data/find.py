@@ -1,0 +1,173 @@
+"""From a name to a source: an id, an alias, a path, or the dataset of an installed package."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mmbench.data import folder, plugin
+from mmbench.data.log import DataError
+from mmbench.data.places import data_home, search_folders
+from mmbench.data.spec import FILE_NAME, FolderSpec, read_toml, suggest
+from mmbench.hookspecs import DatasetInfo, RawDataset
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A dataset that was found, not read yet.
+
+    Attributes:
+        info: what it says of itself.
+        where: its folder, or the package that brings it.
+        stamp: ``stamp()`` answers the JSON-able identity of the source files.
+        read: ``read(cache, progress)`` answers the ``RawDataset``.
+    """
+
+    info: DatasetInfo
+    where: str
+    stamp: Callable[[], Mapping[str, Any]]
+    read: Callable[[Path, Callable[..., None]], RawDataset]
+
+
+class Row(NamedTuple):
+    """A line of ``mmbench ls data``; ``status`` begins with ``here`` or says what is wrong."""
+
+    id: str
+    aliases: tuple[str, ...]
+    where: str
+    status: str
+
+
+def resolve(name: str) -> Source:
+    """Find a dataset; nothing of it is read but its description.
+
+    A name with a path separator is a path. Any other is looked for among the installed packages'
+    datasets, then in the folders of ``MMBENCH_DATA`` and the data home (ids and aliases), then
+    among the known ones (which answer how to get them), and last it may be a folder here.
+
+    Raises:
+        DataError: says what was looked for and where, and how to get it.
+    """
+    if _is_path(name):
+        return _folder_source(folder.spec_of(_folder(Path(name).expanduser())))
+    plugins = plugin.names()
+    if name in plugins:
+        return _plugin_source(plugin.open_plugin(name, plugins[name]))
+    found = _folders()
+    identity = name if name in found else _alias(name, found)
+    if identity in found:
+        spec = folder.spec_of(found[identity])
+        return _folder_source(spec)
+    if identity in folder.known():
+        raise DataError(_how_to_get(folder.known()[identity]))
+    if Path(name).is_dir():
+        return _folder_source(folder.spec_of(Path(name)))
+    every = [word for row in list_datasets() for word in (row.id, *row.aliases)]
+    raise DataError(
+        f"there is no dataset {name!r}{suggest(name, every)} (looked for an installed package's "
+        f"dataset and for a folder in {', '.join(map(str, search_folders()))}; `mmbench ls data` "
+        "lists all)"
+    )
+
+
+def list_datasets() -> list[Row]:
+    """Every dataset that can be named, sorted by id; no plugin is imported."""
+    rows = {}
+    for identity, spec in folder.known().items():
+        rows[identity] = Row(identity, spec.info.aliases, "", "not here")
+    for identity, path in _folders().items():
+        row = _row(identity, path)
+        rows[row.id] = row
+    for name, points in plugin.names().items():
+        where = " and ".join(plugin.package(point) for point in points)
+        rows[name] = Row(name, (), where, "here" if len(points) == 1 else "claimed twice")
+    return [rows[identity] for identity in sorted(rows)]
+
+
+def _row(identity: str, path: Path) -> Row:
+    """The line of a folder, which may be broken or incomplete."""
+    try:
+        spec = _description(path)
+    except DataError as error:
+        return Row(identity, (), str(path), str(error))
+    if spec is None:
+        return Row(identity, (), str(path), f"here, to be guessed: no {FILE_NAME}")
+    root = spec.root if (path / FILE_NAME).is_file() else path
+    lacks = [name for name in spec.files() if not (root / name).exists()]
+    status = f"lacks {', '.join(lacks)}" if lacks else "here"
+    return Row(spec.info.id, spec.info.aliases, str(path), spec.unavailable or status)
+
+
+def _is_path(name: str) -> bool:
+    separators = {os.sep, os.altsep, "/"} - {None}
+    return name.startswith(("~", ".")) or any(one in name for one in separators if one)
+
+
+def _folder(path: Path) -> Path:
+    return path.parent if path.name == FILE_NAME else path
+
+
+def _folders() -> dict[str, Path]:
+    """Dataset id to its folder; an earlier search folder wins."""
+    found: dict[str, Path] = {}
+    for home in search_folders():
+        if not home.is_dir():
+            continue
+        for path in sorted(home.iterdir()):
+            if path.is_dir() and not path.name.startswith("."):
+                found.setdefault(path.name, path)
+    return found
+
+
+def _description(path: Path) -> FolderSpec | None:
+    """What a folder says of itself, without a look at its tables."""
+    if (path / FILE_NAME).is_file():
+        return read_toml(path / FILE_NAME)
+    return folder.known().get(path.name)
+
+
+def _alias(name: str, found: Mapping[str, Path]) -> str:
+    """The id that ``name`` is another word for, or ``name``. Raises DataError for two of them."""
+    owners = {i for i, spec in folder.known().items() if name in (i, *spec.info.aliases)}
+    for identity, path in found.items():
+        try:
+            spec = _description(path)
+        except DataError:  # another dataset's broken file is not this one's trouble
+            continue
+        if spec is not None and name in (spec.info.id, *spec.info.aliases):
+            owners.add(identity)
+    owners = owners & set(found) or owners
+    if len(owners) > 1:
+        raise DataError(
+            f"{name!r} is a name of {' and '.join(sorted(owners))}; use one of these ids"
+        )
+    return next(iter(owners), name)
+
+
+def _folder_source(spec: FolderSpec) -> Source:
+    if spec.unavailable:
+        raise DataError(f"{spec.info.id}: {spec.unavailable}")
+    return Source(
+        spec.info,
+        str(spec.root.absolute()),
+        lambda: folder.stamp(spec),
+        lambda cache, progress: folder.read(spec),
+    )
+
+
+def _plugin_source(found: plugin.Plugin) -> Source:
+    return Source(found.info, found.package, found.stamp, found.read)
+
+
+def _how_to_get(spec: FolderSpec) -> str:
+    info = spec.info
+    if spec.unavailable:
+        return f"{info.id} ({info.name}): {spec.unavailable}"
+    return (
+        f"{info.id} ({info.name}) is known, but not on this machine. How to get it: {info.origin} "
+        f"Put {', '.join(spec.files())} into {data_home() / info.id}, or into a folder "
+        f"{info.id} of one that the environment variable MMBENCH_DATA names."
+    )

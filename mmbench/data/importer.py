@@ -1,0 +1,193 @@
+"""``mmbench data import``: guess what a folder holds, let the caller correct it, write it down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mmbench.data import folder as folders
+from mmbench.data.guess import guess
+from mmbench.data.log import DataError
+from mmbench.data.places import data_home
+from mmbench.data.prepare import prepare
+from mmbench.data.spec import (
+    FILE_NAME,
+    FolderSpec,
+    ImagesSpec,
+    ItemsSpec,
+    check_id,
+    write_toml,
+)
+from mmbench.hookspecs import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Corrections:
+    """What a caller knows better than the guess; ``None`` leaves the guess.
+
+    ``interactions``, ``items`` and ``images`` are paths below the folder; ``text`` names all text
+    columns, the title first, and ``title_column`` moves one to the front; ``remarks`` are added to
+    those of the guess; from ``core`` to ``require``: see ``mmbench.Recipe``.
+    """
+
+    id: str | None = None
+    name: str | None = None
+    aliases: Sequence[str] | None = None
+    interactions: str | None = None
+    user_column: str | None = None
+    item_column: str | None = None
+    time_column: str | None = None
+    rating_column: str | None = None
+    items: str | None = None
+    id_column: str | None = None
+    title_column: str | None = None
+    text: Sequence[str] | None = None
+    images: str | None = None
+    image_pattern: str | None = None
+    core: int | None = None
+    min_rating: float | None = None
+    min_length: int | None = None
+    duplicates: str | None = None
+    require: Sequence[str] | None = None
+    licence: str | None = None
+    origin: str | None = None
+    remarks: Sequence[str] | None = None
+
+    def columns(self) -> dict[str, str]:
+        """The named columns by kind, as ``guess`` takes them."""
+        named = {
+            "user": self.user_column,
+            "item": self.item_column,
+            "time": self.time_column,
+            "rating": self.rating_column,
+            "id": self.id_column,
+            "title": self.title_column,
+        }
+        return {kind: column for kind, column in named.items() if column}
+
+
+def guess_folder(source: Path, **overrides: Any) -> FolderSpec:
+    """What the folder most likely holds, with the caller's corrections; nothing is written.
+
+    Starts from the folder's ``dataset.toml`` or from what mmbench knows of its name, else from a
+    guess. ``overrides`` are the fields of ``Corrections``. Raises DataError.
+    """
+    given = Corrections(**overrides)
+    spec = folders.described(source)
+    if spec is None or given.interactions or given.items:
+        spec = guess(
+            source,
+            interactions=given.interactions or "",
+            items=given.items or "",
+            columns=given.columns(),
+        )
+    if spec.unavailable:
+        raise DataError(f"{spec.info.id}: {spec.unavailable}")
+    columns = ("user", "item", "time", "rating")
+    events = _with(spec.interactions, **{k: v for k, v in given.columns().items() if k in columns})
+    texts = _items(spec.items, given)
+    info = _with(
+        spec.info,
+        id=None if given.id is None else check_id(given.id),
+        name=given.name,
+        aliases=None if given.aliases is None else tuple(given.aliases),
+        licence=given.licence,
+        origin=given.origin,
+        remarks=None if given.remarks is None else (*spec.info.remarks, *given.remarks),
+        recipe=_recipe(spec.info.recipe, given),
+        text=texts.text if texts else (),
+    )
+    images = _images(spec.images, given)
+    return replace(spec, info=info, interactions=events, items=texts, images=images)
+
+
+def import_folder(
+    source: Path, dest: Path | None = None, *, replace_existing: bool = False, **overrides: Any
+) -> tuple[FolderSpec, dict[str, Any], Path]:
+    """Make a folder a dataset: guess, check by preparing it, write ``dataset.toml``.
+
+    Args:
+        source: the folder with the files.
+        dest: the folder for ``dataset.toml``; by default ``source``, or, where that cannot be
+            written to, a small folder in the data home that points to it.
+        replace_existing: whether a ``dataset.toml`` that is there already may be written over.
+        overrides: the fields of ``Corrections``.
+
+    Returns:
+        The spec, the log's card, and the path of the ``dataset.toml``.
+
+    Raises:
+        DataError: where the folder cannot be prepared as told; then nothing is written.
+    """
+    spec = guess_folder(source, **overrides)
+    folders.stamp(spec)  # complains of absent files by name
+    target = (dest or source) / FILE_NAME
+    if target.exists() and not replace_existing:
+        raise DataError(
+            f"{target} is there already; edit it, or say that it shall be replaced (--replace)"
+        )
+    card = prepare(folders.read(spec), spec.info).card
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_toml(spec, target)
+    except OSError as error:
+        if dest is not None:
+            raise DataError(f"{target}: cannot be written: {error}") from error
+        target = data_home() / spec.info.id / FILE_NAME
+        if target.exists() and not replace_existing:
+            raise DataError(
+                f"{source} is read-only and {target} is there already; choose another --id, or say "
+                "that it shall be replaced (--replace)"
+            ) from error
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_toml(spec, target)
+    return spec, card, target
+
+
+def _with(part: Any, **changes: Any) -> Any:
+    """``part`` with the changes that are not ``None``."""
+    return replace(part, **{key: value for key, value in changes.items() if value is not None})
+
+
+def _one_of(name: str, value: str | None, allowed: Sequence[str]) -> str | None:
+    if value is not None and value not in allowed:
+        raise DataError(f"{name} must be one of {', '.join(allowed)}, not {value!r}")
+    return value
+
+
+def _recipe(recipe: Recipe, given: Corrections) -> Any:
+    require = None
+    if given.require is not None:
+        require = tuple(_one_of("require", one, ("text", "image")) for one in given.require)
+    return _with(
+        recipe,
+        core=given.core,
+        min_rating=given.min_rating,
+        min_length=given.min_length,
+        duplicates=_one_of("duplicates", given.duplicates, ("keep", "first", "last")),
+        require=require,
+    )
+
+
+def _items(spec: ItemsSpec | None, given: Corrections) -> ItemsSpec | None:
+    title = given.title_column
+    if spec is None:
+        if given.id_column or title or given.text:
+            raise DataError("no items table was found; name its file with --items")
+        return None
+    columns = tuple(given.text) if given.text is not None else spec.text
+    if title is not None:
+        columns = (title, *(column for column in columns if column != title))
+    return replace(spec, id=given.id_column or spec.id, text=columns)
+
+
+def _images(spec: ImagesSpec | None, given: Corrections) -> Any:
+    if given.images is not None:
+        spec = ImagesSpec(given.images)
+    if spec is None:
+        if given.image_pattern is not None:
+            raise DataError("no pictures were found; name them with --images")
+        return None
+    return _with(spec, pattern=given.image_pattern)

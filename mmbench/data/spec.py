@@ -1,0 +1,276 @@
+"""``dataset.toml``: how a folder becomes a dataset.
+
+Everything is optional but ``id`` and ``[interactions] file``::
+
+    id = "shop"                       # as in --data shop
+    name = "A shop"                   # for people
+    aliases = ["my-shop"]
+    licence = "CC-BY-4.0"
+    origin = "where it comes from and how to get it"
+    remarks = ["images are drawn"]    # shown with every result
+    root = "/elsewhere"               # where the files are, if not beside this file
+
+    [interactions]
+    file = "events.tsv"
+    format = "tsv"                    # csv tsv parquet jsonl atomic sequences; else by the name
+    user = "user_id"                  # columns (not for sequences)
+    item = "item_id"
+    time = "timestamp"                # left out: the order of the rows
+    rating = "rating"                 # left out: there are none
+
+    [items]
+    file = "items.tsv"
+    format = "tsv"                    # csv tsv parquet jsonl atomic; else by the name
+    id = "item_id"
+    text = ["title", "brand"]         # the title first
+
+    [images]
+    path = "pictures.zip"             # a zip (read in place) or a folder
+    pattern = "{item}.jpg"            # * stands for anything within a name
+
+    [recipe]                          # see mmbench.Recipe
+    require = ["image"]
+    duplicates = "keep"
+    min_rating = 4.0
+    core = 5
+    min_length = 3
+
+Tables without quoting: ``tsv`` and ``atomic`` (RecBole's ``.inter`` and ``.item``, whose headers
+carry types). ``sequences``: a user a line, ``user item item ...`` in time order. Times are numbers
+(seconds; milli-, micro- and nanoseconds are told by their size) or ISO 8601 dates.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+import tomllib
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from mmbench.data.log import DataError
+from mmbench.hookspecs import DatasetInfo, Recipe
+
+FILE_NAME = "dataset.toml"
+Format = Literal["", "csv", "tsv", "parquet", "jsonl", "atomic", "sequences"]
+ENDINGS: Mapping[str, Format] = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".parquet": "parquet",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".inter": "atomic",
+    ".item": "atomic",
+    ".txt": "sequences",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class EventsSpec:
+    """Where the interactions are; ``time`` and ``rating`` may be absent."""
+
+    file: str
+    format: Format = ""
+    user: str = "user_id"
+    item: str = "item_id"
+    time: str | None = None
+    rating: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsSpec:
+    """Where the items' texts are; no ``text`` means every column but ``id``."""
+
+    file: str
+    format: Format = ""
+    id: str = "item_id"
+    text: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ImagesSpec:
+    """Where the items' pictures are."""
+
+    path: str
+    pattern: str = "{item}.*"
+
+
+@dataclass(frozen=True, slots=True)
+class FolderSpec:
+    """A folder dataset, as ``dataset.toml`` tells it.
+
+    Attributes:
+        info: id, name, licence, recipe and so on.
+        root: the folder that file names are relative to.
+        interactions: the events.
+        items: the texts, or ``None``.
+        images: the pictures, or ``None``.
+        unavailable: why no log can be made of it, or an empty string.
+    """
+
+    info: DatasetInfo
+    root: Path
+    interactions: EventsSpec
+    items: ItemsSpec | None = None
+    images: ImagesSpec | None = None
+    unavailable: str = ""
+
+    def files(self) -> list[str]:
+        """The names of all files (or picture folders) that the dataset consists of."""
+        tables = [self.interactions.file] + ([self.items.file] if self.items else [])
+        return tables + ([self.images.path] if self.images else [])
+
+
+@dataclass(frozen=True, slots=True)
+class _Toml:
+    """The file's layout, for the check of keys and types."""
+
+    id: str
+    interactions: EventsSpec
+    name: str = ""
+    aliases: tuple[str, ...] = ()
+    licence: str = ""
+    origin: str = ""
+    remarks: tuple[str, ...] = ()
+    root: str = ""
+    unavailable: str = ""
+    items: ItemsSpec | None = None
+    images: ImagesSpec | None = None
+    recipe: Recipe = field(default_factory=Recipe)
+
+
+TABLES = {"interactions": EventsSpec, "items": ItemsSpec, "images": ImagesSpec, "recipe": Recipe}
+
+
+def suggest(wrong: str, known: Iterable[str]) -> str:
+    """``; did you mean 'x'?`` or an empty string."""
+    near = difflib.get_close_matches(wrong, list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def file_format(name: str, given: Format = "") -> Format:
+    """The format of a file, by its name where it is not given. Raises DataError."""
+    found = given or ENDINGS.get(Path(name).suffix.lower(), "")
+    if not found:
+        raise DataError(
+            f"{name}: cannot tell its format by its name; "
+            f"set `format` to one of {', '.join(sorted(set(ENDINGS.values())))}"
+        )
+    return found
+
+
+def check_id(text: str) -> str:
+    """``text`` if it can be an id (letters, digits, ``.``, ``_``, ``-``). Raises DataError."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", text):
+        raise DataError(f"{text!r} cannot be a dataset's id: use letters, digits, '.', '_' and '-'")
+    return text
+
+
+def parse(text: str, root: Path, where: str) -> FolderSpec:
+    """Read ``dataset.toml``; ``where`` names it in messages.
+
+    Raises DataError for broken toml, an unknown key, a value of the wrong type.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise DataError(f"{where}: not valid toml: {error}") from error
+    _check_keys(table, _Toml, where, "")
+    for name, kind in TABLES.items():
+        if isinstance(table.get(name), dict):
+            _check_keys(table[name], kind, where, f" in [{name}]")
+    try:
+        toml = TypeAdapter(_Toml).validate_python(table)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise DataError(f"{where}: {key}: {first['msg']}") from error
+    info = DatasetInfo(
+        id=check_id(toml.id),
+        name=toml.name,
+        aliases=toml.aliases,
+        licence=toml.licence,
+        origin=toml.origin,
+        remarks=toml.remarks,
+        text=toml.items.text if toml.items else (),
+        recipe=toml.recipe,
+    )
+    folder = root / Path(toml.root).expanduser() if toml.root else root
+    return FolderSpec(info, folder, toml.interactions, toml.items, toml.images, toml.unavailable)
+
+
+def _check_keys(table: Mapping[str, Any], kind: type, where: str, part: str) -> None:
+    known = [one.name for one in fields(kind)]
+    for key in table:
+        if key not in known:
+            raise DataError(
+                f"{where}: unknown key {key!r}{part}{suggest(key, known)} "
+                f"(there are {', '.join(known)})"
+            )
+
+
+def read_toml(path: Path) -> FolderSpec:
+    """The spec in a ``dataset.toml``. Raises DataError."""
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read: {error}") from error
+    return parse(text, path.parent, str(path))
+
+
+def render_toml(spec: FolderSpec, folder: Path) -> str:
+    """``dataset.toml`` as it would stand in ``folder``; ``root`` only where that is elsewhere."""
+    info = spec.info
+    top: dict[str, Any] = {
+        "id": info.id,
+        "name": info.name,
+        "aliases": info.aliases,
+        "licence": info.licence,
+        "origin": info.origin,
+        "remarks": info.remarks,
+        "unavailable": spec.unavailable,
+    }
+    if spec.root.resolve() != folder.resolve():
+        top["root"] = str(spec.root.resolve())
+    lines = _lines(top)
+    for name, part in (
+        ("interactions", spec.interactions),
+        ("items", spec.items),
+        ("images", spec.images),
+        ("recipe", info.recipe),
+    ):
+        if part is not None:
+            table = {one.name: getattr(part, one.name) for one in fields(part)}
+            lines += ["", f"[{name}]", *_lines(table)]
+    return "\n".join(lines) + "\n"
+
+
+def write_toml(spec: FolderSpec, path: Path) -> None:
+    """Write a spec so that ``read_toml`` answers it again."""
+    temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}")
+    try:
+        temporary.write_text(render_toml(spec, path.parent), "utf-8")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _lines(table: Mapping[str, Any]) -> list[str]:
+    """``key = value`` lines; JSON's strings, numbers and lists are toml's too."""
+    return [
+        f"{key} = {json.dumps(value, ensure_ascii=False)}".replace("\x7f", "\\u007f")
+        for key, value in table.items()
+        if value is not None and value not in ("", ())
+    ]
+
+
+def with_recipe(spec: FolderSpec, **changes: Any) -> FolderSpec:
+    """The spec with a changed recipe."""
+    return replace(spec, info=replace(spec.info, recipe=replace(spec.info.recipe, **changes)))

@@ -1,0 +1,254 @@
+"""``mmbench doctor``: what is installed, which plugins load and why not, where things are kept."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import psutil
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from mmbench import __version__
+from mmbench.data.find import list_datasets
+from mmbench.data.places import cache_home, search_folders
+from mmbench.grid.environment import code_state, cuda_gpus, describe_machine
+from mmbench.grid.plan import describe_plugin
+from mmbench.grid.registry import ModelRef, Plugin, UsageError, list_plugins
+from mmbench.hookspecs import DATASET_GROUP, MODEL_GROUP, OBSERVER_GROUP
+
+SCHEMA = 1
+LOAD_SECONDS = 120
+KINDS = {MODEL_GROUP: "model", DATASET_GROUP: "dataset", OBSERVER_GROUP: "observer"}
+OWN = re.compile(r"[A-Za-z0-9._-]+")
+LIBRARIES = (
+    *("numpy", "scipy", "pandas", "pyarrow", "pluggy", "pydantic", "typer", "rich", "pooch"),
+    *("pillow", "torch", "transformers", "peft", "accelerate", "bitsandbytes", "recbole", "ray"),
+)
+VARIABLES = (
+    *("MMBENCH_CACHE", "MMBENCH_DATA", "CUDA_VISIBLE_DEVICES"),
+    *("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "HF_HOME", "HF_HUB_OFFLINE"),
+)
+LOAD_DATASET = (
+    "import sys; from mmbench.data.plugin import names, open_plugin; "
+    "open_plugin(sys.argv[1], names()[sys.argv[1]])"
+)
+LOAD_OBSERVER = (
+    "import sys; from mmbench.grid.registry import find_plugin; "
+    "find_plugin(sys.argv[1], 'mmbench.observers').load()()"
+)
+
+
+def examine() -> dict[str, Any]:
+    """All of it as JSON-able data, the same words in every release of one ``schema``.
+
+    Each plugin is asked in a process of its own. The user's home is written ``~`` and a folder
+    called like the user ``<user>``, wherever they appear. ``broken`` counts the plugins that do
+    not load or whose name another package claims too.
+    """
+    plugins = _plugins()
+    report: dict[str, Any] = {
+        "schema": SCHEMA,
+        "mmbench": {"version": __version__, **code_state("mmbench")},
+        "python": {"version": platform.python_version(), "executable": sys.executable},
+        "machine": _machine(),
+        "libraries": _versions(),
+        "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
+        "places": [_place("cache", cache_home())]
+        + [_place("data", folder) for folder in search_folders()],
+        "plugins": plugins,
+        "datasets": _datasets(),
+        "broken": sum(plugin["problem"] != "" for plugin in plugins),
+    }
+    cleaned: dict[str, Any] = _private(report, _hiding())
+    return cleaned
+
+
+def render(report: dict[str, Any]) -> Group:
+    """The report for people."""
+    machine, mmbench = report["machine"], report["mmbench"]
+    edited = " (edited checkout)" if mmbench["dirty"] else ""
+    head = Text(
+        f"mmbench {mmbench['version']}{edited}, Python {report['python']['version']}, "
+        f"{machine['platform']}\n"
+        f"{machine['cpu']}, {machine['cores']} cores, "
+        f"{machine['memory_free_gb']:g} of {machine['memory_gb']:g} GB memory free\n"
+        f"GPU: {', '.join(machine['gpus']) or 'none with CUDA; models run their tiny presets'}\n"
+        + ", ".join(f"{name} {version}" for name, version in report["libraries"].items())
+        + "".join(f"\n{name}={value}" for name, value in report["variables"].items())
+    )
+    places = _table("kept in", "", "size", "disk free", "")
+    for place in report["places"]:
+        trouble = "" if place["writable"] else "cannot be written to"
+        size = f"{place['megabytes']:,} MB" if place["exists"] else "not made yet"
+        free = f"{place['disk_free_gb']:,} GB"
+        places.add_row(place["what"], place["path"], size, free, Text(trouble, style="red"))
+    plugins = _table("plugin", "kind", "package", "state")
+    for plugin in report["plugins"]:
+        state = Text(plugin["problem"], style="red") if plugin["problem"] else Text("ok")
+        package = f"{plugin['package']} {plugin['version']}"
+        plugins.add_row(plugin["name"], plugin["kind"], package, state)
+    datasets = _table("dataset", "where", "state")
+    for row in report["datasets"]:
+        datasets.add_row(row["id"], row["where"], row["status"])
+    broken = report["broken"]
+    count = f"{broken} plugin{'s do' if broken > 1 else ' does'} not load"
+    verdict = Text(count, style="red") if broken else Text("every plugin loads", style="green")
+    blank = Text("")
+    return Group(head, blank, places, blank, plugins, blank, datasets, blank, verdict)
+
+
+def _plugins() -> list[dict[str, Any]]:
+    """Every declared plugin with what is wrong with it, or an empty ``problem``."""
+    found = [plugin for group in KINDS for plugin in list_plugins(group)]
+    claims = Counter((plugin.group, plugin.name) for plugin in found)
+    ask: dict[str, Callable[[Plugin], str]] = {
+        MODEL_GROUP: _ask_model,
+        DATASET_GROUP: lambda plugin: _load(LOAD_DATASET, plugin),
+        OBSERVER_GROUP: lambda plugin: _load(LOAD_OBSERVER, plugin),
+    }
+
+    def problem(plugin: Plugin) -> str:
+        if claims[plugin.group, plugin.name] > 1:
+            return "another package declares this name too; uninstall one of them"
+        return ask[plugin.group](plugin)
+
+    with ThreadPoolExecutor(max(1, min(4, os.cpu_count() or 1))) as pool:
+        problems = list(pool.map(problem, found))
+    return [
+        {
+            "kind": KINDS[plugin.group],
+            "name": plugin.name,
+            "package": plugin.distribution,
+            "version": plugin.version,
+            "from": plugin.value,
+            "problem": text,
+        }
+        for plugin, text in zip(found, problems, strict=True)
+    ]
+
+
+def _datasets() -> list[dict[str, Any]]:
+    try:
+        return [row._asdict() for row in list_datasets()]
+    except OSError as error:  # a folder of MMBENCH_DATA that cannot be read
+        where = str(error.filename or "")
+        return [{"id": "?", "aliases": (), "where": where, "status": str(error.strerror)}]
+
+
+def _ask_model(plugin: Plugin) -> str:
+    try:
+        return describe_plugin(
+            plugin, ModelRef(plugin.name), {}, size="paper", isolated=True
+        ).problem
+    except UsageError as error:
+        # a plugin that is a whole family loads, and asks which member is meant
+        return "" if str(error).startswith("say which") else str(error)
+
+
+def _load(code: str, plugin: Plugin) -> str:
+    """What stops a plugin from being loaded in a process of its own, or an empty string."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code, plugin.name],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=LOAD_SECONDS,
+            stdin=subprocess.DEVNULL,
+        )
+    except subprocess.TimeoutExpired:
+        return f"not loaded after {LOAD_SECONDS} s"
+    if done.returncode == 0:
+        return ""
+    last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+    return last[0].removeprefix("mmbench.data.log.DataError: ")
+
+
+def _machine() -> dict[str, Any]:
+    known, memory = describe_machine(), psutil.virtual_memory()
+    return {
+        "platform": f"{known['platform']} {platform.release()}",
+        "cpu": known["cpu"],
+        "cores": known["cores"],
+        "memory_gb": round(memory.total / 1e9, 1),
+        "memory_free_gb": round(memory.available / 1e9, 1),
+        "gpus": list(cuda_gpus()),
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _place(what: str, folder: Path) -> dict[str, Any]:
+    """A folder, what is in it, and what fits on its disk; it may not be there yet."""
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    return {
+        "what": what,
+        "path": str(folder),
+        "exists": folder.exists(),
+        "megabytes": round(_size(folder) / 1e6),
+        "disk_free_gb": round(shutil.disk_usage(nearest).free / 1e9, 1),
+        "writable": nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK),
+    }
+
+
+def _size(folder: Path) -> int:
+    """Bytes of all files below a folder; one that goes away meanwhile does not count."""
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += os.lstat(os.path.join(place, name)).st_size
+    return total
+
+
+def _hiding() -> list[tuple[re.Pattern[str], str]]:
+    """What to write instead of the user's home and name."""
+    home = Path.home()
+    whole = r"(?![^/\\:'\"\s,;)])"
+    pairs = [
+        (re.compile(re.escape(str(path)) + whole), "~")
+        for path in dict.fromkeys((home, home.resolve()))
+        if path != path.parent
+    ]
+    if OWN.fullmatch(home.name):
+        pairs.append((re.compile(rf"(?<=/){re.escape(home.name)}{whole}"), "<user>"))
+    return pairs
+
+
+def _private(value: Any, hiding: list[tuple[re.Pattern[str], str]]) -> Any:
+    if isinstance(value, dict):
+        return {key: _private(one, hiding) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_private(one, hiding) for one in value]
+    if isinstance(value, str):
+        for pattern, instead in hiding:
+            value = pattern.sub(instead, value)
+    return value
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    return table

@@ -1,0 +1,1 @@
+"""Find plugins, name cells, host a plugin, run many, store results."""

@@ -1,0 +1,85 @@
+"""A model's configuration: preset, overrides, and the resolved whole as plain data."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pydantic
+
+from mmbench.grid.registry import ModelRef, UsageError, did_you_mean
+
+
+def choose_preset(presets: Mapping[str, Any], ref: ModelRef, size: str) -> str:
+    """The preset's name for a reference.
+
+    Args:
+        presets: the class's presets.
+        ref: its ``variant`` names a preset; ``variant/tiny`` is that variant's miniature.
+        size: ``paper`` or ``tiny``; a model without a ``tiny`` preset runs ``paper`` everywhere.
+    """
+    if ref.variant is None:
+        return size if size in presets else "paper"
+    sized = f"{ref.variant}/{size}"
+    if sized in presets:
+        return sized
+    if ref.variant in presets:
+        return ref.variant
+    known = sorted({name.split("/")[0] for name in presets})
+    raise UsageError(
+        f"{ref.name} has no variant {ref.variant!r}.{did_you_mean(ref.variant, known)}"
+    )
+
+
+def is_tiny(preset: str) -> bool:
+    """Whether a preset is a miniature: ``tiny`` or a variant's, as in ``sft-ext/tiny``."""
+    return preset.split("/")[-1] == "tiny"
+
+
+def resolve(model_class: Any, ref: ModelRef, preset: str, overrides: Mapping[str, str]) -> Any:
+    """The Config object: preset, then the family's field, then overrides (texts are coerced)."""
+    values = as_dict(model_class.presets[preset])
+    given: dict[str, Any] = {key: _parse(value) for key, value in overrides.items()}
+    if ref.family is not None:
+        family = getattr(model_class, "family", None)
+        if family is None:
+            raise UsageError(f"{ref.name} takes nothing after a colon, but {ref.model} was asked")
+        given[family] = ref.family
+    for key in given:
+        if key not in values:
+            raise UsageError(f"{ref.name} has no setting {key!r}.{did_you_mean(key, values)}")
+    return build(model_class.Config, {**values, **given}, ref.name)
+
+
+def build(config_class: Any, values: Mapping[str, Any], name: str) -> Any:
+    """A Config from plain data, types checked. Raises UsageError naming the setting."""
+    try:
+        return pydantic.TypeAdapter(config_class).validate_python(dict(values))
+    except pydantic.ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}, not {problem['input']!r}"
+            for problem in error.errors()
+        )
+        raise UsageError(f"{name}: {problems}") from error
+
+
+def as_dict(config: Any) -> dict[str, Any]:
+    """A Config as JSON-able data: the same for a dataclass and a pydantic model."""
+    if isinstance(config, pydantic.BaseModel):
+        return config.model_dump(mode="json")
+    if dataclasses.is_dataclass(config) and not isinstance(config, type):
+        plain = pydantic.TypeAdapter(type(config)).dump_python(config, mode="json")
+        return dict(plain)
+    raise TypeError(f"a Config is a dataclass or a pydantic model, not {type(config).__name__}")
+
+
+def _parse(text: Any) -> Any:
+    """Text from the command line as JSON where it is JSON, else as it stands."""
+    if not isinstance(text, str):
+        return text
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text

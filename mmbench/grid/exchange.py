@@ -1,0 +1,165 @@
+"""Views and answers as files of plain arrays, so that processes share them without copying."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmbench.files import save_array
+from mmbench.views import (
+    Answer,
+    Float32,
+    ImageStore,
+    Int32,
+    Interactions,
+    Items,
+    Queries,
+    TopK,
+)
+
+SPACES = ("fused", "text", "image")
+
+
+def save_train(folder: Path, train: Interactions) -> None:
+    """Write the training events below ``folder``."""
+    _save(folder, "train", user=train.user, item=train.item, time=train.time)
+    sizes = {"n_users": train.n_users, "n_items": train.n_items}
+    (folder / "train.json").write_text(json.dumps(sizes))
+
+
+def load_train(folder: Path) -> Interactions:
+    """The training events, memory-mapped and read-only."""
+    sizes = json.loads((folder / "train.json").read_text())
+    return Interactions(**_load(folder, "train", "user", "item", "time"), **sizes)
+
+
+def save_items(folder: Path, items: Items) -> None:
+    """Write the catalogue below ``folder``; pictures stay where they are."""
+    images = items.images and {"root": str(items.images.root), "names": items.images.names}
+    catalogue = {
+        "n_items": items.n_items,
+        "fields": {name: list(values) for name, values in items.fields.items()},
+        "features": sorted(items.features),
+        "images": images,
+    }
+    (folder / "items.json").write_text(json.dumps(catalogue))
+    _save(folder, "feature", **items.features)
+
+
+def load_items(folder: Path) -> Items:
+    """The catalogue."""
+    catalogue = json.loads((folder / "items.json").read_text())
+    images = catalogue["images"]
+    return Items(
+        n_items=catalogue["n_items"],
+        fields={name: tuple(values) for name, values in catalogue["fields"].items()},
+        images=images and ImageStore(Path(images["root"]), tuple(images["names"])),
+        features=_load(folder, "feature", *catalogue["features"]),
+    )
+
+
+def save_queries(
+    folder: Path, fold: str, queries: Queries, candidates: Int32 | None = None
+) -> None:
+    """Write a fold's queries (there is no target in them) below ``folder``.
+
+    Candidates have the target among them: give them only where the model is asked about them.
+    """
+    _save(folder, fold, user=queries.user, history=queries.history, time=queries.time)
+    if candidates is not None:
+        _save(folder, fold, candidates=candidates)
+
+
+def load_queries(folder: Path, fold: str) -> Queries:
+    """A fold's queries, memory-mapped and read-only."""
+    return Queries(**_load(folder, fold, "user", "history", "time"))
+
+
+def save_answer(folder: Path, slot: int, answer: Any) -> dict[str, Any]:
+    """Write a plugin's answer and describe it in a message.
+
+    Raises TypeError for what is neither a numeric numpy array nor a TopK of two.
+    """
+    if isinstance(answer, TopK):
+        parts = {"items": answer.items, "scores": answer.scores}
+    else:
+        parts = {"scores": answer}
+    described = {}
+    for name, array in parts.items():
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
+            kind = getattr(array, "dtype", type(array).__name__)
+            raise TypeError(
+                f"score answered {kind} where a numeric numpy array or a TopK of two is due"
+            )
+        with open(folder / f"answer-{slot}-{name}", "wb") as file:
+            file.write(np.ascontiguousarray(array).data)
+        described[name] = {"dtype": array.dtype.str, "shape": list(array.shape)}
+    return described
+
+
+def load_answer(folder: Path, slot: int, described: dict[str, Any]) -> Answer:
+    """Read an answer back, with the sizes that the message states held against the file's.
+
+    Raises ValueError where they disagree.
+    """
+    parts = {}
+    for name, layout in described.items():
+        dtype = np.dtype(str(layout["dtype"]))
+        shape = tuple(int(size) for size in layout["shape"])
+        if dtype.kind not in "fiub":
+            raise ValueError(f"an answer of type {dtype}")
+        flat = np.fromfile(folder / f"answer-{slot}-{name}", dtype=dtype)
+        if flat.size != int(np.prod(shape)):
+            raise ValueError(f"an answer of shape {shape} with {flat.size} values")
+        parts[name] = flat.reshape(shape)
+    if "items" in parts:
+        return TopK(items=parts["items"], scores=parts["scores"])
+    return parts["scores"]
+
+
+def save_embeddings(folder: Path, answer: Any) -> dict[str, Any]:
+    """Write what an embedding hook answered and describe it in a message.
+
+    Raises TypeError for anything but a mapping from spaces to matrices of floats.
+    """
+    if not isinstance(answer, Mapping) or not answer or set(answer) - set(SPACES):
+        held = sorted(map(str, answer)) if isinstance(answer, Mapping) else type(answer).__name__
+        raise TypeError(f"embeddings are a mapping with some of {', '.join(SPACES)}, not {held}")
+    shapes = {}
+    for space, matrix in answer.items():
+        if not isinstance(matrix, np.ndarray) or matrix.ndim != 2 or matrix.dtype.kind != "f":
+            raise TypeError(f"the {space} embeddings must be a numpy matrix of floats")
+        _save(folder, "embedding", **{space: matrix.astype(np.float32)})
+        shapes[space] = list(matrix.shape)
+    return shapes
+
+
+def load_embeddings(folder: Path, spaces: Iterable[str]) -> dict[str, Float32]:
+    """The embeddings that a message names. Raises ValueError for an unknown space."""
+    unknown = set(spaces) - set(SPACES)
+    if unknown:
+        raise ValueError(f"unknown spaces {sorted(unknown)}")
+    return _load(folder, "embedding", *spaces)
+
+
+def _save(folder: Path, prefix: str, **arrays: np.ndarray) -> None:
+    for name, array in arrays.items():
+        path = folder / f"{prefix}-{name}.npy"
+        path.unlink(missing_ok=True)  # the old file may be mapped somewhere: leave it as it is
+        save_array(path, array)
+
+
+def _load(folder: Path, prefix: str, *names: str) -> dict[str, Any]:
+    return {name: _map(folder / f"{prefix}-{name}.npy") for name in names}
+
+
+def _map(path: Path) -> np.ndarray:
+    try:
+        mapped: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    except ValueError:  # an empty array cannot be memory-mapped
+        mapped = np.load(path, allow_pickle=False)
+    return np.asarray(mapped)

@@ -1,0 +1,366 @@
+"""The harness's side of a channel: starts a plugin's process, commands it, and ends it.
+
+Two ways to host the same worker: a child process (the default: crashes stay there, and the limits
+hold) and a thread of this process (for debuggers). Both get the same messages and the same files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import psutil
+
+from mmbench.grid import exchange
+from mmbench.grid.channel import Channel, ChannelClosed, Message, PipeChannel, queue_pair
+from mmbench.grid.registry import ModelRef, Plugin, UsageError
+from mmbench.grid.worker import serve
+from mmbench.views import Answer, Float32
+
+POLL = 0.1  # seconds between looks at a child's memory
+LOG_BYTES = 64 * 1024
+
+
+class PluginFailure(Exception):
+    """A cell cannot go on. ``kind`` is a result's status: failed, timeout or out-of-memory."""
+
+    def __init__(self, kind: str, reason: str, traceback: str = "") -> None:
+        super().__init__(reason)
+        self.kind, self.reason, self.traceback = kind, reason, traceback
+
+
+class Interrupted(Exception):
+    """The user asked to stop; nothing is to be stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a cell may take: wall seconds and bytes of memory, ``None`` for no limit."""
+
+    seconds: float | None = None
+    memory: int | None = None
+
+
+@dataclass(slots=True)
+class Watch:
+    """What the parent's watchers see of a child: memory, output, and the processes it started."""
+
+    peak: int = 0
+    printed: int = 0
+    family: set[psutil.Process] = field(default_factory=set)
+    over: bool = False
+    stopped: bool = False
+
+
+@dataclass(slots=True)
+class Host:
+    """A running worker, and the conversation with it."""
+
+    channel: Channel
+    folder: Path
+    limits: Limits
+    on_event: Callable[[Message], None]
+    process: subprocess.Popen[bytes] | None = None
+    watch: Watch = field(default_factory=Watch)
+    tail: bytearray = field(default_factory=bytearray)
+    stop: threading.Event = field(default_factory=threading.Event)
+    started: float = field(default_factory=time.monotonic)
+    score_seconds: float = 0.0
+
+    def describe(self, plugin: Plugin, ref: ModelRef, size: str, overrides: Message) -> Message:
+        """What the plugin's class declares, with the whole resolved config."""
+        self._command(
+            "describe", plugin=asdict(plugin), ref=asdict(ref), size=size, overrides=overrides
+        )
+        return self._await()
+
+    def examine(self, plugin: Plugin, config: Message) -> Message:
+        """What a new instance holds and which hooks it has."""
+        self._command("examine", plugin=asdict(plugin), config=config)
+        return self._await()
+
+    def fit(
+        self, plugin: Plugin, config: Message, run: Message, validate: Callable[..., float]
+    ) -> Message:
+        """Fit; ``validate(limit)`` answers the plugin's ``run.validate``."""
+        self._command("fit", plugin=asdict(plugin), config=config, run=run)
+        return self._await(validate)
+
+    def score(self, fold: str, kind: str, slices: Sequence[slice]) -> Iterator[Answer]:
+        """The plugin's answers for row ranges of a fold, in order.
+
+        The next question is on its way before an answer is handed out, so that the caller ranks
+        while the plugin scores.
+        """
+        self._ask(fold, kind, slices, 0)
+        for number in range(len(slices)):
+            reply = self._await()
+            self.score_seconds += float(reply["seconds"])
+            try:
+                answer = exchange.load_answer(self.folder, number % 2, reply["answer"])
+            except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+                raise PluginFailure("failed", f"unreadable answer: {error}") from error
+            self._ask(fold, kind, slices, number + 1)
+            yield answer
+
+    def embed_items(self) -> dict[str, Float32]:
+        """The plugin's embeddings of the catalogue, by space."""
+        self._command("embed_items")
+        return self._embeddings(self._await())
+
+    def embed_queries(self, fold: str, rows: slice) -> dict[str, Float32]:
+        """The plugin's embeddings of rows of a fold, by space."""
+        self._command("embed_queries", fold=fold, start=rows.start, stop=rows.stop)
+        return self._embeddings(self._await())
+
+    def _embeddings(self, described: Message) -> dict[str, Float32]:
+        try:
+            return exchange.load_embeddings(self.folder, described)
+        except (OSError, ValueError) as error:
+            raise PluginFailure("failed", f"unreadable embeddings: {error}") from error
+
+    def offspring(self) -> list[psutil.Process]:
+        """The living processes that the plugin's process has started."""
+        return [] if self.process is None else _descendants(self.process.pid)
+
+    def close(self) -> None:
+        """End the worker and everything it started."""
+        self.watch.stopped = True
+        self.watch.family.update(self.offspring())  # once the process ends, they are not its own
+        with contextlib.suppress(ChannelClosed):
+            self.channel.send({"do": "stop"})
+        if self.process is not None:
+            if not self.stop.is_set():  # else it is at work, and will not read that
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self.process.wait(timeout=2)
+            kill_tree(self.process, self.watch.family)
+        self.channel.close()
+
+    def _ask(self, fold: str, kind: str, slices: Sequence[slice], number: int) -> None:
+        if number < len(slices):
+            rows = slices[number]
+            self._command(
+                "score", fold=fold, kind=kind, start=rows.start, stop=rows.stop, slot=number % 2
+            )
+
+    def _command(self, name: str, **arguments: Any) -> None:
+        self._send({"do": name, "with": arguments})
+
+    def _send(self, message: Message) -> None:
+        try:
+            self.channel.send(message)
+        except ChannelClosed:
+            raise self._death() from None
+
+    def _await(self, validate: Callable[..., float] | None = None) -> Message:
+        """The answer to the last command; events on the way go where they belong."""
+        while True:
+            message = self._receive()
+            match message:
+                case {"event": "validate", "limit": limit} if validate is not None:
+                    self._send({"do": "validated", "value": validate(limit)})
+                case {"event": "log" | "progress"}:
+                    self.on_event(message)
+                case {"answer": dict(answer)}:
+                    return answer
+                case {"failed": dict(failed)}:
+                    raise _failure(failed)
+                case _:
+                    raise PluginFailure("failed", "the plugin's process sent an unknown message")
+
+    def _receive(self) -> Message:
+        while True:
+            if self.stop.is_set():
+                raise Interrupted
+            left = self._seconds_left()
+            if left is not None and left <= 0:
+                self.close_hard()
+                raise PluginFailure(
+                    "timeout", f"not done after the limit of {self.limits.seconds:g} s"
+                )
+            try:
+                return self.channel.receive(timeout=0.5 if left is None else min(0.5, left))
+            except TimeoutError:
+                # a process that it left behind may hold its end of the channel open
+                if self.process is not None and self.process.poll() is not None:
+                    raise self._death() from None
+            except ChannelClosed as closed:
+                raise self._death(str(closed)) from None
+
+    def _seconds_left(self) -> float | None:
+        if self.limits.seconds is None:
+            return None
+        return self.started + self.limits.seconds - time.monotonic()
+
+    def close_hard(self) -> None:
+        """Kill the worker without a word."""
+        if self.process is not None:
+            kill_tree(self.process, self.watch.family)
+
+    def _death(self, why: str = "") -> PluginFailure:
+        if self.watch.over and self.limits.memory is not None:
+            return PluginFailure(
+                "out-of-memory",
+                f"used more than the limit of {self.limits.memory / 2**20:,.0f} MiB",
+            )
+        if self.process is None or "not a message" in why:
+            self.close_hard()
+            return PluginFailure("failed", why or "the plugin's thread ended", self.log())
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=5)
+        code = self.process.returncode
+        if code is None:
+            self.close_hard()
+            return PluginFailure("failed", "the process closed its channel", self.log())
+        if code < 0:
+            known = -code in set(signal.Signals)
+            name = signal.Signals(-code).name if known else f"signal {-code}"
+            hint = " (perhaps the kernel, short of memory)" if name == "SIGKILL" else ""
+            return PluginFailure("failed", f"the process was killed by {name}{hint}", self.log())
+        return PluginFailure("failed", f"the process ended with exit code {code}", self.log())
+
+    def log(self) -> str:
+        """The end of what the plugin printed."""
+        return self.tail.decode(errors="replace")
+
+
+def launch(
+    folder: Path,
+    *,
+    isolated: bool = True,
+    limits: Limits | None = None,
+    on_event: Callable[[Message], None] = lambda message: None,
+    stop: threading.Event | None = None,
+    environment: dict[str, str] | None = None,
+    watched: bool = False,
+) -> Host:
+    """Start a worker on a scratch folder.
+
+    Args:
+        folder: where views and answers are exchanged.
+        isolated: a child process, else a thread of this one (limits do not hold there).
+        limits: time and memory.
+        on_event: told of ``log`` and ``progress`` messages.
+        stop: when set, waiting for an answer raises Interrupted.
+        environment: additions to the child's environment.
+        watched: note in a child what the plugin opens, see ``watch``.
+    """
+    limits, stop = limits or Limits(), stop or threading.Event()
+    if not isolated:
+        ours, theirs = queue_pair()
+
+        def run() -> None:
+            serve(theirs, folder)
+            theirs.close()
+
+        threading.Thread(target=run, daemon=True, name="plugin").start()
+        return Host(ours, folder, Limits(), on_event, stop=stop)
+    settings = {**os.environ, **child_environment(), **(environment or {})}
+    command = [sys.executable, "-m", "mmbench.grid.child", str(folder)]
+    if watched:
+        command.append("--watch")
+        (folder / "tmp").mkdir(exist_ok=True)
+        settings["TMPDIR"] = str(folder / "tmp")
+        # torch leaves this in the environment of a test that imported it, made from another TMPDIR
+        settings.pop("TORCHINDUCTOR_CACHE_DIR", None)
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=settings,
+        start_new_session=True,
+    )
+    assert process.stdin and process.stdout and process.stderr
+    host = Host(
+        PipeChannel(process.stdout, process.stdin), folder, limits, on_event, process, stop=stop
+    )
+    threading.Thread(target=_drain, args=(process.stderr, host), daemon=True).start()
+    threading.Thread(target=_watch, args=(process, limits, host.watch), daemon=True).start()
+    return host
+
+
+def child_environment() -> dict[str, str]:
+    """Settings that must stand before a child's libraries load.
+
+    Idle OpenMP threads sleep instead of spinning (spinning costs twenty times where cores are
+    shared), strings hash alike in every process, and no library phones a model hub during a fit.
+    """
+    settings = {
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "PYTHONHASHSEED": "0",
+        "PYTHONUNBUFFERED": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+    }
+    return {name: os.environ.get(name, value) for name, value in settings.items()}
+
+
+def kill_tree(process: subprocess.Popen[bytes], family: Iterable[psutil.Process] = ()) -> None:
+    """Kill a child, its process group, and whatever it started, then collect it.
+
+    ``family`` are processes seen earlier: they may outlive the child that would lead to them.
+    """
+    offspring = {*_descendants(process.pid), *family}
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    for child in offspring:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
+    process.kill()
+    process.wait()
+
+
+def _failure(failed: Message) -> Exception:
+    if failed.get("usage"):
+        return UsageError(failed["message"])
+    kind = "out-of-memory" if failed.get("memory") else "failed"
+    reason = f"{failed['type']}: {failed['message']}"
+    return PluginFailure(kind, reason, failed.get("traceback", ""))
+
+
+def _descendants(pid: int) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _drain(pipe: IO[bytes], host: Host) -> None:
+    """Read all that a child prints and keep the end of it."""
+    with pipe, contextlib.suppress(OSError, ValueError):
+        while block := pipe.read1(LOG_BYTES):  # type: ignore[attr-defined]
+            host.watch.printed += len(block)
+            host.tail += block
+            del host.tail[:-LOG_BYTES]
+
+
+def _watch(process: subprocess.Popen[bytes], limits: Limits, watch: Watch) -> None:
+    """Note a child's peak memory, and kill it over the limit."""
+    while process.poll() is None and not watch.stopped:
+        watch.family.update(_descendants(process.pid))
+        used = memory_of(process.pid)
+        watch.peak = max(watch.peak, used)
+        if limits.memory is not None and used > limits.memory:
+            watch.over = True
+            kill_tree(process, watch.family)
+            return
+        time.sleep(POLL)
+
+
+def memory_of(pid: int) -> int:
+    """Resident bytes of a process and its descendants."""
+    total = 0
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for process in (psutil.Process(pid), *_descendants(pid)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                total += process.memory_info().rss
+    return total

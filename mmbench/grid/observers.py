@@ -1,0 +1,70 @@
+"""Observer plugins: told of every cell, unable to change or stop one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pluggy
+
+from mmbench.grid.execute import Observer
+from mmbench.grid.plan import Planned
+from mmbench.grid.registry import UsageError, find_plugin
+from mmbench.hookspecs import OBSERVER_GROUP, PROJECT, ObserverHooks
+
+logger = logging.getLogger("mmbench.grid")
+
+
+class Observers:
+    """Hands each notice to a first observer (the screen) and then to plugins."""
+
+    def __init__(self, first: Observer, names: Sequence[str] = ()) -> None:
+        """Load the named observer plugins. Raises UsageError for one that is not to be had."""
+        self.first = first
+        # a manager each: where one throws, the others still hear
+        self.managers = {name: _load(name) for name in names}
+
+    def cell_started(self, row: Planned) -> None:
+        """A cell begins."""
+        self.first.cell_started(row)
+        self._tell("cell_started", cell=_cell(row))
+
+    def cell_event(self, row: Planned, event: Mapping[str, Any]) -> None:
+        """A running cell logged or moved on."""
+        self.first.cell_event(row, event)
+        if event["event"] == "log":
+            self._tell("cell_logged", cell=_cell(row), step=event["step"], values=event["values"])
+
+    def cell_finished(self, row: Planned, record: Mapping[str, Any]) -> None:
+        """A cell ended."""
+        self.first.cell_finished(row, record)
+        self._tell("cell_finished", cell=_cell(row), result=record)
+
+    def _tell(self, hook: str, **notice: Any) -> None:
+        for name, manager in self.managers.items():
+            try:
+                getattr(manager.hook, hook)(**notice)
+            except Exception as error:  # noqa: BLE001  whatever an observer raises, cells go on
+                kind = type(error).__name__
+                logger.warning("observer %s failed in %s: %s: %s", name, hook, kind, error)
+
+
+def _load(name: str) -> pluggy.PluginManager:
+    plugin = find_plugin(name, OBSERVER_GROUP)
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(ObserverHooks)
+    try:
+        manager.register(plugin.load()(), name)
+        manager.check_pending()
+    except Exception as error:  # an observer's code may raise anything
+        raise UsageError(
+            f"observer {name!r} of {plugin.distribution} {plugin.version} cannot be used: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    return manager
+
+
+def _cell(row: Planned) -> Mapping[str, Any]:
+    assert row.job is not None
+    return row.job.cell.to_json()

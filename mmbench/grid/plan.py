@@ -1,0 +1,294 @@
+"""From what the user asked for to a list of cells: nothing here runs a model."""
+
+from __future__ import annotations
+
+import threading
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pydantic
+
+from mmbench.data.log import Log, sample_users
+from mmbench.grid.cell import Cell
+from mmbench.grid.environment import cuda_gpus
+from mmbench.grid.host import Limits, PluginFailure, launch
+from mmbench.grid.registry import (
+    ModelRef,
+    Plugin,
+    UsageError,
+    did_you_mean,
+    find_plugin,
+    parse_ref,
+    parse_setting,
+)
+from mmbench.grid.runner import Job, Question, ask_question
+from mmbench.grid.store import read_record
+from mmbench.protocol import get_protocol
+
+DESCRIBE_SECONDS = 120.0
+
+
+class GridFile(pydantic.BaseModel, strict=True):
+    """The keys of a grid file; ``set`` has a table of settings for each model."""
+
+    models: list[str] = []
+    data: list[str] = []
+    protocol: str = ""
+    seeds: int | str | list[int] = 1
+    preset: str = ""
+    limit: int = pydantic.Field(1, ge=1)
+    set: dict[str, dict[str, Any]] = {}
+
+
+GRID_KEYS = sorted(GridFile.model_fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """What to run: every model on every dataset with every seed.
+
+    Attributes:
+        models: references as in ``recbole:NeuMF`` or ``vlm2rec/sft-ext``.
+        data: ids, aliases or paths.
+        protocol: a protocol's name.
+        seeds: the seeds themselves.
+        preset: ``auto``, ``paper`` or ``tiny``.
+        limit: so many users only (a smoke run), or None.
+        settings: ``model.key=value`` texts.
+    """
+
+    models: tuple[str, ...]
+    data: tuple[str, ...]
+    protocol: str = "loo@1"
+    seeds: tuple[int, ...] = (0,)
+    preset: str = "auto"
+    limit: int | None = None
+    settings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A row of the plan: a job, or the reason why there is none."""
+
+    label: str
+    dataset: str
+    seed: int
+    job: Job | None = None
+    question: Question | None = None
+    problem: str = ""
+    known: dict[str, Any] | None = None
+
+    @property
+    def state(self) -> str:
+        """``new``, a stored status such as ``done``, or ``broken``."""
+        if self.job is None:
+            return "broken"
+        return str(self.known["status"]["kind"]) if self.known else "new"
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a plugin declares, or why it could not be asked."""
+
+    plugin: Plugin
+    declared: dict[str, Any] = field(default_factory=dict)
+    problem: str = ""
+
+
+def read_grid(path: Path) -> dict[str, Any]:
+    """A grid file's keys, checked; the same words as the flags. Raises UsageError."""
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not a TOML file: {error}") from error
+    for key in found:
+        if key not in GRID_KEYS:
+            raise UsageError(f"{path}: unknown key {key!r}.{did_you_mean(key, GRID_KEYS)}")
+    for key in ("models", "data"):
+        if isinstance(found.get(key), str):
+            found[key] = [found[key]]
+    try:
+        GridFile.model_validate(found)
+    except pydantic.ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(map(str, problem["loc"]))
+        raise UsageError(f"{path}: {where}: {problem['msg']}, not {problem['input']!r}") from error
+    found["settings"] = [
+        f"{model}.{key}={_as_text(value)}"
+        for model, values in found.pop("set", {}).items()
+        for key, value in values.items()
+    ]
+    return found
+
+
+def parse_seeds(value: str | int | list[int]) -> tuple[int, ...]:
+    """``3`` means seeds 0, 1, 2; ``0,7`` or a list means just those."""
+    if isinstance(value, list):
+        seeds = tuple(value)
+    elif isinstance(value, int) or "," not in value:
+        try:
+            seeds = tuple(range(int(value)))
+        except ValueError:
+            raise UsageError(f"seeds is a count or a list such as 0,1,2, not {value!r}") from None
+    else:
+        try:
+            seeds = tuple(int(part) for part in value.split(",") if part.strip())
+        except ValueError:
+            raise UsageError(f"seeds is a count or a list such as 0,1,2, not {value!r}") from None
+    if not seeds or min(seeds) < 0 or len(set(seeds)) != len(seeds):
+        raise UsageError("seeds must be at least one, distinct, and not negative")
+    return seeds
+
+
+def make_plan(
+    grid: Grid,
+    results: Path,
+    *,
+    load: Callable[[str], Log],
+    isolated: bool = True,
+    say: Callable[[str], None] = lambda text: None,
+) -> list[Planned]:
+    """All cells of a grid, datasets outermost, with what the store already holds.
+
+    A plugin that cannot be described becomes rows with a problem; an unknown name, dataset or
+    setting is the user's to mend and raises UsageError (or the data layer's DataError).
+    """
+    protocol = get_protocol(grid.protocol)
+    refs = [parse_ref(text) for text in grid.models]
+    plugins = [find_plugin(ref.name) for ref in refs]
+    settings = _assign(grid.settings, refs)
+    size = grid.preset if grid.preset != "auto" else ("paper" if cuda_gpus() else "tiny")
+    described = _describe_all(zip(plugins, refs, settings, strict=True), size, isolated)
+    questions: list[Question] = []
+    for name in grid.data:
+        say(f"preparing {name}")
+        log = load(name)
+        if grid.limit is not None:
+            log = sample_users(log, grid.limit)
+        questions.append(ask_question(log, protocol))
+    device = "cuda" if cuda_gpus() else "cpu"
+    rows = [
+        _plan_cell(grid, question, ref, given, found, seed, device, results)
+        for question in questions
+        for ref, given, found in zip(refs, settings, described, strict=True)
+        for seed in grid.seeds
+    ]
+    unique: dict[str | int, Planned] = {}  # what was asked for twice, by one name or two, is one
+    for row in rows:
+        unique.setdefault(row.job.cell.id if row.job else id(row), row)
+    return list(unique.values())
+
+
+def _describe_all(
+    asked: Iterable[tuple[Plugin, ModelRef, Mapping[str, str]]], size: str, isolated: bool
+) -> list[Description]:
+    stop = threading.Event()
+    pool = ThreadPoolExecutor(4)
+    try:
+        futures = [
+            pool.submit(describe_plugin, *row, size=size, isolated=isolated, stop=stop)
+            for row in asked
+        ]
+        described = []
+        for future in futures:
+            while not future.done():  # a wait without a limit could keep Ctrl-C from this thread
+                wait([future], timeout=0.5)
+            described.append(future.result())
+        return described
+    finally:
+        stop.set()  # Ctrl-C, or an error of one, need not wait for the others
+        pool.shutdown(cancel_futures=True)
+
+
+def describe_plugin(
+    plugin: Plugin,
+    ref: ModelRef,
+    overrides: Mapping[str, str],
+    *,
+    size: str,
+    isolated: bool,
+    stop: threading.Event | None = None,
+) -> Description:
+    """Ask a plugin's class, in a process of its own, what it declares. Raises UsageError."""
+    limits = Limits(seconds=DESCRIBE_SECONDS)
+    host = launch(Path(), isolated=isolated, limits=limits, stop=stop)
+    try:
+        return Description(plugin, host.describe(plugin, ref, size, dict(overrides)))
+    except PluginFailure as failure:
+        return Description(plugin, problem=failure.reason)
+    finally:
+        host.close()
+
+
+def make_label(ref: ModelRef, preset: str, overrides: Mapping[str, str]) -> str:
+    """A row's name: what was asked, and that it is a miniature where it is one."""
+    given = {**dict(ref.overrides), **overrides}
+    name = ref.model + (f"/{ref.variant}" if ref.variant and ref.variant != "tiny" else "")
+    if given:
+        name += "[" + ",".join(f"{key}={value}" for key, value in sorted(given.items())) + "]"
+    return f"{name} (tiny)" if preset.split("/")[-1] == "tiny" else name
+
+
+def _plan_cell(
+    grid: Grid,
+    question: Question,
+    ref: ModelRef,
+    given: Mapping[str, str],
+    found: Description,
+    seed: int,
+    device: str,
+    results: Path,
+) -> Planned:
+    log = question.log
+    if found.problem:
+        problem = f"{found.plugin.distribution} {found.plugin.version}: {found.problem}"
+        return Planned(ref.model, log.id, seed, problem=problem)
+    cell = Cell(
+        model=ref.model,
+        distribution=found.plugin.distribution,
+        version=found.plugin.version,
+        config=found.declared["config"],
+        dataset=log.id,
+        fingerprint=log.fingerprint,
+        protocol=grid.protocol,
+        seed=seed,
+        limit=grid.limit,
+    )
+    preset = found.declared["preset"]
+    label = make_label(ref, preset, given)
+    job = Job(cell, found.plugin, label, preset, found.declared, device)
+    return Planned(label, log.id, seed, job, question, known=read_record(results, cell))
+
+
+def _assign(settings: tuple[str, ...], refs: list[ModelRef]) -> list[dict[str, str]]:
+    """Which ``model.key=value`` belongs to which reference; one that belongs to none is an error.
+
+    A setting for ``name`` reaches all its variants, one for ``name/variant`` only that.
+    """
+    given: list[dict[str, str]] = [{} for _ in refs]
+    for text in settings:
+        key, value = parse_setting(text)
+        target, dot, field_name = key.rpartition(".")
+        if not dot:
+            raise UsageError(f"--set {text}: write model.key=value")
+        matched = False
+        for ref, values in zip(refs, given, strict=True):
+            if target in (ref.name, ref.model, f"{ref.model}/{ref.variant}"):
+                values[field_name] = value
+                matched = True
+        if not matched:
+            names = sorted({ref.model for ref in refs})
+            raise UsageError(f"--set {text}: {target} is not run.{did_you_mean(target, names)}")
+    return given
+
+
+def _as_text(value: Any) -> str:
+    import json
+
+    return value if isinstance(value, str) else json.dumps(value)

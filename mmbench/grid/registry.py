@@ -1,0 +1,119 @@
+"""Which plugins are installed: read from package metadata, without importing any of them."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from mmbench.hookspecs import MODEL_GROUP
+from mmbench.problems import UserError
+
+
+class UsageError(UserError):
+    """The user asked for something that cannot be; the message says how to mend it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """An entry point and the distribution that declares it."""
+
+    name: str
+    value: str
+    distribution: str
+    version: str
+    group: str = MODEL_GROUP
+
+    def load(self) -> Any:
+        """Import the plugin's module and return what the entry point names."""
+        return EntryPoint(self.name, self.value, self.group).load()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRef:
+    """A model as it is asked for: ``name[:family][/variant][[key=value,...]]``."""
+
+    name: str
+    family: str | None = None
+    variant: str | None = None
+    overrides: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def model(self) -> str:
+        """Name with family, as in ``recbole:NeuMF``."""
+        return f"{self.name}:{self.family}" if self.family else self.name
+
+
+def list_plugins(group: str = MODEL_GROUP) -> list[Plugin]:
+    """All entry points of a group, sorted by name and distribution; clashing names all appear."""
+    found = {
+        Plugin(
+            entry.name,
+            entry.value,
+            entry.dist.name if entry.dist else "unknown",
+            entry.dist.version if entry.dist else "0",
+            group,
+        )
+        for entry in entry_points(group=group)
+    }
+    return sorted(found, key=lambda plugin: (plugin.name, plugin.distribution))
+
+
+def find_plugin(name: str, group: str = MODEL_GROUP) -> Plugin:
+    """The one plugin of that name. Raises UsageError: unknown (did you mean), or a clash."""
+    plugins = list_plugins(group)
+    found = [plugin for plugin in plugins if plugin.name == name]
+    if len(found) == 1:
+        return found[0]
+    kind = group.rpartition(".")[2].removesuffix("s")
+    if not found:
+        known = sorted({plugin.name for plugin in plugins})
+        raise UsageError(f"no {kind} is called {name!r}.{did_you_mean(name, known)}")
+    owners = " and ".join(f"{plugin.distribution} ({plugin.value})" for plugin in found)
+    raise UsageError(
+        f"the {kind} {name!r} is declared by {owners}. Uninstall one of the packages, or ask its "
+        "authors to rename the entry point."
+    )
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The end of an error message: close matches, or all that is known."""
+    names = list(known)
+    close = difflib.get_close_matches(word, names, n=3, cutoff=0.5)
+    if close:
+        return f" Did you mean {' or '.join(close)}?"
+    return f" Known: {', '.join(names)}." if names else " None is installed."
+
+
+_REF = re.compile(
+    r"(?P<name>[\w.\-]+)(:(?P<family>[\w.\-]+))?(/(?P<variant>[\w.\-]+))?(\[(?P<set>[^\]]*)\])?"
+)
+
+
+def parse_ref(text: str) -> ModelRef:
+    """Parse ``recbole:NeuMF``, ``vlm2rec/sft-ext``, ``sasrec[dim=32,layers=1]``."""
+    match = _REF.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(
+            f"{text!r} is not a model. Write name, name/variant, family:Name or "
+            "name[key=value,key=value]."
+        )
+    overrides = tuple(parse_setting(part) for part in split_list(match["set"] or ""))
+    return ModelRef(match["name"], match["family"], match["variant"], overrides)
+
+
+def parse_setting(text: str) -> tuple[str, str]:
+    """Split ``key=value``."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise UsageError(f"{text!r} is not a setting. Write key=value.")
+    return key.strip(), value.strip()
+
+
+def split_list(text: str) -> list[str]:
+    """Split at commas that stand outside brackets; empty parts vanish."""
+    parts = re.split(r",(?![^\[]*\])", text)
+    return [part.strip() for part in parts if part.strip()]

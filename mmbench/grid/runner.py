@@ -1,0 +1,321 @@
+"""One cell from views to record: fit in the plugin's process, rank here, where the targets are."""
+
+from __future__ import annotations
+
+import datetime
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from typing import Protocol as Interface
+
+import numpy as np
+
+from mmbench.data.log import Log
+from mmbench.grid import exchange
+from mmbench.grid.cell import Cell
+from mmbench.grid.channel import Message
+from mmbench.grid.environment import code_state, describe_machine
+from mmbench.grid.host import Host, Interrupted, Limits, PluginFailure, launch
+from mmbench.grid.registry import Plugin
+from mmbench.grid.store import SCHEMA
+from mmbench.protocol import (
+    AnswerError,
+    Ask,
+    Asked,
+    Fold,
+    Protocol,
+    Ranks,
+    Split,
+    beyond_accuracy,
+    candidates_hash,
+    evaluate,
+    split,
+    summarise,
+    tie_rate,
+    unanswered,
+    validation_ndcg,
+    violations,
+)
+from mmbench.views import Answer, Items
+
+CURVE_POINTS = 10_000
+OnEvent = Callable[[Message], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A planned cell: its identity and what is needed to run it."""
+
+    cell: Cell
+    plugin: Plugin
+    label: str
+    preset: str
+    declared: Mapping[str, Any]
+    device: str = "cpu"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A dataset under a protocol, split once for all cells that ask it."""
+
+    log: Log
+    protocol: Protocol
+    split: Split
+    candidates_sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a cell leaves: the record and, where it was ranked, its columns."""
+
+    record: dict[str, Any]
+    ranks: dict[str, np.ndarray] | None = None
+    top: dict[str, np.ndarray] | None = None
+
+
+@dataclass(slots=True)
+class Circumstances:
+    """How cells are run; nothing here changes a number."""
+
+    isolated: bool = True
+    limits: Limits = field(default_factory=Limits)
+    cache: Path = Path()
+    stop: threading.Event = field(default_factory=threading.Event)
+    environment: dict[str, str] = field(default_factory=dict)
+    watched: bool = False
+
+
+class Witness(Interface):
+    """Who may look on while a cell runs, as the conformance checks do. Nothing waits for it."""
+
+    def answered(self, fold: str, rows: slice, answer: Answer) -> None:
+        """The plugin answered for rows of a fold."""
+
+    def ranked(self, host: Host) -> None:
+        """All test queries are ranked; the host still answers."""
+
+
+def ask_question(log: Log, protocol: Protocol) -> Question:
+    """Split a log and fix its candidates."""
+    parts = split(log, protocol)
+    return Question(log, protocol, parts, candidates_hash(parts.test))
+
+
+def run_cell(
+    job: Job,
+    question: Question,
+    scratch: Path,
+    how: Circumstances,
+    on_event: OnEvent,
+    witness: Witness | None = None,
+) -> Outcome:
+    """Run a cell to its end, whatever its end is.
+
+    Raises Interrupted, and OSError where the disk does not take what we write: other cells would
+    not fare better.
+    """
+    started = datetime.datetime.now(datetime.UTC)
+    clock = time.perf_counter()
+    record = empty_record(job, question, how.isolated)
+    curves: dict[str, list[list[float]]] = record["curves"]
+
+    def listen(event: Message) -> None:
+        if event["event"] == "log":
+            for name, value in event["values"].items():
+                points = curves.setdefault(name, [])
+                if len(points) < CURVE_POINTS and np.isfinite(value):
+                    points.append([event["step"], value])
+        on_event(event)
+
+    missing = missing_modalities(job.declared["needs"], question.log.items)
+    ranks: Ranks | None = None
+    if missing:
+        fail(record, "not-applicable", f"needs {' and '.join(missing)}, which the data has not")
+    else:
+        host = launch(
+            scratch,
+            isolated=how.isolated,
+            limits=how.limits,
+            on_event=listen,
+            stop=how.stop,
+            environment=how.environment,
+            watched=how.watched,
+        )
+        try:
+            ranks = converse(host, job, question, scratch, how, record, witness)
+            if witness is not None:
+                witness.ranked(host)
+        except PluginFailure as failure:
+            fail(record, failure.kind, failure.reason, failure.traceback or host.log())
+        except AnswerError as error:
+            fail(record, "failed", f"{job.plugin.name} ({job.plugin.distribution}): {error}")
+        except (Interrupted, OSError):
+            raise
+        except Exception as error:  # noqa: BLE001  no cell stops the others
+            trace = "".join(traceback.format_exception(error))
+            fail(record, "failed", f"{type(error).__name__}: {error}", trace)
+        finally:
+            host.close()
+            if host.process is not None:
+                record["cost"]["peak_memory_mb"] = round(host.watch.peak / 2**20, 1)
+    record["started"] = started.isoformat(timespec="seconds")
+    record["seconds"] = round(time.perf_counter() - clock, 3)
+    if ranks is None:
+        return Outcome(record)
+    return Outcome(record, rank_columns(question.split.test, ranks), top_columns(ranks))
+
+
+def converse(
+    host: Host,
+    job: Job,
+    question: Question,
+    scratch: Path,
+    how: Circumstances,
+    record: dict[str, Any],
+    witness: Witness | None = None,
+) -> Ranks:
+    """Fit, score, rank; fills the record with figures and costs."""
+    parts, protocol, n_items = question.split, question.protocol, question.log.n_items
+    exchange.save_train(scratch, parts.train)
+    exchange.save_items(scratch, question.log.items)
+    widest = job.declared["max_candidates"]
+    narrow = widest is not None and widest < n_items
+    save_fold(scratch, "valid", parts.valid, narrow)
+
+    what: Asked = "candidates" if narrow else "catalogue"
+
+    def validate(limit: int | None) -> float:
+        return validation_ndcg(parts.valid, n_items, asker(host, "valid", witness), limit, what)
+
+    run = {
+        "seed": job.cell.seed,
+        "device": job.device,
+        "preset": job.preset,
+        "cache": str(how.cache / "models" / job.plugin.distribution),
+    }
+    fitted = host.fit(job.plugin, job.cell.config, run, validate)
+    save_fold(
+        scratch, "test", parts.test, narrow
+    )  # only now: test histories hold validation targets
+    host.score_seconds = 0.0
+    ranks = evaluate(
+        parts.test,
+        n_items,
+        asker(host, "test", witness),
+        protocol,
+        sets=("neg100",) if narrow else None,
+        progress=lambda done, total, unit: host.on_event(
+            {"event": "progress", "done": done, "total": total, "unit": unit}
+        ),
+    )
+    queries = len(parts.test.queries)
+    metrics = summarise(ranks, protocol)
+    record["metrics"] = metrics
+    record["tie_rate"] = tie_rate(ranks)
+    record["unanswered"] = unanswered(ranks)
+    record["beyond"] = beyond_accuracy(ranks, parts.train)
+    record["cost"] |= {
+        "fit_seconds": round(fitted["seconds"], 3),
+        "score_seconds": round(host.score_seconds, 3),
+        "score_seconds_per_1000": round(1000 * host.score_seconds / max(queries, 1), 4),
+        "parameters": fitted["parameters"],
+    }
+    broken = {name: violations(figures) for name, figures in metrics.items()}
+    if any(broken.values()):
+        raise PluginFailure("failed", f"figures that no ranking can have: {broken}")
+    return ranks
+
+
+def asker(host: Host, fold: str, witness: Witness | None = None) -> Ask:
+    """The road from ``evaluate`` to the plugin."""
+
+    def ask(kind: Asked, slices: Sequence[slice]) -> Iterator[Answer]:
+        for rows, answer in zip(slices, host.score(fold, kind, slices), strict=True):
+            if witness is not None:
+                witness.answered(fold, rows, answer)
+            yield answer
+
+    return ask
+
+
+def save_fold(scratch: Path, name: str, fold: Fold, narrow: bool) -> None:
+    """Write what a plugin may see of a fold: queries, and the candidates if it is asked of those.
+
+    A model that is asked of the whole catalogue gets no candidates: the target is among them, and
+    a hundred others are easier to beat than all.
+    """
+    exchange.save_queries(scratch, name, fold.queries, fold.candidates if narrow else None)
+
+
+def missing_modalities(needs: Sequence[str], items: Items) -> list[str]:
+    """Which of a model's needs a catalogue cannot serve."""
+    missing = []
+    if "text" in needs and not any(any(values) for values in items.fields.values()):
+        missing.append("text")
+    if "image" in needs and (items.images is None or not any(items.images.names)):
+        missing.append("images")
+    return missing
+
+
+def empty_record(job: Job, question: Question, isolated: bool) -> dict[str, Any]:
+    """A record of a cell that is about to run."""
+    log = question.log
+    return {
+        "schema": SCHEMA,
+        "cell": job.cell.to_json(),
+        "label": job.label,
+        "preset": job.preset,
+        "loss": job.declared["loss"],
+        "needs": list(job.declared["needs"]),
+        "known_failures": dict(job.declared.get("known_failures", {})),
+        "status": {"kind": "done", "reason": "", "traceback": ""},
+        "metrics": {},
+        "beyond": {},
+        "tie_rate": {},
+        "unanswered": {},
+        "queries": len(question.split.test.queries),
+        "catalogue": log.n_items,
+        "users": log.n_users,
+        "events": len(log.item),
+        "candidates_sha256": question.candidates_sha256,
+        "data": {name: log.card.get(name) for name in ("name", "remarks", "licence", "ceilings")},
+        "cost": dict.fromkeys(
+            (
+                "fit_seconds",
+                "score_seconds",
+                "score_seconds_per_1000",
+                "peak_memory_mb",
+                "parameters",
+            )
+        ),
+        "curves": {},
+        "papers": list(job.declared["papers"]),
+        "environment": describe_machine() | code_state("mmbench", job.plugin.distribution),
+        "device": job.device,
+        "isolated": isolated,
+    }
+
+
+def fail(record: dict[str, Any], kind: str, reason: str, traceback: str = "") -> None:
+    """Turn a record into a failed row."""
+    record["status"] = {"kind": kind, "reason": reason, "traceback": traceback}
+    for part in ("metrics", "beyond", "tie_rate", "unanswered"):
+        record[part] = {}
+
+
+def rank_columns(fold: Fold, ranks: Ranks) -> dict[str, np.ndarray]:
+    """The columns of ``.ranks.parquet``, one row a query."""
+    columns = {"query": np.arange(len(fold.queries), dtype=np.int32)}
+    for name in ranks.greater:
+        columns[f"greater_{name}"] = ranks.greater[name]
+        columns[f"equal_{name}"] = ranks.equal[name]
+    return columns | {"frequency": fold.frequency, "history_length": fold.history_length}
+
+
+def top_columns(ranks: Ranks) -> dict[str, np.ndarray]:
+    """The columns of ``.top.parquet``: lists of items, best first, 0 where fewer."""
+    return {f"top_{name}": lists for name, lists in ranks.top.items()}

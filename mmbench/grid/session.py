@@ -1,0 +1,182 @@
+"""One fresh plugin instance behind one plugin manager: where the harness meets third-party code."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import pluggy
+
+from mmbench.grid.cell import canonical
+from mmbench.grid.config import as_dict, build, choose_preset, resolve
+from mmbench.grid.registry import ModelRef, Plugin, UsageError, did_you_mean
+from mmbench.hookspecs import PROJECT, ModelHooks
+
+HOOKS = tuple(name for name in vars(ModelHooks) if not name.startswith("_"))
+MODALITIES = {"text", "image"}
+
+
+class ContractError(TypeError):
+    """A plugin's class does not keep the contract; the message says which rule."""
+
+
+class _Manager(pluggy.PluginManager):
+    """Looks for hooks on the class, so that registering runs no property of the instance."""
+
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> Any:
+        found = inspect.getattr_static(type(plugin), name, None)
+        if not inspect.isroutine(found) and not isinstance(found, staticmethod | classmethod):
+            return None
+        return super().parse_hookimpl_opts(plugin, name)
+
+
+def load_class(plugin: Plugin) -> Any:
+    """Import the plugin and check what its class declares. Raises ContractError."""
+    loaded = plugin.load()
+    where = f"{plugin.value} ({plugin.distribution} {plugin.version})"
+    if not inspect.isclass(loaded):
+        raise ContractError(f"{where} is not a class")
+    found: Any = loaded
+    for attribute in ("Config", "presets"):
+        if not hasattr(found, attribute):
+            raise ContractError(f"{where} has no {attribute}")
+    presets = found.presets
+    if not isinstance(presets, Mapping) or "paper" not in presets:
+        raise ContractError(f"{where}: presets has no 'paper'")
+    strange = set(getattr(found, "needs", ())) - MODALITIES
+    if strange:
+        raise ContractError(f"{where}: needs holds {sorted(strange)}; it may hold text and image")
+    try:
+        for name, preset in presets.items():
+            if not isinstance(preset, found.Config):
+                raise ContractError(f"{where}: preset {name!r} is not a {found.Config.__name__}")
+            as_dict(preset)
+        found.Config()
+    except TypeError as error:
+        raise ContractError(f"{where}: {error}") from error
+    return found
+
+
+def open_session(plugin: Plugin, config: Mapping[str, Any]) -> pluggy.PluginManager:
+    """A manager that holds one new instance, its hooks checked. Raises ContractError."""
+    model_class = load_class(plugin)
+    instance = model_class(build(model_class.Config, config, plugin.name))
+    manager = _Manager(PROJECT)
+    manager.add_hookspecs(ModelHooks)
+    for name in HOOKS:
+        method = inspect.getattr_static(model_class, name, None)
+        if inspect.isroutine(method) and not hasattr(method, f"{PROJECT}_impl"):
+            raise ContractError(f"{plugin.value}: mark {name} with @mmbench.hookimpl")
+    try:
+        manager.register(instance)
+        manager.check_pending()
+    except pluggy.PluginValidationError as error:
+        raise ContractError(f"{plugin.value}: {_explain(error)}") from error
+    for name in ("fit", "score"):
+        if not getattr(manager.hook, name).get_hookimpls():
+            raise ContractError(f"{plugin.value} has no hook {name}")
+    return manager
+
+
+def describe(plugin: Plugin, ref: ModelRef, size: str, overrides: Mapping[str, str]) -> Any:
+    """What the grid needs to know before a cell: the class's declarations and the whole config."""
+    model_class = load_class(plugin)
+    preset = choose_preset(model_class.presets, ref, size)
+    config = as_dict(resolve(model_class, ref, preset, {**dict(ref.overrides), **overrides}))
+    try:
+        canonical(config)
+    except ValueError as error:
+        raise UsageError(
+            f"{ref.name}: a setting is NaN or infinite, which no result can be named by: {config}"
+        ) from error
+    family = getattr(model_class, "family", None)
+    if family is not None and not config[family]:
+        raise UsageError(f"say which {family}, as in {ref.name}:Name")
+    return {
+        "preset": preset,
+        "config": config,
+        "needs": sorted(getattr(model_class, "needs", ())),
+        "loss": getattr(model_class, "loss", None),
+        "max_candidates": getattr(model_class, "max_candidates", None),
+        "papers": [_plain(published) for published in getattr(model_class, "papers", ())],
+        "presets": sorted(model_class.presets),
+        "known_failures": dict(getattr(model_class, "known_failures", {})),
+    }
+
+
+def examine(plugin: Plugin, config: Mapping[str, Any]) -> dict[str, Any]:
+    """What the checks ask of a new instance: is its Config sound, what does it hold.
+
+    Returns:
+        ``hooks``: the arguments that each implemented hook names; ``beyond_config``: attributes
+        that ``__init__`` set to something else than the config, one of its values or None;
+        ``frozen`` and ``survives_json`` of the default config.
+    """
+    manager = open_session(plugin, config)
+    (instance,) = manager.get_plugins()
+    config_class = type(instance).Config
+    default = config_class()
+    stored = [default, None]
+    for value in getattr(instance, "__dict__", {}).values():
+        if isinstance(value, config_class):
+            stored += [value, *(getattr(value, key) for key in as_dict(value))]
+    return {
+        "hooks": {
+            name: list(found[0].argnames)
+            for name in HOOKS
+            if (found := getattr(manager.hook, name).get_hookimpls())
+        },
+        "beyond_config": sorted(
+            name
+            for name, value in getattr(instance, "__dict__", {}).items()
+            if not any(value is kept for kept in stored)
+        ),
+        "frozen": _is_frozen(config_class),
+        "survives_json": bool(build(config_class, as_dict(default), plugin.name) == default),
+    }
+
+
+def takes(manager: pluggy.PluginManager, hook: str, argument: str) -> bool:
+    """Whether the plugin's implementation of a hook names an argument."""
+    implementations = getattr(manager.hook, hook).get_hookimpls()
+    return any(argument in found.argnames for found in implementations)
+
+
+def parameter_count(manager: pluggy.PluginManager) -> int | None:
+    """Trainable parameters of the torch modules that the instance, or a part of it, holds.
+
+    None where torch was not loaded.
+    """
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return None
+    instance = next(iter(manager.get_plugins()))
+    held = list(vars(instance).values())
+    held += [value for part in held for value in getattr(part, "__dict__", {}).values()]
+    modules = [value for value in held if isinstance(value, torch.nn.Module)]
+    counts: dict[int, int] = {
+        id(parameter): parameter.numel()
+        for module in modules
+        for parameter in module.parameters()
+        if parameter.requires_grad
+    }
+    return sum(counts.values())
+
+
+def _is_frozen(config_class: Any) -> bool:
+    parameters = getattr(config_class, "__dataclass_params__", None)
+    return parameters is None or bool(parameters.frozen)
+
+
+def _plain(published: Any) -> dict[str, Any]:
+    return {name: getattr(published, name) for name in published.__slots__}
+
+
+def _explain(error: pluggy.PluginValidationError) -> str:
+    text = " ".join(str(error).split())
+    if text.startswith("unknown hook"):
+        hook = text.split("'")[1]
+        return f"there is no hook {hook!r}.{did_you_mean(hook, HOOKS)}"
+    return text

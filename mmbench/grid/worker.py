@@ -1,0 +1,233 @@
+"""The plugin's side of a channel: does as it is told, answers, and knows no target."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pluggy
+
+from mmbench.grid import exchange
+from mmbench.grid.channel import Channel, ChannelClosed, Message
+from mmbench.grid.config import is_tiny
+from mmbench.grid.registry import ModelRef, Plugin, UsageError
+from mmbench.grid.session import describe, examine, open_session, parameter_count, takes
+from mmbench.grid.watch import Watch
+from mmbench.views import Int32, Items, Queries, Run
+
+PROGRESS_EVERY = 0.1  # seconds
+
+
+def serve(channel: Channel, folder: Path, watch: Watch | None = None) -> None:
+    """Answer commands until ``stop`` or until the other side is gone.
+
+    Args:
+        channel: our end.
+        folder: the cell's scratch folder, with the views that the parent wrote.
+        watch: told when plugin code runs, to look at what it opens.
+    """
+    worker = Worker(channel, folder, watch)
+    with contextlib.suppress(ChannelClosed):
+        while worker.obey(channel.receive()):
+            pass
+
+
+class Worker:
+    """Holds the plugin between commands."""
+
+    def __init__(self, channel: Channel, folder: Path, watch: Watch | None = None) -> None:
+        self.channel = channel
+        self.folder = folder
+        self.watch = watch
+        self.manager: pluggy.PluginManager | None = None
+        self.items: Items | None = None
+        self.queries: dict[str, Queries] = {}
+        self.candidates: dict[str, Int32] = {}
+        self.catalogue: Int32 = np.empty(0, np.int32)
+
+    def obey(self, command: Message) -> bool:
+        """Carry out one command and answer it; False after ``stop``."""
+        if command["do"] == "stop":
+            return False
+        try:
+            answer = getattr(self, f"do_{command['do']}")(**command.get("with", {}))
+            self.channel.send({"answer": answer})
+        except ChannelClosed:
+            raise
+        except BaseException as error:  # noqa: BLE001  a plugin may raise anything, SystemExit too
+            self.channel.send({"failed": explain(error)})
+        return True
+
+    def do_describe(self, plugin: Message, ref: Message, size: str, overrides: Message) -> Message:
+        """Import the plugin's class and say what it declares."""
+        overrides_of_ref = tuple((key, value) for key, value in ref.pop("overrides"))
+        found: Message = describe(
+            Plugin(**plugin), ModelRef(**ref, overrides=overrides_of_ref), size, overrides
+        )
+        return found
+
+    def do_examine(self, plugin: Message, config: Message) -> Message:
+        """Build an instance and say what it holds and which hooks it has."""
+        found: Message = examine(Plugin(**plugin), config)
+        return found
+
+    def do_fit(self, plugin: Message, config: Message, run: Message) -> Message:
+        """Build the instance, fetch, fit. A second fit in the same process starts afresh."""
+        cache, scratch = Path(run["cache"]), self.folder / "scratch"
+        shutil.rmtree(scratch, ignore_errors=True)
+        for place in (cache, scratch):
+            place.mkdir(parents=True, exist_ok=True)
+        self.queries, self.candidates = {}, {}
+        train, items = exchange.load_train(self.folder), exchange.load_items(self.folder)
+        if self.watch is not None:
+            self.watch.allow(
+                reads=[items.images.root] if items.images else [],
+                writes=[cache, scratch, self.folder / "tmp"],
+            )
+            self.watch.offline = is_tiny(run["preset"])
+        with self.during("import"):
+            self.manager = open_session(Plugin(**plugin), config)
+        hook = self.manager.hook
+        if hook.fetch.get_hookimpls():
+            with self.during("fetch"):
+                hook.fetch(cache=cache)
+        self.items = items
+        self.catalogue = np.arange(1, items.n_items + 1, dtype=np.int32)
+        self.catalogue.setflags(write=False)
+        circumstances = Run(
+            seed=run["seed"],
+            device=run["device"],
+            scratch=scratch,
+            cache=cache,
+            preset=run["preset"],
+            validate=_validator(self),
+            log=_logger(self.channel),
+            progress=_progressor(self.channel),
+        )
+        started = time.perf_counter()
+        with self.during("fit"):
+            hook.fit(train=train, items=items, run=circumstances)
+        return {
+            "seconds": time.perf_counter() - started,
+            "parameters": parameter_count(self.manager),
+        }
+
+    def do_score(self, fold: str, kind: str, start: int, stop: int, slot: int) -> Message:
+        """Ask the plugin about rows of a fold; the answer goes into a file."""
+        assert self.manager is not None
+        part, candidates = (
+            self._queries(fold, start, stop),
+            self._candidates(fold, kind, start, stop),
+        )
+        started = time.perf_counter()
+        with self.during("score"):
+            answer = self.manager.hook.score(queries=part, candidates=candidates)
+        seconds = time.perf_counter() - started
+        if answer is None:
+            raise TypeError("score answered None")
+        return {"seconds": seconds, "answer": exchange.save_answer(self.folder, slot, answer)}
+
+    def do_embed_items(self) -> Message:
+        """The plugin's embeddings of the whole catalogue, in files."""
+        assert self.manager is not None
+        with self.during("embed_items"):
+            answer = self.manager.hook.embed_items(items=self.items)
+        return exchange.save_embeddings(self.folder, answer)
+
+    def do_embed_queries(self, fold: str, start: int, stop: int) -> Message:
+        """The plugin's embeddings of rows of a fold, in files."""
+        assert self.manager is not None
+        part = self._queries(fold, start, stop)
+        with self.during("embed_queries"):
+            answer = self.manager.hook.embed_queries(queries=part)
+        return exchange.save_embeddings(self.folder, answer)
+
+    def during(self, phase: str) -> contextlib.AbstractContextManager[None]:
+        """Plugin code runs inside; ``""`` for our own code in the middle of a hook."""
+        return self.watch.during(phase) if self.watch else contextlib.nullcontext()
+
+    def _queries(self, fold: str, start: int, stop: int) -> Queries:
+        if fold not in self.queries:
+            self.queries[fold] = exchange.load_queries(self.folder, fold)
+        queries = self.queries[fold]
+        return Queries(
+            queries.user[start:stop], queries.history[start:stop], queries.time[start:stop]
+        )
+
+    def _candidates(self, fold: str, kind: str, start: int, stop: int) -> Int32 | None:
+        assert self.manager is not None
+        if not takes(self.manager, "score", "candidates"):
+            return None
+        if kind == "candidates":
+            if fold not in self.candidates:
+                self.candidates[fold] = np.load(
+                    self.folder / f"{fold}-candidates.npy", mmap_mode="r", allow_pickle=False
+                )
+            return np.asarray(self.candidates[fold][start:stop])
+        return np.broadcast_to(self.catalogue, (stop - start, len(self.catalogue)))
+
+
+def explain(error: BaseException) -> Message:
+    """An exception as data."""
+    kind = type(error)
+    return {
+        "type": kind.__name__,
+        "message": str(error),
+        "usage": isinstance(error, UsageError),
+        "memory": isinstance(error, MemoryError) or kind.__name__ == "OutOfMemoryError",
+        "traceback": "".join(traceback.format_exception(error))[-20_000:],
+    }
+
+
+def _validator(worker: Worker) -> Callable[..., float]:
+    """``run.validate``: the parent asks back for scores until it knows the figure."""
+    channel, obey = worker.channel, worker.obey
+
+    def validate(limit: int | None = None) -> float:
+        """ndcg@10 on the validation fold, over the whole catalogue."""
+        channel.send({"event": "validate", "limit": limit})
+        with worker.during(""):
+            while True:
+                command = channel.receive()
+                if command["do"] == "validated":
+                    return float(command["value"])
+                obey(command)
+
+    return validate
+
+
+def _logger(channel: Channel) -> Callable[..., None]:
+    def log(step: int, **values: float) -> None:
+        """Record a point of each named curve."""
+        plain = {name: float(value) for name, value in values.items()}
+        channel.send({"event": "log", "step": int(step), "values": plain})
+
+    return log
+
+
+def _progressor(channel: Channel) -> Callable[..., None]:
+    times = _ticks()
+
+    def progress(done: float, total: float, unit: str = "steps") -> None:
+        """Move the cell's bar; calls in quick succession are thinned out."""
+        if next(times) or done >= total:
+            channel.send(
+                {"event": "progress", "done": float(done), "total": float(total), "unit": unit}
+            )
+
+    return progress
+
+
+def _ticks() -> Iterator[bool]:
+    last = 0.0
+    while True:
+        now = time.monotonic()
+        due = now - last >= PROGRESS_EVERY
+        if due:
+            last = now
+        yield due

@@ -1,0 +1,206 @@
+"""The whole contract between mmbench and its plugins: the hooks, who calls them and when.
+
+A plugin is a class that an entry point of one of the three groups names. It marks its hooks with
+``mmbench.hookimpl`` and takes only the arguments it wants, by name::
+
+    class Popular:
+        Config = PopularConfig                      # frozen dataclass, a default for every field
+        needs = frozenset()                         # of {"text", "image"}
+        presets = {"paper": PopularConfig()}
+
+        def __init__(self, config): self.config = config
+
+        @hookimpl
+        def fit(self, train): ...
+
+        @hookimpl
+        def score(self, queries): ...
+"""
+
+# mypy: disable-error-code="empty-body"
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pluggy
+
+from mmbench.views import Answer, Float32, Int32, Interactions, Items, Queries, Run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PROJECT = "mmbench"
+MODEL_GROUP = "mmbench.models"
+DATASET_GROUP = "mmbench.datasets"
+OBSERVER_GROUP = "mmbench.observers"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """One figure that a paper prints for a model, for the board's "paper vs ours".
+
+    Attributes:
+        dataset: a dataset id, as in ``amazon2014-beauty``.
+        candidates: the candidate set that the figure answers: ``full``, ``unseen`` or ``neg100``.
+        metric: in mmbench's words, as in ``ndcg@10``.
+        value: as printed.
+        source: paper and table.
+        model: the row's name in the paper.
+        differs: what the paper does otherwise than ``loo@1`` and the preset, or an empty string.
+    """
+
+    dataset: str
+    candidates: str
+    metric: str
+    value: float
+    source: str
+    model: str
+    differs: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a source becomes a log; every field is part of the dataset's fingerprint.
+
+    Attributes:
+        require: drop items without these (``text`` means a title), before the k-core.
+        duplicates: what to do with a user's repeated item: ``keep`` all events, or only the
+            ``first`` or ``last``.
+        min_rating: drop events rated lower, where there are ratings.
+        core: repeat until each user and each item has this many events; 0 leaves all.
+        min_length: drop users with fewer events after that (3: train, valid, test).
+    """
+
+    require: tuple[Literal["text", "image"], ...] = ()
+    duplicates: Literal["keep", "first", "last"] = "keep"
+    min_rating: float | None = None
+    core: int = 0
+    min_length: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetInfo:
+    """What a dataset says of itself.
+
+    Attributes:
+        id: as in ``amazon2014-beauty``.
+        name: for people.
+        aliases: short names that ``--data`` takes too.
+        licence: who may do what with it.
+        origin: where it comes from, and how to get it.
+        remarks: what a reader of a board must know, such as "images are drawn".
+        text: the text columns shown to models, the title first; empty means all.
+        recipe: how the source becomes a log.
+    """
+
+    id: str
+    name: str = ""
+    aliases: tuple[str, ...] = ()
+    licence: str = ""
+    origin: str = ""
+    remarks: tuple[str, ...] = ()
+    text: tuple[str, ...] = ()
+    recipe: Recipe = field(default_factory=Recipe)
+
+
+@dataclass(frozen=True, slots=True)
+class RawDataset:
+    """A source as it was read, nothing dropped.
+
+    Attributes:
+        events: columns ``user``, ``item`` (strings), ``time`` (int64), and ``rating`` (float64)
+            where there are ratings; rows in the order of the source.
+        items: column ``item`` (string, unique) and the text columns (strings, empty if missing).
+        images_root: the folder or zip that holds the pictures, or ``None``.
+        images: item id to path inside ``images_root``.
+        ceilings: what is known of the best possible figures, such as ``{"ndcg@10": 0.41}``; only
+            made-up worlds know it.
+    """
+
+    events: pd.DataFrame
+    items: pd.DataFrame
+    images_root: Path | None = None
+    images: Mapping[str, str] = field(default_factory=dict)
+    ceilings: Mapping[str, float] = field(default_factory=dict)
+
+
+class ModelHooks:
+    """1:1 hooks of a model; each cell has a fresh instance.
+
+    Class attributes that the harness reads:
+        Config: a frozen dataclass or pydantic model, a default for every field.
+        presets: ``{name: Config}``, at least ``paper``; ``tiny`` too where ``paper`` wants a GPU.
+        needs: frozenset of ``{"text", "image"}``; a dataset without them is *not applicable*.
+        papers: published figures, a sequence of ``mmbench.Published`` (optional).
+        family: the Config field that the text after a colon sets, as in ``recbole:NeuMF``
+            (optional).
+        max_candidates: the widest candidate set that ``score(candidates=...)`` can afford
+            (optional; wider sets are shown as not asked).
+        known_failures: ``{check: reason}``, conformance checks that the model cannot pass; strict,
+            and a footnote on boards (optional).
+        loss: a word for the board where the loss decides the figure (optional).
+    """
+
+    @hookspec(firstresult=True)
+    def fetch(self, cache: Path) -> None:
+        """Download pinned pretrained weights. Optional; the only place for the network."""
+
+    @hookspec(firstresult=True)
+    def fit(self, train: Interactions, items: Items, run: Run) -> None:
+        """Learn from the training events. Called once, before any score."""
+
+    @hookspec(firstresult=True)
+    def score(self, queries: Queries, candidates: Int32) -> Answer:
+        """Rate items for each query; higher is better, only the order counts.
+
+        An implementation that names only ``queries`` rates the whole catalogue, float32[b, n_items]
+        (column ``j`` is item ``j + 1``), or answers a ``TopK``. One that names ``candidates``
+        (int32[b, c], ascending in each row) rates those: float32[b, c]. ``-inf`` means not
+        retrieved. NaN, +inf, a wrong shape or a padding item in a TopK fail the cell.
+        """
+
+    @hookspec(firstresult=True)
+    def embed_items(self, items: Items) -> Mapping[str, Float32]:
+        """Optional: ``{"fused": float32[n_items + 1, d], "text": ..., "image": ...}``."""
+
+    @hookspec(firstresult=True)
+    def embed_queries(self, queries: Queries) -> Mapping[str, Float32]:
+        """Optional: ``{"fused": float32[b, d], ...}`` in the spaces of ``embed_items``."""
+
+
+class DatasetHooks:
+    """1:1 hooks of a dataset.
+
+    Class attributes that the harness reads:
+        info: a ``DatasetInfo``; its id is the entry point's name.
+    """
+
+    @hookspec(firstresult=True)
+    def fetch(self, cache: Path, progress: Callable[..., None]) -> None:
+        """Download the source into ``cache``: checksummed, resumable. Optional."""
+
+    @hookspec(firstresult=True)
+    def read(self, cache: Path) -> RawDataset:
+        """Read the source: no network, no chance, no filtering."""
+
+
+class ObserverHooks:
+    """1:N hooks of observers; they are told, and cannot change a thing."""
+
+    @hookspec
+    def cell_started(self, cell: Mapping[str, Any]) -> None:
+        """A cell begins; ``cell`` is its identity."""
+
+    @hookspec
+    def cell_logged(self, cell: Mapping[str, Any], step: int, values: Mapping[str, float]) -> None:
+        """The model logged a point of a curve."""
+
+    @hookspec
+    def cell_finished(self, cell: Mapping[str, Any], result: Mapping[str, Any]) -> None:
+        """A cell ended, in whichever way; ``result`` is what was stored."""

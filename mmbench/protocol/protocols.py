@@ -1,0 +1,81 @@
+"""The named protocols: everything that defines the question a model is asked.
+
+``loo@1``, the default: leave one out. Of each user with three events or more, the last is the test
+target, the one before it the validation target, and the rest trains; the test history includes the
+validation event. Shorter users only train.
+
+``time@1``: two cuts in time for everybody, before which 80% and 90% of all events lie. Only events
+before the first cut train. A user's first event between the cuts is a validation target, the first
+at or after the second cut a test target; the history is all that the user did before it.
+
+Both show the last 50 events of a history, rank against ``full``, ``unseen`` and ``neg100`` with 100
+negatives, and report ``hit@k`` and ``ndcg@k`` at 1, 5, 10, 20 and 50, ``mrr`` and ``mrr@10``.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Literal
+
+from mmbench.problems import UserError
+
+CandidateSet = Literal["full", "unseen", "neg100"]
+CANDIDATE_SETS: tuple[CandidateSet, ...] = ("full", "unseen", "neg100")
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """A question, complete: two results compare only where all of this is equal.
+
+    The name ends in a number; other semantics get a new number, never the old name.
+
+    Attributes:
+        name: as in ``loo@1``.
+        splitter: ``loo`` or ``time``, see ``mmbench.protocol.split``.
+        cuts: for ``time``, the shares of all events before which the validation and the test
+            period begin.
+        max_history: a query shows the last so many events.
+        candidate_sets: the sets that each query is ranked against, in one pass. ``full`` is the
+            whole catalogue, history included. ``unseen`` is the catalogue without the items of
+            the user's whole history; a query whose target is among them has no answer and counts
+            0. ``neg100`` is the target and ``n_negatives`` items drawn uniformly, without
+            replacement, from those that the user has in no fold. (So where users repeat items, only
+            the target can be one that the history shows.)
+        n_negatives: size of the drawn part of ``neg100``.
+        seed: the root of the order of queries and of the negatives.
+        cutoffs: the ``k`` of ``hit@k`` and ``ndcg@k``.
+        valid_metric: what ``run.validate`` answers, on ``full`` of the validation fold.
+    """
+
+    name: str
+    splitter: Literal["loo", "time"]
+    cuts: tuple[float, float] = (0.8, 0.9)
+    max_history: int = 50
+    candidate_sets: tuple[CandidateSet, ...] = CANDIDATE_SETS
+    n_negatives: int = 100
+    seed: int = 2025
+    cutoffs: tuple[int, ...] = (1, 5, 10, 20, 50)
+    valid_metric: str = "ndcg@10"
+
+
+DEFAULT = "loo@1"
+
+PROTOCOLS: dict[str, Protocol] = {
+    "loo@1": Protocol(name="loo@1", splitter="loo"),
+    "time@1": Protocol(name="time@1", splitter="time"),
+}
+
+NOT_YET = ("pixrec-window@1",)
+
+
+def get_protocol(name: str) -> Protocol:
+    """The protocol of that name. Raises UserError, with a suggestion where one is near."""
+    if name in PROTOCOLS:
+        return PROTOCOLS[name]
+    known = ", ".join(sorted(PROTOCOLS))
+    if name in NOT_YET:
+        raise UserError(f"protocol {name!r} is not in this version of mmbench; choose of: {known}")
+    near = difflib.get_close_matches(name, PROTOCOLS, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise UserError(f"unknown protocol {name!r}; {hint}known are: {known}")

@@ -1,0 +1,194 @@
+"""From a log to what trains, what is asked and, in ``Fold`` alone, what was the target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mmbench.problems import UserError
+from mmbench.protocol.candidates import draw_candidates
+from mmbench.protocol.chance import query_keys
+from mmbench.protocol.protocols import Protocol
+from mmbench.views import Int32, Int64, Interactions, Queries
+
+if TYPE_CHECKING:
+    from mmbench.data.log import Log
+
+
+class SplitError(UserError):
+    """The log cannot be asked this protocol's question; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Queries with their targets. The only type that holds targets: no plugin ever gets one.
+
+    Attributes:
+        queries: what a model is shown, in an order that tells nothing.
+        target: int32[q], ``1..n_items``.
+        seen_offsets: int64[q + 1]: the seen items of query ``i`` are
+            ``seen[seen_offsets[i]:seen_offsets[i + 1]]``.
+        seen: int32[...]: the items of the user's whole history before the target (not only of the
+            shown part), ascending, each once.
+        candidates: int32[q, 1 + n_negatives]: the target and its negatives, ascending in each row.
+        frequency: int32[q], how many training events have the target; 0 for a cold one.
+        history_length: int32[q], before ``max_history`` cuts it.
+    """
+
+    queries: Queries
+    target: Int32
+    seen_offsets: Int64
+    seen: Int32
+    candidates: Int32
+    frequency: Int32
+    history_length: Int32
+
+    def __post_init__(self) -> None:
+        for name in ("target", "seen_offsets", "seen", "candidates", "frequency", "history_length"):
+            getattr(self, name).setflags(write=False)
+
+    def __len__(self) -> int:
+        return len(self.queries)
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A log, split: what ``fit`` gets, and two folds that it does not."""
+
+    train: Interactions
+    valid: Fold
+    test: Fold
+
+
+def split(log: Log, protocol: Protocol) -> Split:
+    """Split a log as the protocol says.
+
+    ``loo`` holds out the last two events of each user who has three or more: the last is the test
+    target, the one before it the validation target, all others train. A target that never occurs
+    in training (a cold one) stays a query.
+
+    ``time`` cuts all events at two moments, those of the events at the shares ``protocol.cuts`` of
+    the log in time order. Events before the first cut train; those of a cut's own moment are on
+    its later side. A query asks for the first event of a user in the validation period, or at or
+    after the second cut: one a user, for an average over users, and the first, for then no history
+    holds an event from after the cut. A test history holds the user's events of the validation
+    period. A user without any earlier event has no history to be asked with and is left out.
+
+    In both, ``queries.user`` is -1 for users without a training event, and the queries come in the
+    order of their keys (see ``chance``). Raises SplitError where a fold would be empty, or where
+    ``time`` is asked of a log that knows only an order.
+    """
+    if protocol.splitter == "time" and log.card.get("time") == "positions":
+        raise SplitError(
+            f"{protocol.name} needs moments in time, but {log.id} has only each user's order of "
+            "events; use loo@1"
+        )
+    trains, valid, test = _loo(log) if protocol.splitter == "loo" else _time(log, protocol.cuts)
+    for fold, at in (("validation", valid), ("test", test)):
+        if not len(at):
+            raise SplitError(_why_empty(log, protocol, fold))
+    train = Interactions(
+        user=log.user[trains],
+        item=log.item[trains],
+        time=log.time[trains],
+        n_users=log.n_users,
+        n_items=log.n_items,
+    )
+    ends = np.full(log.n_users, len(log.user), dtype=np.int64)
+    ends[log.user[test]] = test
+    before_test = np.arange(len(log.user)) < ends[log.user]
+    return Split(
+        train=train,
+        valid=_fold(log, protocol, "valid", valid, train, before_test),
+        test=_fold(log, protocol, "test", test, train, np.ones(len(log.user), bool)),
+    )
+
+
+def _loo(log: Log) -> tuple[np.ndarray, Int64, Int64]:
+    """What trains, as bool[n], and the rows of the validation and of the test targets."""
+    ends = np.flatnonzero(np.diff(log.user, append=-1)).astype(np.int64) + 1
+    counts = np.diff(ends, prepend=0)
+    asked = ends[counts >= 3]
+    trains = np.ones(len(log.user), dtype=bool)
+    trains[asked - 1] = trains[asked - 2] = False
+    return trains, asked - 2, asked - 1
+
+
+def _time(log: Log, cuts: tuple[float, float]) -> tuple[np.ndarray, Int64, Int64]:
+    """As ``_loo``."""
+    moments = np.sort(log.time)
+    edges = moments[[min(int(cut * len(moments)), len(moments) - 1) for cut in cuts]]
+    period = np.searchsorted(edges, log.time, side="right")  # 0 train, 1 validation, 2 test
+    # Within a user time never decreases, so a period is entered once.
+    enters = (log.user[1:] == log.user[:-1]) & (period[1:] > period[:-1])
+    at = np.flatnonzero(enters).astype(np.int64) + 1
+    return period == 0, at[period[at] == 1], at[period[at] == 2]
+
+
+def _fold(
+    log: Log, protocol: Protocol, name: str, at: Int64, train: Interactions, known: np.ndarray
+) -> Fold:
+    """The fold whose targets are the log's rows ``at``: a history is what the user has before.
+
+    Negatives avoid a user's items in the rows ``known``, bool[n]. The test targets are not among
+    those of the validation fold: an item that is never a negative there would give them away.
+    """
+    keys = query_keys(
+        f"{protocol.name}\n{protocol.seed}", name, (log.user_ids[u] for u in log.user[at])
+    )
+    order = np.argsort(keys, kind="stable")
+    keys, at = keys[order], at[order]
+    user, target = log.user[at], log.item[at]
+    start = np.searchsorted(log.user, user).astype(np.int64)
+    seen_offsets, seen = _seen(log, start, at)
+    width = np.int64(log.n_items + 1)
+    own = np.unique(log.user[known] * width + log.item[known])
+    return Fold(
+        queries=_queries(log, protocol, start, at, train),
+        target=target,
+        seen_offsets=seen_offsets,
+        seen=seen,
+        candidates=draw_candidates(keys, user, target, own, log.n_items, protocol.n_negatives),
+        frequency=np.bincount(train.item, minlength=width)[target].astype(np.int32),
+        history_length=(at - start).astype(np.int32),
+    )
+
+
+def _queries(log: Log, protocol: Protocol, start: Int64, at: Int64, train: Interactions) -> Queries:
+    """The last ``max_history`` events of rows ``start:at``, and who did them."""
+    rows = at[:, None] + np.arange(-protocol.max_history, 0)
+    inside = rows >= start[:, None]
+    rows[~inside] = 0
+    trained = np.bincount(train.user, minlength=log.n_users) > 0
+    user = log.user[at]
+    return Queries(
+        user=np.where(trained[user], user, np.int32(-1)),
+        history=np.where(inside, log.item[rows], np.int32(0)),
+        time=np.where(inside, log.time[rows], np.int64(0)),
+    )
+
+
+def _seen(log: Log, start: Int64, at: Int64) -> tuple[Int64, Int32]:
+    """The different items of rows ``start:at``, ascending for each query: offsets and items."""
+    lengths = at - start
+    query = np.repeat(np.arange(len(at)), lengths)
+    before = np.cumsum(lengths) - lengths
+    rows = np.arange(lengths.sum()) + (start - before)[query]
+    width = np.int64(log.n_items + 1)
+    coded = np.unique(query * width + log.item[rows])
+    offsets = np.searchsorted(coded, np.arange(len(at) + 1) * width).astype(np.int64)
+    return offsets, (coded % width).astype(np.int32)
+
+
+def _why_empty(log: Log, protocol: Protocol, fold: str) -> str:
+    reason = (
+        "no user has three events (one to train on, one to validate, one to test)"
+        if protocol.splitter == "loo"
+        else "no user has an event in that period and one before it"
+    )
+    return (
+        f"{log.id} has no {fold} query under {protocol.name}: {reason}; "
+        "take a larger part of the data, or another protocol"
+    )

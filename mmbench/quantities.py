@@ -1,0 +1,28 @@
+"""Amounts as people write them."""
+
+from __future__ import annotations
+
+import re
+
+import typer
+
+
+def seconds(text: str | None) -> float | None:
+    """``90``, ``90s``, ``30m``, ``2h`` as seconds."""
+    return _quantity(text, {"": 1, "s": 1, "m": 60, "h": 3600}, "--timeout", "90s, 30m or 2h")
+
+
+def bytes_of(text: str | None) -> int | None:
+    """``800M``, ``8G`` as bytes."""
+    units = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
+    found = _quantity(text, units, "--memory", "800M or 8G")
+    return None if found is None else int(found)
+
+
+def _quantity(text: str | None, units: dict[str, int], flag: str, form: str) -> float | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([a-z]?)b?", text.strip().lower())
+    if match is None or match[2] not in units or float(match[1]) <= 0:
+        raise typer.BadParameter(f"{flag} takes {form}, not {text!r}")
+    return float(match[1]) * units[match[2]]

@@ -1,0 +1,31 @@
+"""Reports: stored results in; boards as markdown, terminal tables and JSON out.
+
+Pure functions: the same results give the same bytes, without clocks or paths of a machine.
+"""
+
+from mmbench.report.aggregate import Board, Gate, make_boards
+from mmbench.report.board import render_board
+from mmbench.report.jsonout import board_json
+from mmbench.report.read import Problem, Reading, read_ranks, read_results
+from mmbench.report.record import Result, ResultError, parse
+from mmbench.report.table import board_table
+from mmbench.report.write import BoardError, stale, write_boards
+
+__all__ = [
+    "Board",
+    "BoardError",
+    "Gate",
+    "Problem",
+    "Reading",
+    "Result",
+    "ResultError",
+    "board_json",
+    "board_table",
+    "make_boards",
+    "parse",
+    "read_ranks",
+    "read_results",
+    "render_board",
+    "stale",
+    "write_boards",
+]

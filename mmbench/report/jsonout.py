@@ -1,0 +1,63 @@
+"""A board as plain data, for ``--json``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from mmbench.report.aggregate import Board, Figures, Row
+
+
+def board_json(board: Board) -> dict[str, Any]:
+    """The board as a JSON-able dict: data, rows best first, paper-and-ours comparisons."""
+    facts = board.facts
+    return {
+        "protocol": board.protocol,
+        "dataset": board.dataset,
+        "fingerprint": board.fingerprint,
+        "data": facts.data.model_dump(mode="json"),
+        "users": facts.users,
+        "catalogue": facts.catalogue,
+        "events": facts.events,
+        "queries": facts.queries,
+        "rows": [_row(row) for row in board.rows],
+        "papers": [
+            {**asdict(comparison), "difference": comparison.difference}
+            for comparison in board.comparisons
+        ],
+    }
+
+
+def _row(row: Row) -> dict[str, Any]:
+    first = row.first
+    return {
+        "name": row.name,
+        "model": first.cell.model,
+        "preset": first.preset,
+        "distribution": first.cell.distribution,
+        "version": first.cell.version,
+        "config": first.cell.config,
+        "limit": first.cell.limit,
+        "isolated": first.isolated,
+        "loss": first.loss,
+        "needs": list(first.needs),
+        "seeds": [result.cell.seed for result in row.done],
+        "cells": [result.cell.id for result in row.results],
+        "metrics": _figures(row.metrics),
+        "beyond": _figures(row.beyond),
+        "tie_rate": row.tie_rate,
+        "unanswered": row.unanswered,
+        "cost": row.cost,
+        "failed": [
+            {"seed": result.cell.seed, **result.status.model_dump(mode="json")}
+            for result in row.failed
+        ],
+        "notes": list(row.notes),
+    }
+
+
+def _figures(figures: Figures) -> dict[str, Any]:
+    return {
+        name: {metric: asdict(estimate) for metric, estimate in metrics.items()}
+        for name, metrics in figures.items()
+    }

@@ -1,0 +1,84 @@
+"""Footnotes: what a reader must know of a row before comparing it, and nothing else."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from mmbench.report.record import Result
+from mmbench.report.words import plain
+
+if TYPE_CHECKING:
+    from mmbench.report.aggregate import Board, Row
+
+TINY = (
+    "Tiny preset: the same code with a small, randomly initialised backbone. It shows that the "
+    "model runs, and nothing of what the published model can do."
+)
+UNISOLATED = (
+    "Not isolated: ran inside the harness's own process, so that no process wall kept the model "
+    "from the targets."
+)
+DIRTY = "Uncommitted changes: ran from a dirty checkout, so that no version names its code."
+LISTED = 3  # impossible figures are told one by one up to here
+CANDIDATES = "Other candidates: its sampled candidates differ from those of the other rows."
+
+
+def notes(row: Row, board: Iterable[Row]) -> list[str]:
+    """What is to be said of one row of a board, as plain text."""
+    limit = row.first.cell.limit
+    texts = [
+        (row.tiny, TINY),
+        (limit is not None, _smoke(limit)),
+        (not row.first.isolated, UNISOLATED),
+        (any(result.environment.dirty for result in row.results), DIRTY),
+        (_other_candidates(row, board), CANDIDATES),
+        *((True, _known_failure(*known)) for known in row.first.known_failures.items()),
+        (bool(row.violations), _impossible(row.violations)),
+    ]
+    return [text for applies, text in texts if applies]
+
+
+def numbered(board: Board) -> dict[str, int]:
+    """The notes of a board, numbered from 1 in the order in which its rows need them."""
+    texts = dict.fromkeys(text for row in board.rows for text in row.notes)
+    return {text: number for number, text in enumerate(texts, start=1)}
+
+
+def mark(row: Row, board: Board) -> str:
+    """`` [1, 3]`` for the row's notes, or nothing."""
+    numbers = numbered(board)
+    marks = sorted(numbers[text] for text in row.notes)
+    return f" [{', '.join(map(str, marks))}]" if marks else ""
+
+
+def _smoke(limit: int | None) -> str:
+    return f"Smoke run: only {limit} users were asked for, so its queries are not the board's."
+
+
+def _known_failure(check: str, reason: str) -> str:
+    return f"Known failure of the conformance check {check}: {plain(reason)}"
+
+
+def _impossible(violations: Sequence[str]) -> str:
+    listed = "; ".join(map(plain, violations[:LISTED]))
+    if len(violations) > LISTED:
+        listed += f"; and {len(violations) - LISTED} more"
+    return (
+        "Fails the arithmetic gate: no average over queries with one target has these figures "
+        f"({listed})."
+    )
+
+
+def _other_candidates(row: Row, board: Iterable[Row]) -> bool:
+    """Whether one of the row's runs drew other candidates than most runs on as many users."""
+    limit = row.first.cell.limit
+    peers = [r for other in board for r in other.done if r.cell.limit == limit]
+    drawn = Counter(_hashes(peers))
+    usual = max(sorted(drawn), key=drawn.__getitem__, default=None)
+    return any(sha != usual for sha in _hashes(row.done))
+
+
+def _hashes(results: Iterable[Result]) -> list[str]:
+    return [result.candidates_sha256 for result in results if result.candidates_sha256]

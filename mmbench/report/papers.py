@@ -1,0 +1,84 @@
+"""Paper against ours: what was published for a model, beside what the harness measured."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import astuple, dataclass
+
+from mmbench.hookspecs import Published
+from mmbench.report.record import Result
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A published figure and our mean for the same dataset, candidate set and metric.
+
+    Attributes:
+        name: our row.
+        model, source: the row's name in the paper, and the paper's table.
+        ours: None where the row has no such figure.
+        differs: what the paper or our run does otherwise, or an empty string.
+        violations: what the arithmetic gate says against the figures of the paper's row.
+    """
+
+    name: str
+    model: str
+    source: str
+    candidates: str
+    metric: str
+    published: float
+    ours: float | None
+    differs: str
+    violations: tuple[str, ...] = ()
+
+    @property
+    def difference(self) -> float | None:
+        """Ours minus published."""
+        return None if self.ours is None else self.ours - self.published
+
+
+def compare(
+    name: str,
+    results: Iterable[Result],
+    means: Mapping[str, Mapping[str, float]],
+    *,
+    gate: Callable[[Mapping[str, float]], list[str]],
+    stand_in: bool,
+) -> Iterator[Comparison]:
+    """The comparisons of one row; ``means`` maps candidate set to metric to our mean.
+
+    Figures of other datasets are left out. ``stand_in`` says that ours is a tiny preset.
+    """
+    told = {paper for r in results for paper in r.papers if paper.dataset == r.cell.dataset}
+    papers = sorted(told, key=astuple)
+    verdicts = _verdicts(papers, gate)
+    for paper in papers:
+        differs = [paper.differs] if paper.differs else []
+        if stand_in:
+            differs.append("ours is the tiny preset")
+        yield Comparison(
+            name=name,
+            model=paper.model,
+            source=paper.source,
+            candidates=paper.candidates,
+            metric=paper.metric,
+            published=paper.value,
+            ours=means.get(paper.candidates, {}).get(paper.metric),
+            differs="; ".join(differs),
+            violations=verdicts[_printed_row(paper)],
+        )
+
+
+def _printed_row(paper: Published) -> tuple[str, str, str, str]:
+    return paper.source, paper.model, paper.candidates, paper.differs
+
+
+def _verdicts(
+    papers: Iterable[Published], gate: Callable[[Mapping[str, float]], list[str]]
+) -> dict[tuple[str, str, str, str], tuple[str, ...]]:
+    """The gate looks at all figures of one printed row together."""
+    rows: dict[tuple[str, str, str, str], dict[str, float]] = defaultdict(dict)
+    for paper in papers:
+        rows[_printed_row(paper)][paper.metric] = paper.value
+    return {key: tuple(gate(dict(sorted(figures.items())))) for key, figures in rows.items()}

@@ -1,0 +1,112 @@
+"""A board for the terminal: what a run prints at its end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from mmbench.report.aggregate import HEADLINE, Board, Row
+from mmbench.report.board import mean, spread
+from mmbench.report.failures import failures
+from mmbench.report.notes import mark, numbered
+from mmbench.report.words import count, decimals, duration, plain
+
+FIGURES = (
+    ("full", HEADLINE),
+    ("full", "hit@10"),
+    ("unseen", HEADLINE),
+    ("unseen", "hit@10"),
+    ("neg100", HEADLINE),
+)
+WIDE = 110  # columns of a terminal from which there is room for deviations and a status
+SHORT = {"out-of-memory": "memory", "not-applicable": "n/a"}
+
+
+def board_table(board: Board, *, width: int = 80) -> RenderableType:
+    """The board for a terminal of this width, with failures and footnotes below.
+
+    Made for 80 columns and more; from 110 the headline has its deviation over seeds, and rows a
+    status where one failed.
+    """
+    return Group(_heading(board), _table(board, width), *_failures(board), *_footnotes(board))
+
+
+def _heading(board: Board) -> Text:
+    facts = board.facts
+    name = plain(facts.data.name or board.dataset)
+    sizes = f"{count(facts.queries)} queries, {count(facts.catalogue)} items"
+    heading = Text.assemble((name, "bold"), f" · {plain(board.protocol)} · {sizes}")
+    for metric, ceiling in sorted(facts.data.ceilings.items()):
+        heading.append(f" · best possible {plain(metric)} {decimals(ceiling)}")
+    return heading
+
+
+def _table(board: Board, width: int) -> Table:
+    shown = [(s, m) for s, m in FIGURES if any(row.figure(s, m) for row in board.rows)]
+    wide = width >= WIDE
+    status = wide and any(row.failed for row in board.rows)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, collapse_padding=True, pad_edge=False)
+    table.add_column("\nmodel", overflow="fold", min_width=8)
+    table.add_column("\nseeds", justify="right", no_wrap=True)
+    for candidates, metric in shown:
+        table.add_column(f"{candidates}\n{metric}", justify="right", no_wrap=True)
+    table.add_column("\nfit", justify="right", no_wrap=True)
+    if status:
+        table.add_column("\nstatus", no_wrap=True)
+    for row in board.rows:
+        figures = [_figure(row, *figure, wide) for figure in shown]
+        ending = [_status(row)] if status else []
+        table.add_row(_name(row, board), _seeds(row), *figures, _fit(row, wide), *ending)
+    return table
+
+
+def _name(row: Row, board: Board) -> Text:
+    return Text.assemble(plain(row.name), (mark(row, board), "dim"))
+
+
+def _figure(row: Row, candidates: str, metric: str, wide: bool) -> str:
+    show = spread if wide and metric == HEADLINE else mean
+    return show(row.figure(candidates, metric)) or "–"
+
+
+def _fit(row: Row, wide: bool) -> str | Text:
+    """The time to fit; where that is unknown and there is no column for it, how the row ended."""
+    if "fit_seconds" in row.cost:
+        return duration(row.cost["fit_seconds"])
+    return "–" if wide or row.done else _status(row)
+
+
+def _seeds(row: Row) -> str:
+    done, asked = len(row.done), len(row.results)
+    return str(done) if done == asked else f"{done}/{asked}"
+
+
+def _status(row: Row) -> Text:
+    if not row.failed:
+        return Text("done", style="green")
+    kind = Counter(sorted(result.status.kind for result in row.failed)).most_common(1)[0][0]
+    style = "dim" if kind == "not-applicable" else "red"
+    return Text(SHORT.get(kind, kind), style=style)
+
+
+def _failures(board: Board) -> list[Text]:
+    texts = [
+        f"{plain(f.row.name)}, seed {', '.join(map(str, f.seeds))}: "
+        f"{f.kind}{f', {f.reason}' if f.reason else ''}"
+        for f in failures(board)
+    ]
+    return _block(texts, lambda text: Text(text, style="red"))
+
+
+def _footnotes(board: Board) -> list[Text]:
+    texts = [f"[{number}] {text}" for text, number in numbered(board).items()]
+    return _block(texts, lambda text: Text(text, style="dim"))
+
+
+def _block(texts: list[str], make: Callable[[str], Text]) -> list[Text]:
+    return [Text(""), *map(make, texts)] if texts else []

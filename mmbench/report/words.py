@@ -1,0 +1,105 @@
+"""What boards say in words: the protocols, the candidate sets, and figures in human units."""
+
+from __future__ import annotations
+
+import math
+import re
+
+PROTOCOLS = {
+    "loo@1": (
+        "Leave one out: a user's last event is the test target, the one before it the validation "
+        "target, the rest trains. The test history includes the validation event."
+    ),
+    "time@1": (
+        "One cut in time for all users: nothing from after the cut is trained on, and what is "
+        "asked for lies after it."
+    ),
+}
+
+RULES = (
+    "Metrics are means over all queries, one target each (hit@k is recall@k); tied items count "
+    "as their mean over a random order, a query without an answer counts 0. "
+    "± is the sample standard deviation over seeds."
+)
+
+TITLES = {
+    "full": "full: the whole catalogue",
+    "unseen": "unseen: without the user's history",
+    "neg100": "neg100: the target and 100 sampled items",
+}
+
+CANDIDATES = {
+    "full": (
+        "The whole catalogue competes, items of the user's own history included, as in most "
+        "published full-ranking tables. Where nobody buys twice, the top item is then for most "
+        "users one that they already have."
+    ),
+    "unseen": (
+        "The harness leaves out the items of the user's history, for every model alike: the "
+        "useful question where nobody buys twice. It moves figures by as much as a new model is "
+        "often said to gain, so compare within a section and never across, and ask of any "
+        "published table which of the two it shows."
+    ),
+    "neg100": (
+        "The target competes with 100 items drawn once for each query, uniformly, never from the "
+        "user's own; the same for every model."
+    ),
+}
+
+SAMPLED = (
+    "Sampled candidates, for comparison with published sampled tables only. Sampling does more "
+    "than raise the figures: it changes the order of models. Uniform negatives are mostly items "
+    "that few people want, so that popularity alone looks strong and large differences shrink."
+)
+
+
+def is_sampled(candidates: str) -> bool:
+    """Whether a candidate set is a sample (``neg100``)."""
+    return re.fullmatch(r"neg\d+", candidates) is not None
+
+
+def decimals(value: float) -> str:
+    """A figure as boards print it; never ``-0.0000``."""
+    return f"{value:.4f}".replace("-0.0000", "0.0000")
+
+
+def duration(seconds: float) -> str:
+    """``<0.1s``, ``0.4s``, ``12.3s``, ``3m 12s``, ``2h 05m``."""
+    if 0 < seconds < 0.05:
+        return "<0.1s"
+    if seconds < 59.95:
+        return f"{seconds:.1f}s"
+    if seconds < 3599.5:
+        minutes, rest = divmod(round(seconds), 60)
+        return f"{minutes}m {rest:02d}s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours}h {minutes:02d}m"
+
+
+def small(value: float) -> str:
+    """Two decimals, and ``<0.01`` rather than a zero that is none."""
+    return "<0.01" if 0 < value < 0.005 else f"{value:.2f}"
+
+
+def count(value: float | None) -> str:
+    """A whole number with commas, ``?`` where unknown."""
+    return "?" if value is None or not math.isfinite(value) else f"{round(value):,}"
+
+
+def plural(number: int, noun: str) -> str:
+    """``1 seed``, ``2 seeds``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def plain(text: str) -> str:
+    """One line without control characters, for texts that plugins and datasets bring along."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+_FOLDERS = re.compile(r"(?<![\w.:/])/(?:[^\s/'\":,;]+/)+|\b[A-Za-z]:\\(?:[^\s\\'\":]+\\)+")
+
+
+def reason(text: str) -> str:
+    """The first line of a failure's reason; folders of the machine it ran on become ``…/``."""
+    lines = text.strip().splitlines()
+    return _FOLDERS.sub("…/", plain(lines[0])) if lines else ""

@@ -1,0 +1,1 @@
+"""Sequential recommenders with full-softmax training, as mmbench models."""

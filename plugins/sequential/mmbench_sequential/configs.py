@@ -1,0 +1,110 @@
+"""Hyper-parameters. The defaults are the ``paper`` presets; README.md says where they come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Training:
+    """What all models share: the training loop, its loss and the history they see.
+
+    Attributes:
+        max_history: events that the model sees.
+        epochs: most passes over the training events.
+        batch_size: sequences in a step, on average: a step trains as many positions as this many
+            average sequences have (for ``fmlprec``, whose rows are prefixes, exactly as many rows).
+        learning_rate: of AdamW.
+        weight_decay: of AdamW (decoupled), on matrices only: not on biases nor on LayerNorms.
+        epsilon: of AdamW.
+        clip: the largest norm of a step's gradient.
+        patience: validations without gain before training stops.
+        validate_every: epochs between two validations.
+        logits: the precision in which the catalogue is rated during training. ``bfloat16`` is
+            faster where the processor multiplies such numbers; the softmax itself, its sums and
+            all weights stay in float32, and so do the scores that the model answers.
+        sampled_above: in catalogues with more items, the softmax runs over the target and a sample
+            of negatives instead of over all items.
+        negatives: size of that sample, drawn for each step and shared by its targets.
+    """
+
+    max_history: int = 50
+    epochs: int = 200
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    epsilon: float = 1e-8
+    clip: float = 5.0
+    patience: int = 10
+    validate_every: int = 1
+    logits: Literal["float32", "bfloat16"] = "float32"
+    sampled_above: int = 200_000
+    negatives: int = 4096
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name == "logits":
+                good, wanted = value in ("float32", "bfloat16"), "'float32' or 'bfloat16'"
+            elif "dropout" in field.name:
+                good, wanted = 0 <= value < 1, "at least 0 and below 1"
+            elif field.name in ("weight_decay", "sampled_above"):
+                good, wanted = value >= 0, "at least 0"
+            else:
+                good, wanted = value > 0, "above 0"
+            if not good:
+                raise ValueError(f"{field.name} is {value!r}; it must be {wanted}")
+
+
+@dataclass(frozen=True)
+class SASRecConfig(Training):
+    """``dropout`` is that of embeddings, attention weights and both halves of a block.
+
+    Attributes:
+        inner: width of the feed-forward layers.
+    """
+
+    dim: int = 64
+    inner: int = 256
+    layers: int = 2
+    heads: int = 2
+    dropout: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.dim % self.heads:
+            raise ValueError(f"dim is {self.dim} and heads is {self.heads}; heads must divide dim")
+
+
+@dataclass(frozen=True)
+class GRU4RecConfig(Training):
+    """``dim``: of the item vectors; ``hidden``: of the recurrent state."""
+
+    dim: int = 64
+    hidden: int = 128
+    layers: int = 1
+    dropout: float = 0.3
+
+
+@dataclass(frozen=True)
+class LRURecConfig(Training):
+    """The recurrent state has ``2 * dim`` complex numbers, the feed-forward layers ``4 * dim``."""
+
+    epochs: int = 500
+    weight_decay: float = 0.01
+    epsilon: float = 1e-9
+    dim: int = 64
+    layers: int = 2
+    dropout: float = 0.5
+
+
+@dataclass(frozen=True)
+class FMLPRecConfig(Training):
+    """``inner``: width of the feed-forward layers."""
+
+    batch_size: int = 256
+    dim: int = 64
+    inner: int = 256
+    layers: int = 2
+    dropout: float = 0.5

@@ -1,0 +1,123 @@
+"""The plugin's models. Importing this module loads no torch; fitting does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmbench import Interactions, Queries, Run, hookimpl
+from mmbench_sequential import papers
+from mmbench_sequential.configs import (
+    FMLPRecConfig,
+    GRU4RecConfig,
+    LRURecConfig,
+    SASRecConfig,
+)
+
+if TYPE_CHECKING:
+    from mmbench_sequential.network import Network
+
+Float32 = NDArray[np.float32]
+
+
+class _Sequential:
+    """A model that answers inner products of a history's state and the items' vectors."""
+
+    needs: frozenset[str] = frozenset()
+    loss = "softmax CE over the catalogue (a sample of it above config.sampled_above items)"
+    network: Network
+    device: str
+
+    def __init__(self, config: Any) -> None:
+        self.config = config
+
+    def build(self, n_items: int) -> Network:
+        """The untrained network."""
+        raise NotImplementedError
+
+    @hookimpl
+    def fit(self, train: Interactions, run: Run) -> None:
+        from mmbench_sequential.training import seeded
+        from mmbench_sequential.training import train as train_network
+
+        self.device = run.device
+        with seeded(run):
+            self.network = self.build(train.n_items).to(run.device)
+            train_network(self.network, train, self.config, run)
+
+    @hookimpl
+    def score(self, queries: Queries) -> Float32:
+        from mmbench_sequential.scoring import score
+
+        return score(self.network, queries.history, self.device)
+
+    @hookimpl
+    def embed_items(self) -> Mapping[str, Float32]:
+        """The tied item vectors (``lrurec``: with the item's bias), a row of zeros for padding."""
+        table = self.network.table().detach().cpu().numpy()
+        return {"fused": np.pad(table, ((1, 0), (0, 0)))}
+
+    @hookimpl
+    def embed_queries(self, queries: Queries) -> Mapping[str, Float32]:
+        """States whose inner products with ``embed_items`` are the scores."""
+        from mmbench_sequential.scoring import embed
+
+        return {"fused": embed(self.network, queries.history, self.device).cpu().numpy()}
+
+
+class SASRecCE(_Sequential):
+    """Causal self-attention over the history, trained with the whole catalogue's softmax."""
+
+    Config = SASRecConfig
+    presets: ClassVar = {"paper": SASRecConfig()}
+    papers = papers.SASREC
+
+    def build(self, n_items: int) -> Network:
+        from mmbench_sequential.attention import SASRec
+
+        return SASRec(n_items, self.config)
+
+
+class GRU4RecCE(_Sequential):
+    """A gated recurrent network over the history, trained with the whole catalogue's softmax."""
+
+    Config = GRU4RecConfig
+    presets: ClassVar = {"paper": GRU4RecConfig()}
+
+    def build(self, n_items: int) -> Network:
+        from mmbench_sequential.recurrent import GRU4Rec
+
+        return GRU4Rec(n_items, self.config)
+
+
+class LRURec(_Sequential):
+    """Linear recurrent units over the history: PRIME's retriever."""
+
+    Config = LRURecConfig
+    presets: ClassVar = {
+        "paper": LRURecConfig(),
+        "prime": replace(LRURecConfig(), dropout=0.6, weight_decay=0.0),
+    }
+    papers = papers.LRUREC
+
+    def build(self, n_items: int) -> Network:
+        from mmbench_sequential.lru import LRURec as LRUNetwork
+
+        return LRUNetwork(n_items, self.config)
+
+
+class FMLPRec(_Sequential):
+    """Learned filters over the history in the frequency domain."""
+
+    Config = FMLPRecConfig
+    presets: ClassVar = {"paper": FMLPRecConfig()}
+    papers = papers.FMLPREC
+
+    def build(self, n_items: int) -> Network:
+        from mmbench_sequential.filters import FMLPRec as FilterNetwork
+
+        return FilterNetwork(n_items, self.config)

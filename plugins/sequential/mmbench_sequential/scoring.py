@@ -1,0 +1,45 @@
+"""From histories to states and scores."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mmbench_sequential.network import Network
+
+Float32 = NDArray[np.float32]
+
+ROWS = 256  # queries that are encoded at a time
+
+
+@torch.inference_mode()
+def embed(network: Network, history: NDArray[np.int32], device: str) -> torch.Tensor:
+    """float32[b, e]: the queries in the space of ``network.table()``.
+
+    Queries of like length are encoded together, trimmed to the longest of them.
+    """
+    network.eval()
+    events = _at_width(history, network.max_history)
+    length = (events > 0).sum(axis=1)
+    answer = torch.empty(len(events), network.table().shape[1], device=device)
+    order = np.argsort(length, kind="stable")
+    for start in range(0, len(order), ROWS):
+        index = order[start : start + ROWS]
+        width = network.max_history if network.fixed_width else max(int(length[index[-1]]), 1)
+        rows = torch.from_numpy(events[index, -width:]).to(device)
+        answer[torch.from_numpy(index).to(device)] = network.queries(network(rows)[:, -1])
+    return answer
+
+
+@torch.inference_mode()
+def score(network: Network, history: NDArray[np.int32], device: str) -> Float32:
+    """float32[b, n_items]: inner products of queries and items."""
+    scores: Float32 = (embed(network, history, device) @ network.table().T).cpu().numpy()
+    return scores
+
+
+def _at_width(history: NDArray[np.int32], width: int) -> NDArray[np.int64]:
+    """The last ``width`` events, left-padded to that many columns."""
+    kept = history[:, -width:]
+    return np.pad(kept, ((0, 0), (width - kept.shape[1], 0))).astype(np.int64)

@@ -1,0 +1,95 @@
+"""A tiny world in which every item has its usual successor."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from mmbench import Interactions, Queries, Run
+
+N_ITEMS, N_USERS, WIDTH = 20, 80, 10
+
+
+def make_interactions(sequences, n_items):
+    lengths = [len(s) for s in sequences]
+    return Interactions(
+        user=np.repeat(np.arange(len(sequences)), lengths).astype(np.int32),
+        item=np.concatenate(sequences).astype(np.int32),
+        time=np.concatenate([np.arange(n) for n in lengths]).astype(np.int64),
+        n_users=len(sequences),
+        n_items=n_items,
+    )
+
+
+def make_queries(histories, user=None, width=WIDTH):
+    rows = np.zeros((len(histories), width), dtype=np.int32)
+    for row, items in zip(rows, histories, strict=True):
+        kept = items[-width:]
+        row[width - len(kept) :] = kept
+    user = np.arange(len(histories)) if user is None else user
+    return Queries(np.asarray(user, dtype=np.int32), rows, np.zeros(rows.shape, dtype=np.int64))
+
+
+def ndcg_at_10(scores, target):
+    rank = (scores > scores[np.arange(len(target)), target - 1][:, None]).sum(1)
+    return float(np.where(rank < 10, 1 / np.log2(rank + 2), 0).mean())
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    """Tiny tensors gain nothing from threads, and lose much where cores are shared."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def interactions_of():
+    return make_interactions
+
+
+@pytest.fixture
+def queries_of():
+    return make_queries
+
+
+@pytest.fixture(scope="session")
+def world():
+    """Users walk round a ring of items, now and then jumping; the last event is the target."""
+    rng = np.random.default_rng(5)
+    sequences = []
+    for _ in range(N_USERS):
+        items = [int(rng.integers(N_ITEMS))]
+        for _ in range(int(rng.integers(3, 8))):
+            jump = rng.random() < 0.05
+            items.append(int(rng.integers(N_ITEMS)) if jump else (items[-1] + 1) % N_ITEMS)
+        sequences.append(np.array(items) + 1)
+    return SimpleNamespace(
+        sequences=sequences,
+        train=make_interactions([s[:-1] for s in sequences], N_ITEMS),
+        queries=make_queries([s[:-1] for s in sequences]),
+        target=np.array([s[-1] for s in sequences]),
+        n_items=N_ITEMS,
+    )
+
+
+@pytest.fixture
+def fitted(world, tmp_path):
+    """``fitted(model, seed=0)``: the model after ``fit`` on the world, with its run's record."""
+
+    def fit(model, seed=0, train=None):
+        record = SimpleNamespace(curve=[], progress=[])
+        run = Run(
+            seed=seed,
+            device="cpu",
+            scratch=tmp_path,
+            cache=tmp_path,
+            preset="paper",
+            validate=lambda limit=None: ndcg_at_10(model.score(world.queries), world.target),
+            log=lambda step, **values: record.curve.append((step, values)),
+            progress=lambda done, total, unit: record.progress.append((done, total, unit)),
+        )
+        model.fit(train=world.train if train is None else train, run=run)
+        model.record = record
+        return model
+
+    return fit

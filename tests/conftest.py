@@ -1,0 +1,167 @@
+"""A tiny prepared log, model plugins installed on a search path, and the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mmbench
+from mmbench.data.log import Log
+from mmbench.views import Items
+
+MODELS = Path(__file__).parent / "models"
+HOUSE = Path(mmbench.__file__).parents[1]  # the code under test, in children as well
+
+
+@dataclass
+class Outcome:
+    """What a command printed and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> list[dict]:
+        return json.loads(self.out)
+
+
+@dataclass
+class Bench:
+    """The command line in an environment of its own, with plugins on its search path."""
+
+    folder: Path
+    environment: dict[str, str]
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def install(self, name: str, distribution: str, version: str = "1.0", **models: str) -> None:
+        """Put a distribution on the search path: ``model="module:Class"`` each."""
+        site = self.folder / "site"
+        info = site / f"{name}-{version}.dist-info"
+        info.mkdir(parents=True, exist_ok=True)
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n"
+        )
+        lines = "".join(f"{key.replace('__', ':')} = {value}\n" for key, value in models.items())
+        (info / "entry_points.txt").write_text(f"[mmbench.models]\n{lines}")
+
+    def add(self, module: str, source: str, group: str = "mmbench.models", **names: str) -> None:
+        """Write a module and put it on the search path as a package of its own."""
+        (self.folder / "site" / f"{module}.py").write_text(source)
+        info = self.folder / "site" / f"{module}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
+        lines = "".join(f"{name} = {module}:{attribute}\n" for name, attribute in names.items())
+        (info / "entry_points.txt").write_text(f"[{group}]\n{lines}")
+
+    def command(self, *words: str) -> list[str]:
+        return [sys.executable, "-c", "from mmbench.cli import main; main()", *words]
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            self.command(*words),
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=heed_interrupts,
+        )
+        self.started.append(process)
+        return process
+
+    def run(self, *words: str, timeout: float = 120) -> Outcome:
+        done = subprocess.run(
+            self.command(*words),
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def heed_interrupts() -> None:
+    """A shell's background jobs, such as the tests may be, ignore Ctrl-C, and so do their own."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """A command line with the test models installed as ``mmbench-shelf``, and a small dataset."""
+    site = tmp_path / "site"
+    site.mkdir()
+    environment = {name: value for name, value in os.environ.items() if name != "MMBENCH_DATA"}
+    environment |= {
+        "PYTHONPATH": os.pathsep.join([str(site), str(MODELS), str(HOUSE)]),
+        "MMBENCH_CACHE": str(tmp_path / "cache"),
+        "MMBENCH_DATA": str(tmp_path / "data"),
+        "OMP_NUM_THREADS": "1",
+        "NO_COLOR": "1",
+        "COLUMNS": "120",
+    }
+    made = Bench(tmp_path, environment)
+    made.install("shelf", "mmbench-shelf", counts="shelf:Counts", noise="shelf:Noise")
+    write_shop(tmp_path / "data" / "shop")
+    yield made
+    for process in made.started:
+        process.kill()
+        process.communicate()
+
+
+def write_shop(folder: Path, users: int = 60, items: int = 40) -> None:
+    """A folder dataset: every user walks through the catalogue from a place of their own."""
+    folder.mkdir(parents=True)
+    lines = []
+    for user in range(users):
+        start, length = (7 * user) % items, 5 + user % 4
+        walk = [f"i{(start + step) % items}" for step in range(length)]
+        lines.append(" ".join([f"u{user}", *walk]))
+    (folder / "sequences.txt").write_text("\n".join(lines) + "\n")
+    rows = "".join(f"i{item}\tThing number {item}\n" for item in range(items))
+    (folder / "items.tsv").write_text("item_id\ttitle\n" + rows)
+
+
+@pytest.fixture
+def log() -> Log:
+    return make_log()
+
+
+@pytest.fixture
+def make() -> Callable[..., Log]:
+    return make_log
+
+
+def make_log(users: int = 30, items: int = 20, seed: int = 0) -> Log:
+    """A log of random walks through a catalogue with titles."""
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(4, 9, users)
+    starts = rng.integers(0, items, users)
+    walks = [
+        (start + np.arange(length)) % items + 1
+        for start, length in zip(starts, lengths, strict=True)
+    ]
+    titles = ("", *(f"thing {item}" for item in range(1, items + 1)))
+    return Log(
+        id="walks",
+        fingerprint="0" * 16,
+        user=np.repeat(np.arange(users), lengths).astype(np.int32),
+        item=np.concatenate(walks).astype(np.int32),
+        time=np.concatenate([np.arange(length) for length in lengths]).astype(np.int64),
+        n_users=users,
+        n_items=items,
+        items=Items(items, {"title": titles}),
+        user_ids=tuple(f"u{user}" for user in range(users)),
+        item_ids=("", *(f"i{item}" for item in range(1, items + 1))),
+        card={"name": "walks", "remarks": [], "licence": "none", "ceilings": {}},
+    )

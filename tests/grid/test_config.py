@@ -1,0 +1,99 @@
+"""Presets, overrides and types."""
+
+from dataclasses import dataclass, field
+
+import pydantic
+import pytest
+
+from mmbench.grid.config import as_dict, choose_preset, resolve
+from mmbench.grid.registry import UsageError, parse_ref
+
+
+@dataclass(frozen=True)
+class Flat:
+    dim: int = 64
+    rate: float = 0.1
+    name: str = "a"
+    layers: tuple[int, ...] = (1, 2)
+    extra: dict = field(default_factory=dict)
+
+
+class Typed(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(frozen=True)
+    dim: int = 64
+    rate: float = 0.1
+
+
+class Model:
+    Config = Flat
+    family = "name"
+    presets = {
+        "paper": Flat(),
+        "tiny": Flat(dim=8),
+        "wide": Flat(dim=256),
+        "wide/tiny": Flat(dim=9),
+    }
+
+
+class TypedModel:
+    Config = Typed
+    presets = {"paper": Typed()}
+
+
+@pytest.mark.parametrize(
+    ("ref", "size", "expected"),
+    [
+        ("m", "paper", "paper"),
+        ("m", "tiny", "tiny"),
+        ("m/wide", "paper", "wide"),
+        ("m/wide", "tiny", "wide/tiny"),
+        ("m/tiny", "paper", "tiny"),
+    ],
+)
+def test_presets_by_variant_and_size(ref, size, expected):
+    assert choose_preset(Model.presets, parse_ref(ref), size) == expected
+
+
+def test_a_model_without_a_miniature_runs_its_paper_preset():
+    assert choose_preset(TypedModel.presets, parse_ref("m"), "tiny") == "paper"
+
+
+def test_an_unknown_variant_is_refused():
+    with pytest.raises(UsageError, match="Did you mean wide"):
+        choose_preset(Model.presets, parse_ref("m/wyde"), "paper")
+
+
+@pytest.mark.parametrize("model", [Model, TypedModel])
+def test_overrides_take_the_field_s_type(model):
+    config = resolve(model, parse_ref("m"), "paper", {"dim": "32", "rate": "1"})
+    assert config.dim == 32
+    assert config.rate == 1.0
+    assert isinstance(config.rate, float)
+
+
+def test_texts_that_look_like_json_are_parsed():
+    config = resolve(Model, parse_ref("m"), "paper", {"layers": "[3,4]", "extra": '{"a": 1}'})
+    assert config.layers == (3, 4)
+    assert config.extra == {"a": 1}
+
+
+def test_a_family_sets_its_field():
+    assert resolve(Model, parse_ref("m:NeuMF"), "paper", {}).name == "NeuMF"
+    with pytest.raises(UsageError, match="nothing after a colon"):
+        resolve(TypedModel, parse_ref("m:NeuMF"), "paper", {})
+
+
+def test_a_wrong_key_and_a_wrong_type_are_refused():
+    with pytest.raises(UsageError, match="Did you mean dim"):
+        resolve(Model, parse_ref("m"), "paper", {"dims": "32"})
+    with pytest.raises(UsageError, match=r"dim: .*not 'many'"):
+        resolve(Model, parse_ref("m"), "paper", {"dim": "many"})
+
+
+def test_plain_data_round_trips():
+    assert as_dict(Flat()) == {
+        "dim": 64, "rate": 0.1, "name": "a", "layers": [1, 2], "extra": {},
+    }  # fmt: skip
+    assert as_dict(Typed()) == {"dim": 64, "rate": 0.1}
+    with pytest.raises(TypeError, match="dataclass or a pydantic"):
+        as_dict({"dim": 1})

@@ -1,0 +1,172 @@
+"""Running a plan: slots, what is due, and who finds a cell that another grid did meanwhile."""
+
+import threading
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from mmbench.grid import environment, execute
+from mmbench.grid.cell import Cell
+from mmbench.grid.environment import Gpu, cuda_gpus
+from mmbench.grid.host import Interrupted
+from mmbench.grid.plan import Planned
+from mmbench.grid.runner import Circumstances, Job, Outcome
+from mmbench.grid.store import claim, write_record
+
+
+def row(seed, known=None):
+    cell = Cell("m", "d", "1.0", {}, "shop", "f", "loo@1", seed)
+    job = Job(cell, SimpleNamespace(), "m", "paper", {})
+    return Planned("m", "shop", seed, job, SimpleNamespace(), known=known)
+
+
+def record(kind="done"):
+    return {"status": {"kind": kind, "reason": "", "traceback": ""}}
+
+
+class Notes:
+    """An observer that keeps what it hears."""
+
+    def __init__(self):
+        self.heard = []
+
+    def cell_started(self, row):
+        self.heard.append(("started", row.seed))
+
+    def cell_event(self, row, event):
+        self.heard.append((event["event"], row.seed))
+
+    def cell_finished(self, row, record):
+        self.heard.append(("finished", row.seed))
+
+
+@pytest.fixture
+def cells(monkeypatch):
+    """Cells are run by ``cells.work(job, how)``; ``cells.ran`` lists their seeds."""
+    made = SimpleNamespace(ran=[], work=lambda job, how: record())
+
+    def run_cell(job, question, scratch, how, on_event):
+        made.ran.append(job.cell.seed)
+        return Outcome(made.work(job, how))
+
+    monkeypatch.setattr(execute, "run_cell", run_cell)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("overwrite", "due"), [("never", [0]), ("failed", [0, 2]), ("always", [0, 1, 2])]
+)
+def test_what_is_due(cells, tmp_path, overwrite, due):
+    rows = [row(0), row(1, record()), row(2, record("timeout"))]
+    done = execute.execute(rows, tmp_path, Circumstances(), Notes(), overwrite=overwrite)
+    assert cells.ran == due
+    assert [finished.row.seed for finished in done] == [0, 1, 2]
+    assert [finished.row.seed for finished in done if finished.ran] == due
+
+
+def test_a_broken_row_is_never_due():
+    broken = Planned("m", "shop", 0, problem="does not import")
+    assert execute.due([broken], "always") == []
+
+
+def test_an_interrupt_stops_the_running_and_the_waiting(cells, tmp_path):
+    def work(job, how):
+        if job.cell.seed == 0:
+            raise KeyboardInterrupt
+        assert how.stop.wait(20)
+        raise Interrupted
+
+    cells.work = work
+    with pytest.raises((KeyboardInterrupt, Interrupted)):
+        execute.execute([row(n) for n in range(6)], tmp_path, Circumstances(), Notes(), jobs=2)
+    assert set(cells.ran) <= {0, 1, 2}
+    assert not list(tmp_path.glob("shop/**/*.json"))
+
+
+def test_two_cells_never_share_a_gpu(cells, tmp_path, monkeypatch):
+    monkeypatch.setattr(execute, "cuda_gpus", lambda: (Gpu("2", "A"), Gpu("5", "A")))
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    lock, busy, used = threading.Lock(), set(), []
+
+    def work(job, how):
+        gpu = how.environment["CUDA_VISIBLE_DEVICES"]
+        with lock:
+            assert gpu not in busy
+            busy.add(gpu)
+            used.append(gpu)
+        time.sleep(0.3 if job.cell.seed == 0 else 0.05)  # the first outlasts several others
+        with lock:
+            busy.remove(gpu)
+        assert int(how.environment["OMP_NUM_THREADS"]) >= 1
+        return record()
+
+    cells.work = work
+    execute.execute([row(n) for n in range(6)], tmp_path, Circumstances(), Notes(), jobs=2)
+    assert set(used) == {"2", "5"}
+
+
+def test_one_job_leaves_the_environment_and_the_user_s_threads_stand(monkeypatch):
+    assert execute.slot_environment(0, 1) == {}
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert execute.slot_environment(0, 2)["OMP_NUM_THREADS"] == "3"
+
+
+def test_a_cell_that_another_grid_did_meanwhile_is_not_done_again(cells, tmp_path):
+    """Also one that had failed: the other grid's new record counts."""
+    rows = [row(0, record("failed"))]
+    notes = Notes()
+    held, free = threading.Event(), threading.Event()
+
+    def other_grid():
+        with claim(tmp_path, rows[0].job.cell, threading.Event()):
+            held.set()
+            assert free.wait(20)
+            write_record(tmp_path, rows[0].job.cell, record() | {"by": "the other"})
+
+    other = threading.Thread(target=other_grid)
+    other.start()
+    assert held.wait(20)
+    threading.Timer(0.2, free.set).start()
+    (finished,) = execute.execute(rows, tmp_path, Circumstances(), notes)
+    other.join()
+    assert cells.ran == []
+    assert finished.record["by"] == "the other"
+    assert notes.heard == [("waiting", 0), ("finished", 0)]
+
+
+@pytest.fixture
+def smi(monkeypatch, tmp_path):
+    """A driver's tool that knows two GPUs; call the fixture with CUDA_VISIBLE_DEVICES."""
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho '0, GPU-aa1, Small'\necho '1, GPU-bb2, Big, with a comma'\n")
+    tool.chmod(0o755)
+    monkeypatch.setattr(environment.shutil, "which", lambda name: str(tool))
+
+    def ask(visible):
+        if visible is None:
+            monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+        else:
+            monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        cuda_gpus.cache_clear()
+        return [(gpu.key, gpu.name) for gpu in cuda_gpus()]
+
+    yield ask
+    cuda_gpus.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("visible", "keys"),
+    [
+        (None, ["0", "1"]),
+        ("", []),
+        ("-1", []),
+        ("1", ["1"]),
+        ("1,0", ["1", "0"]),
+        ("GPU-bb", ["GPU-bb"]),
+        ("0,7,1", ["0"]),
+    ],
+)
+def test_the_visible_gpus(smi, visible, keys):
+    names = {"0": "Small", "1": "Big, with a comma", "GPU-bb": "Big, with a comma"}
+    assert smi(visible) == [(key, names[key]) for key in keys]

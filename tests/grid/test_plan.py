@@ -1,0 +1,164 @@
+"""From what was asked to cells: grid files, settings, labels, and what a grid file may say."""
+
+import threading
+
+import pytest
+
+from mmbench.grid import plan
+from mmbench.grid.plan import Grid, make_label, make_plan, parse_seeds, read_grid
+from mmbench.grid.registry import Plugin, UsageError, parse_ref
+from mmbench.grid.store import write_record
+
+SHELF = {
+    "counts": Plugin("counts", "shelf:Counts", "mmbench-shelf", "1.0"),
+    "noise": Plugin("noise", "shelf:Noise", "mmbench-shelf", "1.0"),
+    "broken": Plugin("broken", "nowhere:Model", "mmbench-broken", "2.0"),
+}
+
+
+@pytest.fixture
+def planned(monkeypatch, tmp_path, make):
+    """``planned(models, **grid)``: the plan of shelf models on made-up data."""
+    models = __import__("pathlib").Path(__file__).parents[1] / "models"
+    monkeypatch.syspath_prepend(str(models))
+    monkeypatch.setattr(plan, "find_plugin", lambda name: SHELF[name])
+    monkeypatch.setattr(plan, "cuda_gpus", lambda: ())
+
+    def run(*models, **grid):
+        asked = Grid(models, ("walks",), **grid)
+        return make_plan(asked, tmp_path, load=lambda name: make(), isolated=False)
+
+    return run
+
+
+def test_every_model_with_every_seed_and_its_whole_config(planned):
+    rows = planned("counts", "noise/topk", seeds=(0, 1))
+    assert [(row.label, row.seed, row.state) for row in rows] == [
+        ("counts", 0, "new"),
+        ("counts", 1, "new"),
+        ("noise/topk", 0, "new"),
+        ("noise/topk", 1, "new"),
+    ]
+    assert rows[0].job.cell.config == {"smoothing": 0.0, "sleep": 0.0, "epochs": 2}
+    assert rows[2].job.cell.config == {"k": 5}
+    assert len({row.job.cell.id for row in rows}) == 4
+
+
+def test_what_is_asked_for_twice_is_one_row(planned):
+    assert [row.label for row in planned("counts", "counts[epochs=2]", "counts")] == ["counts"]
+    assert len(planned("counts", "counts[epochs=3]")) == 2
+
+
+def test_a_setting_reaches_whom_it_names(planned):
+    rows = planned("noise", "noise/topk", settings=("noise/topk.k=3",))
+    assert [row.job.cell.config["k"] for row in rows] == [0, 3]
+    rows = planned("noise", "noise/topk", settings=("noise.k=3",))
+    assert [row.job.cell.config["k"] for row in rows] == [3]  # the two are now one cell
+    with pytest.raises(UsageError, match=r"nois is not run\. Did you mean noise"):
+        planned("noise", settings=("nois.k=3",))
+    with pytest.raises(UsageError, match=r"write model\.key=value"):
+        planned("noise", settings=("k=3",))
+    with pytest.raises(UsageError, match="NaN or infinite"):
+        planned("counts", settings=("counts.smoothing=NaN",))
+
+
+def test_a_broken_plugin_is_a_row_that_names_its_package(planned):
+    broken, noise = planned("broken", "noise")
+    assert (broken.state, noise.state) == ("broken", "new")
+    assert broken.problem.startswith("mmbench-broken 2.0: ModuleNotFoundError")
+
+
+def test_a_row_knows_what_is_stored(planned, tmp_path):
+    (row,) = planned("noise")
+    write_record(tmp_path, row.job.cell, {"status": {"kind": "timeout"}})
+    assert planned("noise")[0].state == "timeout"
+    assert planned("noise", limit=9)[0].state == "new"  # a smoke run is another cell
+
+
+def test_an_interrupt_does_not_wait_for_a_plugin_that_hangs(monkeypatch):
+    begun, stopped = threading.Event(), threading.Event()
+
+    def describe(plugin, ref, overrides, *, size, isolated, stop):
+        if plugin == "bad":
+            assert begun.wait(20)
+            raise UsageError("no")
+        begun.set()
+        assert stop.wait(20)
+        stopped.set()
+
+    monkeypatch.setattr(plan, "describe_plugin", describe)
+    with pytest.raises(UsageError):
+        plan._describe_all([("bad", None, {}), ("hangs", None, {})], "tiny", True)
+    assert stopped.is_set()
+
+
+@pytest.mark.parametrize(
+    ("ref", "preset", "overrides", "label"),
+    [
+        ("sasrec", "paper", {}, "sasrec"),
+        ("sasrec", "tiny", {"dim": "8"}, "sasrec[dim=8] (tiny)"),
+        ("vlm/ext", "ext/tiny", {}, "vlm/ext (tiny)"),
+        ("recbole:NARM[b=1,a=2]", "paper", {}, "recbole:NARM[a=2,b=1]"),
+        ("x/tiny", "tiny", {}, "x (tiny)"),
+    ],
+)
+def test_labels(ref, preset, overrides, label):
+    assert make_label(parse_ref(ref), preset, overrides) == label
+
+
+@pytest.mark.parametrize(
+    ("given", "seeds"),
+    [("3", (0, 1, 2)), (2, (0, 1)), ("0,7", (0, 7)), ("5,", (5,)), ([4, 1], (4, 1))],
+)
+def test_seeds(given, seeds):
+    assert parse_seeds(given) == seeds
+
+
+@pytest.mark.parametrize("given", ["0", "x", "1,x", "-1,2", "1,1", [], [-1]])
+def test_seeds_that_are_none(given):
+    with pytest.raises(UsageError, match="seeds"):
+        parse_seeds(given)
+
+
+def test_a_grid_file_means_what_the_flags_mean(tmp_path):
+    path = tmp_path / "grid.toml"
+    path.write_text(
+        'models = ["counts", "noise/topk"]\ndata = "shop"\nseeds = [0, 3]\nlimit = 9\n'
+        '[set.counts]\nsmoothing = 0.5\nnames = ["ä"]\n[set."noise/topk"]\nk = 2\n',
+        encoding="utf-8",
+    )
+    assert read_grid(path) == {
+        "models": ["counts", "noise/topk"],
+        "data": ["shop"],
+        "seeds": [0, 3],
+        "limit": 9,
+        "settings": ["counts.smoothing=0.5", 'counts.names=["\\u00e4"]', "noise/topk.k=2"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("model = 'x'", "unknown key 'model'. Did you mean models"),
+        ("models = 3", "grid.toml: models: "),
+        ("data = ['a', 1]", "grid.toml: data.1: "),
+        ("seeds = 2.5", "grid.toml: seeds"),
+        ("seeds = [1.5]", "grid.toml: seeds"),
+        ("limit = 0", "grid.toml: limit: .* not 0"),
+        ("limit = true", "grid.toml: limit: "),
+        ("preset = 1", "grid.toml: preset: "),
+        ("set = 3", "grid.toml: set: "),
+        ("[set]\ncounts = 3", r"grid.toml: set\.counts: "),
+        ("models = [", "is not a TOML file"),
+    ],
+)
+def test_a_grid_file_with_a_mistake(tmp_path, text, words):
+    path = tmp_path / "grid.toml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=words):
+        read_grid(path)
+
+
+def test_no_grid_file(tmp_path):
+    with pytest.raises(UsageError, match=r"cannot read .*: No such file"):
+        read_grid(tmp_path / "grid.toml")

@@ -1,0 +1,229 @@
+"""A cell from views to record, in a child process and in a thread."""
+
+import json
+import signal
+import sys
+import threading
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from mmbench.grid import exchange
+from mmbench.grid.cell import Cell
+from mmbench.grid.host import Interrupted, Limits, launch
+from mmbench.grid.plan import describe_plugin
+from mmbench.grid.registry import Plugin, UsageError, parse_ref
+from mmbench.grid.runner import Circumstances, Job, ask_question, run_cell
+from mmbench.protocol import get_protocol
+from mmbench.views import TopK
+
+MODELS = __import__("pathlib").Path(__file__).parents[1] / "models"
+
+
+@pytest.fixture(autouse=True)
+def _models_on_the_path(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(MODELS))
+    monkeypatch.syspath_prepend(str(MODELS))
+
+
+def describe(value, ref="m", **overrides):
+    plugin = Plugin("m", value, "mmbench-shelf", "1.0")
+    return plugin, describe_plugin(plugin, parse_ref(ref), overrides, size="tiny", isolated=False)
+
+
+@pytest.fixture
+def cell(log, tmp_path):
+    """Run a model of the shelf on the walks; keyword ``isolated`` chooses the host."""
+
+    def run(value, ref="m", isolated=True, limits=None, stop=None, events=None, **overrides):
+        plugin, described = describe(value, ref, **overrides)
+        assert not described.problem
+        question = ask_question(log, get_protocol("loo@1"))
+        identity = Cell("m", "d", "1.0", described.declared["config"], "w", "f", "loo@1", 3)
+        job = Job(identity, plugin, "m", described.declared["preset"], described.declared)
+        how = Circumstances(
+            isolated=isolated,
+            limits=limits or Limits(),
+            cache=tmp_path / "cache",
+            stop=stop or threading.Event(),
+        )
+        scratch = tmp_path / "scratch"
+        scratch.mkdir(exist_ok=True)
+        heard = events if events is not None else []
+        return run_cell(job, question, scratch, how, heard.append)
+
+    return run
+
+
+@pytest.mark.parametrize("ref", ["m", "m/topk"])
+def test_a_thread_and_a_process_give_identical_ranks(cell, ref):
+    child, thread = cell("shelf:Noise", ref), cell("shelf:Noise", ref, isolated=False)
+    assert child.record["isolated"]
+    assert not thread.record["isolated"]
+    assert child.record["metrics"] == thread.record["metrics"]
+    for name, column in child.ranks.items():
+        np.testing.assert_array_equal(column, thread.ranks[name])
+
+
+def test_a_record_is_complete(cell):
+    events = []
+    done = cell("shelf:Counts", events=events)
+    record = done.record
+    assert record["status"]["kind"] == "done"
+    assert set(record["metrics"]) == {"full", "unseen", "neg100"}
+    assert record["metrics"]["full"]["ndcg@10"] > 0.5  # walks are what it counts
+    assert [step for step, _ in record["curves"]["valid"]] == [0, 1]
+    assert record["curves"]["valid"][0][1] > 0.5
+    assert record["loss"] == "counting"
+    assert record["papers"][0]["metric"] == "ndcg@10"
+    assert record["cost"]["peak_memory_mb"] > 1
+    assert record["queries"] == 30
+    assert len(done.ranks["query"]) == 30
+    assert done.top["top_full"].shape == (30, 20)
+    assert {"event": "progress", "done": 2.0, "total": 2.0, "unit": "epochs"} in events
+    json.dumps(record, allow_nan=False)
+
+
+def test_a_reranker_is_asked_only_what_it_can_afford(cell, log):
+    record = cell("shelf:Reranker").record
+    assert log.n_items > 15
+    assert set(record["metrics"]) == {"neg100"}
+
+
+def test_candidates_wide_enough_are_asked_about_the_whole_catalogue(cell, monkeypatch):
+    import shelf
+
+    monkeypatch.setattr(shelf.Reranker, "max_candidates", 20)
+    reranked = cell("shelf:Reranker", isolated=False).record
+    assert reranked["metrics"] == cell("shelf:Noise", isolated=False).record["metrics"]
+
+
+def test_a_model_without_its_modality_is_not_applicable(cell):
+    record = cell("shelf:Painter").record
+    assert record["status"]["kind"] == "not-applicable"
+    assert "images" in record["status"]["reason"]
+    assert record["metrics"] == {}
+
+
+def test_the_time_limit_holds(cell):
+    record = cell("shelf:Counts", limits=Limits(seconds=2), sleep="60").record
+    assert record["status"]["kind"] == "timeout"
+    assert "2 s" in record["status"]["reason"]
+
+
+def test_an_error_on_our_side_is_a_row_too(cell, monkeypatch):
+    monkeypatch.setattr("mmbench.grid.runner.summarise", lambda *_: 1 // 0)
+    record = cell("shelf:Noise", isolated=False).record
+    assert record["status"]["kind"] == "failed"
+    assert record["status"]["reason"].startswith("ZeroDivisionError")
+    assert "Traceback" in record["status"]["traceback"]
+
+
+def test_a_full_disk_is_not_the_cell_s_fault(cell, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("mmbench.grid.exchange.save_train", full)
+    with pytest.raises(OSError, match="No space"):
+        cell("shelf:Noise", isolated=False)
+
+
+def test_a_stop_leaves_at_once_and_stores_nothing(cell):
+    stop = threading.Event()
+    threading.Timer(0.5, stop.set).start()
+    with pytest.raises(Interrupted):
+        cell("shelf:Counts", stop=stop, sleep="60")
+
+
+def test_describing_imports_the_plugin_elsewhere(log):
+    plugin = Plugin("m", "shelf:Counts", "mmbench-shelf", "1.0")
+    sys.modules.pop("shelf", None)
+    found = describe_plugin(plugin, parse_ref("m"), {"epochs": "7"}, size="paper", isolated=True)
+    assert found.declared["config"] == {"smoothing": 0.0, "sleep": 0.0, "epochs": 7}
+    assert found.declared["needs"] == ["text"]
+    assert "shelf" not in sys.modules
+
+
+def test_a_plugin_that_does_not_import_is_a_problem_not_a_crash():
+    for value in ("nowhere:Model", "shelf:Nothing", "shelf:np"):
+        _, found = describe(value)
+        assert found.problem
+    with pytest.raises(UsageError, match="Did you mean epochs"):
+        describe("shelf:Counts", epoch="1")
+
+
+def test_views_cross_to_the_child_unchanged_and_read_only(log, tmp_path):
+    question = ask_question(log, get_protocol("loo@1"))
+    exchange.save_train(tmp_path, question.split.train)
+    exchange.save_items(tmp_path, log.items)
+    exchange.save_queries(tmp_path, "test", question.split.test.queries)
+    train = exchange.load_train(tmp_path)
+    queries = exchange.load_queries(tmp_path, "test")
+    for loaded, original in (
+        (train.item, question.split.train.item),
+        (train.user, question.split.train.user),
+        (queries.history, question.split.test.queries.history),
+        (queries.time, question.split.test.queries.time),
+    ):
+        np.testing.assert_array_equal(loaded, original)
+        assert loaded.dtype == original.dtype
+        assert not loaded.flags.writeable
+    items = exchange.load_items(tmp_path)
+    assert items.fields == log.items.fields
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        np.arange(6, dtype=np.float32).reshape(2, 3),
+        np.arange(6, dtype=np.float64).reshape(3, 2).T,
+        TopK(np.array([[1, 2]], np.int32), np.array([[0.5, -np.inf]], np.float32)),
+    ],
+)
+def test_answers_come_back_as_they_were(tmp_path, answer):
+    described = exchange.save_answer(tmp_path, 1, answer)
+    found = exchange.load_answer(tmp_path, 1, json.loads(json.dumps(described)))
+    if isinstance(answer, TopK):
+        np.testing.assert_array_equal(found.items, answer.items)
+        np.testing.assert_array_equal(found.scores, answer.scores)
+    else:
+        np.testing.assert_array_equal(found, answer)
+
+
+@pytest.mark.parametrize("answer", [None, [[1.0]], np.array([[object()]]), "scores"])
+def test_an_answer_that_is_no_array_of_numbers_is_refused(tmp_path, answer):
+    with pytest.raises(TypeError, match="numeric numpy array"):
+        exchange.save_answer(tmp_path, 0, answer)
+
+
+def test_a_message_that_lies_about_an_answer_is_refused(tmp_path):
+    described = exchange.save_answer(tmp_path, 0, np.zeros((2, 3), np.float32))
+    described["scores"]["shape"] = [200, 3]
+    with pytest.raises(ValueError, match=r"values"):
+        exchange.load_answer(tmp_path, 0, described)
+    described["scores"]["dtype"] = "|O"
+    with pytest.raises(ValueError, match="type"):
+        exchange.load_answer(tmp_path, 0, described)
+
+
+def test_a_child_ends_when_its_parent_s_end_closes(tmp_path):
+    host = launch(tmp_path)
+    assert host.process is not None
+    assert host.process.poll() is None
+    host.channel.close()
+    assert host.process.wait(timeout=20) == -signal.SIGKILL
+    host.close()
+
+
+def test_the_plugin_s_identity_crosses_whole():
+    plugin = Plugin("m", "shelf:Noise", "mmbench-shelf", "1.0")
+    assert Plugin(**json.loads(json.dumps(asdict(plugin)))) == plugin
+
+
+def test_candidates_are_kept_from_models_that_are_not_asked_about_them(cell, tmp_path):
+    scratch = tmp_path / "scratch"
+    assert cell("shelf:Noise").record["status"]["kind"] == "done"
+    assert not list(scratch.glob("*-candidates.npy"))
+    assert cell("shelf:Reranker").record["status"]["kind"] == "done"
+    assert len(list(scratch.glob("*-candidates.npy"))) == 2

@@ -1,0 +1,103 @@
+"""Small well-behaved models for the tests."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmbench import Published, TopK, hookimpl
+
+
+@dataclass(frozen=True)
+class CountsConfig:
+    smoothing: float = 0.0
+    sleep: float = 0.0
+    epochs: int = 2
+
+
+class Counts:
+    """Counts of what followed the last item."""
+
+    Config = CountsConfig
+    presets = {"paper": CountsConfig(), "slow": CountsConfig(sleep=0.3)}
+    needs = frozenset({"text"})
+    loss = "counting"
+    papers = (Published("shop", "full", "ndcg@10", 0.5, "A Paper, table 1", "Counts"),)
+
+    def __init__(self, config):
+        self.config = config
+
+    @hookimpl
+    def fit(self, train, items, run):
+        size = train.n_items + 1
+        self.follows = np.full((size, size), self.config.smoothing, np.float32)
+        steps = train.user[1:] == train.user[:-1]
+        np.add.at(self.follows, (train.item[:-1][steps], train.item[1:][steps]), 1)
+        for epoch in range(self.config.epochs):
+            time.sleep(self.config.sleep)
+            run.log(epoch, valid=run.validate())
+            run.progress(epoch + 1, self.config.epochs, "epochs")
+
+    @hookimpl
+    def score(self, queries):
+        time.sleep(self.config.sleep)
+        return self.follows[queries.history[:, -1], 1:]
+
+
+@dataclass(frozen=True)
+class NoiseConfig:
+    k: int = 0
+
+
+class Noise:
+    """Seeded noise, as a full row or as the k best."""
+
+    Config = NoiseConfig
+    presets = {"paper": NoiseConfig(), "topk": NoiseConfig(k=5)}
+
+    def __init__(self, config):
+        self.config = config
+
+    @hookimpl
+    def fit(self, train, run):
+        self.weights = np.random.default_rng(run.seed).random(train.n_items, dtype=np.float32)
+
+    @hookimpl
+    def score(self, queries):
+        scores = np.tile(self.weights, (len(queries), 1))
+        if not self.config.k:
+            return scores
+        best = np.argsort(-scores, axis=1)[:, : self.config.k].astype(np.int32)
+        return TopK(best + 1, np.take_along_axis(scores, best, axis=1))
+
+
+class Reranker(Noise):
+    """Names candidates, and can afford few."""
+
+    max_candidates = 15
+
+    @hookimpl
+    def score(self, queries, candidates):
+        return self.weights[candidates - 1]
+
+
+class Painter(Noise):
+    """Needs pictures."""
+
+    needs = frozenset({"image"})
+
+
+class Witness(Noise):
+    """Keeps what it was given, for a test in the same process to look at."""
+
+    given: list = []
+
+    @hookimpl
+    def fit(self, train, items, run):
+        super().fit(train, run)
+        self.given[:] = [train, items, run]
+
+    @hookimpl
+    def score(self, queries):
+        self.given.append(queries)
+        return super().score(queries)

@@ -1,0 +1,44 @@
+"""Names of protocols, and that a name keeps its meaning."""
+
+import dataclasses
+
+import pytest
+
+from mmbench.protocol import DEFAULT, PROTOCOLS, get_protocol
+
+
+def test_names_keep_their_meaning():
+    """A change here changes numbers: give the new meaning a new name instead."""
+    common = {
+        "cuts": (0.8, 0.9),
+        "max_history": 50,
+        "candidate_sets": ("full", "unseen", "neg100"),
+        "n_negatives": 100,
+        "seed": 2025,
+        "cutoffs": (1, 5, 10, 20, 50),
+        "valid_metric": "ndcg@10",
+    }
+    assert {name: dataclasses.asdict(p) for name, p in PROTOCOLS.items()} == {
+        "loo@1": {"name": "loo@1", "splitter": "loo", **common},
+        "time@1": {"name": "time@1", "splitter": "time", **common},
+    }
+    assert DEFAULT == "loo@1"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("loo", "did you mean 'loo@1'"),
+        ("time@2", "did you mean 'time@1'"),
+        ("zzz", "known are: loo@1, time@1"),
+        ("pixrec-window@1", "not in this version"),
+    ],
+)
+def test_unknown_names(name, said):
+    with pytest.raises(ValueError, match=said):
+        get_protocol(name)
+
+
+def test_a_protocol_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        get_protocol("loo@1").seed = 3

@@ -1,0 +1,188 @@
+import random
+
+import pytest
+
+from mmbench.report import make_boards, parse
+from mmbench.report.aggregate import Estimate, display_name
+
+
+@pytest.fixture
+def board(passes):
+    """One board from records."""
+
+    def make(records, gate=passes):
+        (only,) = make_boards(map(parse, records), gate=gate)
+        return only
+
+    return make
+
+
+def names(board):
+    return [row.name for row in board.rows]
+
+
+def test_mean_and_sample_deviation_worked_by_hand(make_record, board):
+    # 0.02, 0.04, 0.09: mean 0.05, deviations -0.03, -0.01, 0.04, squares sum 0.0026, / 2.
+    records = [make_record(seed=s, ndcg=v) for s, v in enumerate([0.02, 0.04, 0.09])]
+    (row,) = board(records).rows
+    estimate = row.figure("full", "ndcg@10")
+    assert estimate.mean == pytest.approx(0.05)
+    assert estimate.sd == pytest.approx(0.0013**0.5)
+    assert estimate.n == 3
+
+
+def test_one_seed_has_no_deviation():
+    assert Estimate.of([0.3]) == Estimate(0.3, None, 1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": "0.2.0"},
+        {"limit": 100},
+        {"isolated": False},
+        {"preset": "tiny"},
+        {"config": {"dim": 128, "epochs": 30}},
+    ],
+)
+def test_what_differs_is_never_averaged(make_record, board, change):
+    rows = board([make_record(seed=0), make_record(seed=1, **change)]).rows
+    assert [len(row.results) for row in rows] == [1, 1]
+
+
+def test_other_data_or_protocol_is_another_board(make_record, passes):
+    records = [
+        make_record(),
+        make_record(dataset="books"),
+        make_record(protocol="time@1"),
+        make_record(fingerprint="f" * 16),
+    ]
+    boards = make_boards(map(parse, records), gate=passes)
+    assert [(b.protocol, b.dataset, b.fingerprint) for b in boards] == [
+        ("loo@1", "books", "0123456789abcdef"),
+        ("loo@1", "toy-shop", "0123456789abcdef"),
+        ("loo@1", "toy-shop", "f" * 16),
+        ("time@1", "toy-shop", "0123456789abcdef"),
+    ]
+
+
+def test_failed_seeds_stay_in_their_row_and_out_of_its_mean(make_record, board):
+    records = [make_record(seed=0, ndcg=0.02), make_record(seed=1, status="out-of-memory")]
+    (row,) = board(records).rows
+    assert row.figure("full", "ndcg@10") == Estimate(0.02, None, 1)
+    assert [result.status.kind for result in row.failed] == ["out-of-memory"]
+
+
+def test_a_row_that_only_failed_stays(make_record, board):
+    (row,) = board([make_record(status="failed")]).rows
+    assert (row.done, row.metrics, row.cost) == ((), {}, {})
+
+
+def test_costs_are_means_of_what_is_known(make_record, board):
+    records = [
+        make_record(seed=0, cost={"fit_seconds": 10.0, "parameters": None}),
+        make_record(seed=1, cost={"fit_seconds": 20.0, "parameters": None}),
+    ]
+    (row,) = board(records).rows
+    assert row.cost["fit_seconds"] == 15.0
+    assert "parameters" not in row.cost
+    assert row.tie_rate["neg100"] == 0.25
+
+
+def test_best_first_then_by_name_and_smoke_runs_last(make_record, board):
+    records = [
+        make_record("b", ndcg=0.02),
+        make_record("a", ndcg=0.02),
+        make_record("smoke", ndcg=0.09, limit=10),
+        make_record("best", ndcg=0.05),
+        make_record("broken", status="failed"),
+    ]
+    assert names(board(records)) == ["best", "a", "b", "smoke", "broken"]
+
+
+def test_each_candidate_set_has_its_own_order(make_record, board):
+    first, second = make_record("a", ndcg=0.03), make_record("b", ndcg=0.02)
+    second["metrics"]["unseen"]["ndcg@10"] = 0.2
+    made = board([first, second])
+    assert [row.name for row in made.ranked("full")] == ["a", "b"]
+    assert [row.name for row in made.ranked("unseen")] == ["b", "a"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_order_of_results_does_not_matter(shop, board, seed):
+    shuffled = shop.copy()
+    random.Random(seed).shuffle(shuffled)
+    assert board(shuffled) == board(shop)
+
+
+@pytest.mark.parametrize(
+    ("label", "preset", "name"),
+    [
+        ("sasrec", "paper", "sasrec"),
+        ("sasrec", "tiny", "sasrec (tiny)"),
+        ("sasrec (tiny)", "tiny", "sasrec (tiny)"),
+        ("vlm2rec", "sft-ext", "vlm2rec/sft-ext"),
+        ("vlm2rec/sft-ext", "sft-ext", "vlm2rec/sft-ext"),
+        ("vlm2rec/sft-ext", "sft-ext/tiny", "vlm2rec/sft-ext (tiny)"),
+        ("destiny", "paper", "destiny"),
+    ],
+)
+def test_names_tell_variants_and_stand_ins(make_record, label, preset, name):
+    assert display_name(parse(make_record(label=label, preset=preset))) == name
+
+
+def test_rows_of_one_name_are_told_apart_by_what_differs(make_record, board):
+    records = [
+        make_record(config={"dim": 64, "loss": "ce", "epochs": 3}, ndcg=0.03),
+        make_record(config={"dim": 128, "loss": "bpr", "epochs": 3}, ndcg=0.02),
+        make_record("pop", ndcg=0.01),
+    ]
+    expected = ["sasrec [dim=64, loss=ce]", "sasrec [dim=128, loss=bpr]", "pop"]
+    assert names(board(records)) == expected
+
+
+def test_the_gate_sees_every_set_of_every_seed(make_record, board):
+    seen = []
+
+    def gate(figures):
+        seen.append(figures["ndcg@10"])
+        return ["ndcg@10 > hit@10"] if figures["ndcg@10"] > figures["hit@10"] else []
+
+    good, bad = make_record(seed=0, ndcg=0.02), make_record(seed=1, ndcg=0.03)
+    bad["metrics"]["unseen"]["hit@10"] = 0.001
+    (row,) = board([good, bad], gate).rows
+    assert len(seen) == 6
+    assert row.violations == ("unseen, seed 1: ndcg@10 > hit@10",)
+
+
+def test_paper_and_ours(make_record, papers, board):
+    elsewhere = {**papers[0], "dataset": "books"}
+    records = [
+        make_record(seed=0, ndcg=0.04, papers=[*papers, elsewhere]),
+        make_record(seed=1, ndcg=0.05, papers=papers),
+        make_record("small", preset="tiny", papers=papers[:1]),
+        make_record("smoke", limit=5, papers=papers),
+    ]
+    hit, ndcg, small = board(records).comparisons
+    assert (hit.metric, ndcg.metric, small.metric) == ("hit@10", "ndcg@10", "ndcg@10")
+    assert ndcg.ours == pytest.approx(0.045)
+    assert ndcg.difference == pytest.approx(0.045 - 0.0364)
+    assert ndcg.differs == "negatives instead of full softmax"
+    assert small.differs == "negatives instead of full softmax; ours is the tiny preset"
+
+
+def test_a_published_figure_without_ours_has_no_difference(make_record, papers, board):
+    (comparison,) = board([make_record(papers=[{**papers[0], "metric": "hit@25"}])]).comparisons
+    assert (comparison.ours, comparison.difference) == (None, None)
+
+
+def test_published_rows_pass_the_gate_together(make_record, papers, board):
+    asked = []
+
+    def gate(figures):
+        asked.append(dict(figures))
+        return ["impossible"] if figures.get("hit@10") == 0.0734 else []
+
+    made = board([make_record(papers=papers)], gate)
+    assert {"hit@10": 0.0734, "ndcg@10": 0.0364} in asked
+    assert [c.violations for c in made.comparisons] == [("impossible",)] * 2

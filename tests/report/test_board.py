@@ -1,0 +1,225 @@
+import random
+from pathlib import Path
+
+import pytest
+
+from mmbench.report import make_boards, parse, render_board
+from mmbench.report.words import SAMPLED
+
+GOLDEN = Path(__file__).with_name("golden_board.md")
+
+
+@pytest.fixture
+def render(passes):
+    """The markdown of the one board that records make."""
+
+    def make(records, gate=passes):
+        (board,) = make_boards(map(parse, records), gate=gate)
+        return render_board(board)
+
+    return make
+
+
+def section(page, title):
+    return page.split(f"\n## {title}")[1].split("\n## ")[0]
+
+
+def cells(page, model, title):
+    """The texts of a row, by column title, in the table of a section."""
+    lines = [line for line in section(page, title).splitlines() if line.startswith("|")]
+    table = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+    (row,) = (row for row in table if row[0] == model)
+    return dict(zip(table[0], row, strict=True))
+
+
+def test_the_golden_board(shop, render):
+    assert render(shop) == GOLDEN.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_same_results_same_bytes(shop, render, seed):
+    shuffled = shop.copy()
+    random.Random(seed).shuffle(shuffled)
+    assert render(shuffled) == render(shop)
+
+
+def test_clock_and_scratch_fields_do_not_reach_the_page(make_record, render):
+    early = make_record(started="2020-01-01", seconds=1.0, curves={})
+    late = make_record(started="2030-01-01", seconds=9.0, curves={"loss": [[0, 1.0]]})
+    assert render([early]) == render([late])
+
+
+def test_seeds_show_a_deviation_and_one_seed_shows_none(make_record, render):
+    page = render([make_record(seed=s, ndcg=v) for s, v in enumerate([0.03, 0.05])])
+    # Deviations of 0.01 each side: sqrt(2 * 0.0001 / 1) = 0.0141.
+    assert cells(page, "sasrec", "full")["ndcg@10"] == "0.0400 ± 0.0141"
+    assert cells(page, "sasrec", "full")["seeds"] == "2"
+    assert "0.0400 ±" not in render([make_record()])
+
+
+def test_a_failed_cell_is_a_visible_row(make_record, render):
+    page = render(
+        [
+            make_record(seed=0),
+            make_record(seed=1, status="timeout", reason="too slow"),
+            make_record(seed=2, status="timeout", reason="too slow"),
+            make_record("prime", status="failed", reason="KeyError: 'x|y'\nsecond line"),
+        ]
+    )
+    assert cells(page, "sasrec", "full")["seeds"] == "1 of 3"
+    assert cells(page, "sasrec", "Without a figure")["seed"] == "1, 2"
+    assert r"KeyError: 'x\|y'" in section(page, "Without a figure")
+    assert "second line" not in page
+    assert "Traceback" not in page
+
+
+def test_a_board_of_failures_alone(make_record, render):
+    page = render([make_record(status="out-of-memory", reason="killed at 8 GB")])
+    assert "No cell has finished yet." in page
+    assert "killed at 8 GB" in page
+    assert "## full" not in page
+
+
+def test_reasons_do_not_name_folders_of_the_machine(make_record, render):
+    page = render([make_record(status="failed", reason="no file '/home/me/cache/w.bin'")])
+    assert "/home" not in page
+    assert "…/w.bin" in page
+
+
+FOOTNOTES = [
+    ("Tiny preset", {"preset": "tiny"}),
+    ("only 200 users", {"limit": 200}),
+    ("Not isolated", {"isolated": False}),
+    ("dirty checkout", {"environment": {"dirty": True}}),
+    (
+        "refit_forgets: a cache of the library",
+        {"known_failures": {"refit_forgets": "a cache of the library"}},
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "change"), FOOTNOTES)
+def test_footnotes_appear_exactly_when_they_apply(make_record, render, text, change):
+    page = render([make_record("plain"), make_record("marked", ndcg=0.01, **change)])
+    assert text in section(page, "Footnotes")
+    assert [other for other, _ in FOOTNOTES if other in page] == [text]
+    marked = "marked (tiny) [1]" if "preset" in change else "marked [1]"
+    assert f"| {marked} " in section(page, "full")
+    assert "plain [" not in page
+
+
+def test_a_clean_board_has_no_footnotes(make_record, render):
+    page = render([make_record()])
+    assert "Footnotes" not in page
+    assert "[1]" not in page
+
+
+def test_a_row_that_fails_the_gate_is_marked_and_shown(make_record, render):
+    page = render([make_record()], gate=lambda figures: ["hit@5 > hit@10 by *much*"])
+    assert "arithmetic gate" in section(page, "Footnotes")
+    assert r"full, seed 0: hit@5 > hit@10 by \*much\*" in page
+    assert cells(page, "sasrec [1]", "full")["ndcg@10"] == "0.0400"
+
+
+def test_many_impossible_figures_are_counted(make_record, render):
+    page = render([make_record()], gate=lambda figures: ["first", "second"])
+    # Three candidate sets, two violations each: three are told.
+    assert "(full, seed 0: first; full, seed 0: second; unseen, seed 0: first; and 3 more)" in page
+
+
+def test_other_candidates_are_marked(make_record, render):
+    records = [make_record(name, ndcg=0.01) for name in ("a", "b")]
+    page = render([*records, make_record("odd", candidates_sha256="cd" * 32)])
+    assert "odd [1]" in page
+    assert "Other candidates" in section(page, "Footnotes")
+
+
+def test_several_notes_are_numbered_by_first_need(make_record, render):
+    page = render(
+        [
+            make_record("a", ndcg=0.03, isolated=False),
+            make_record("b", ndcg=0.02, isolated=False, preset="tiny"),
+        ]
+    )
+    assert "| a [1] " in page
+    assert "| b (tiny) [1, 2] " in page
+
+
+def test_foreign_text_is_shown_as_it_is(make_record, render):
+    label = "we|ird*`_<b>[x](y)$~&in_word"
+    page = render([make_record(label=label, data={"remarks": ["line\nbreak | *bold*"]})])
+    assert r"we\|ird\*\`\_\<b>\[x](y)\$\~\&in_word" in page
+    assert r"- Remark: line break \| \*bold\*" in page
+    widths = {line.count(" | ") for line in section(page, "full").splitlines() if "|" in line}
+    assert len(widths) == 1
+
+
+def test_only_sampled_sets_have_the_banner(make_record, render):
+    page = render([make_record()])
+    assert SAMPLED in section(page, "neg100")
+    assert page.count(SAMPLED) == 1
+
+
+def test_the_banner_counts_pairs_in_another_order(make_record, render):
+    first, second = make_record("a", ndcg=0.03), make_record("b", ndcg=0.02)
+    assert "0 of 1 pair of rows" in render([first, second])
+    second["metrics"]["neg100"]["ndcg@10"] = 0.9
+    assert "1 of 1 pair of rows stands in the other order" in render([first, second])
+
+
+def test_the_step_from_full_to_unseen_is_shown(make_record, render):
+    page = render([make_record()])
+    assert cells(page, "sasrec", "unseen")["ndcg@10 against full"] == "+30%"
+
+
+def test_a_set_that_a_row_was_not_asked_for(make_record, render):
+    reranker = make_record("reranker")
+    reranker["metrics"] = {"neg100": reranker["metrics"]["neg100"]}
+    page = render([reranker, make_record("pop", ndcg=0.01)])
+    assert cells(page, "reranker", "full")["ndcg@10"] == "not asked"
+    assert cells(page, "reranker", "neg100")["ndcg@10"] == "0.1600"
+
+
+def test_columns_that_would_be_empty_are_left_out(make_record, render):
+    bare = section(render([make_record()]), "full")
+    assert not any(title in bare for title in ("reads", "loss", "no answer"))
+    told = render([make_record(needs=["text"], loss="BPR", unanswered={"full": 0.125})])
+    row = cells(told, "sasrec", "full")
+    assert (row["reads"], row["loss"], row["no answer"]) == ("text", "BPR", "0.1250")
+
+
+def test_paper_and_ours_are_side_by_side(make_record, papers, render):
+    records = [make_record(ndcg=0.04, papers=papers)]
+    page = render(records)
+    lines = section(page, "Paper and ours").splitlines()
+    line = next(line for line in lines if "ndcg@10" in line)
+    shown = [cell.strip() for cell in line.split("|")]
+    assert shown[4:7] == ["0.0364", "0.0400", "+0.0036"]
+    assert "negatives instead of full softmax" in line
+    marked = render(records, gate=lambda figures: ["no"] * (figures["ndcg@10"] == 0.0364))
+    assert "published row fails the arithmetic gate; no" in section(marked, "Paper and ours")
+
+
+def test_facts_of_the_data(make_record, render):
+    page = render([make_record(data={"ceilings": {"ndcg@10": 0.4123}})])
+    assert "- Best possible ndcg@10: 0.4123" in page
+    assert "12,101 items" in page
+    assert "- Licence: CC0-1.0" in page
+    assert "Best possible" not in render([make_record()])
+
+
+def test_costs_of_several_machines_are_told_apart(make_record, render):
+    other = {"cpu": "EPYC", "cores": 16, "gpu": "H200"}
+    page = render([make_record("a"), make_record("b", environment=other, device="cuda")])
+    costs = section(page, "Cost")
+    assert "- A: 16 cores, EPYC, H200\n- B: 2 cores, Xeon" in costs
+    assert cells(page, "b", "Cost")["machine"] == "A"
+    assert "machine" not in section(render([make_record()]), "Cost").split("Measured")[0]
+
+
+def test_what_made_the_board_is_told(make_record, render):
+    page = render([make_record(), make_record("x", distribution="their-plugin", version="2.0")])
+    made = section(page, "How it was made")
+    for text in ("0123456789abcdef", "mmbench: 0.1.0", "their-plugin: 2.0", "`abc1234`"):
+        assert text in made
+    assert "- sasrec: dim=64, epochs=30" in made

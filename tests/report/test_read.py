@@ -1,0 +1,134 @@
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from mmbench.report import ResultError, parse, read_ranks, read_results
+
+
+def put(folder, name, text):
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def test_reads_every_result_below_the_folder(store, shop):
+    reading = read_results(store(shop))
+    assert len(reading.results) == len(shop)
+    assert reading.problems == ()
+    assert [r.cell.id for r in reading.results] == sorted(r["cell"]["id"] for r in shop)
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        read_results(tmp_path / "nowhere")
+
+
+def test_damaged_and_foreign_files_are_listed_by_relative_path(store, make_record):
+    record = make_record()
+    root = store([record])
+    whole = json.dumps(make_record(seed=1))
+    put(root, "a/truncated.json", whole[: len(whole) // 2])
+    put(root, "b/empty.json", "")
+    put(root, "c/package.json", '{"name": "left-pad"}')
+    put(root, "d/list.json", "[1, 2]")
+    put(root, "e/newer.json", json.dumps({**record, "schema": 99}))
+    put(root, "f/odd.json", json.dumps({**record, "cell": {**record["cell"], "seed": "zero"}}))
+    put(root, "g/.half.json", "{")
+    (root / "h.json").write_bytes(b"\xff\xfe\x00")
+    (root / "i.json").mkdir()
+    reading = read_results(root)
+    assert len(reading.results) == 1
+    problems = {problem.path: problem.reason for problem in reading.problems}
+    assert list(problems) == [
+        "a/truncated.json",
+        "b/empty.json",
+        "c/package.json",
+        "d/list.json",
+        "e/newer.json",
+        "f/odd.json",
+        "h.json",
+        "i.json",
+    ]
+    assert "not valid JSON" in problems["a/truncated.json"]
+    assert "not a result" in problems["c/package.json"]
+    assert "schema 99" in problems["e/newer.json"]
+    assert "upgrade" in problems["e/newer.json"]
+    assert "cell.seed" in problems["f/odd.json"]
+
+
+@pytest.mark.parametrize("field", ["label", "status"])
+def test_a_missing_field_is_named(make_record, field):
+    record = make_record()
+    del record[field]
+    with pytest.raises(ResultError, match=field):
+        parse(record)
+
+
+def test_a_missing_field_of_the_cell_is_named(make_record):
+    record = make_record()
+    del record["cell"]["fingerprint"]
+    with pytest.raises(ResultError, match=r"cell\.fingerprint"):
+        parse(record)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "many"])
+def test_a_figure_must_be_a_finite_number(make_record, value):
+    record = make_record()
+    record["metrics"]["full"]["ndcg@10"] = value
+    with pytest.raises(ResultError, match=r"metrics\.full\.ndcg@10"):
+        parse(record)
+
+
+def test_done_without_metrics_is_refused(make_record):
+    with pytest.raises(ResultError, match="no metrics"):
+        parse({**make_record(), "metrics": {}})
+
+
+def test_an_unknown_status_is_refused(make_record):
+    with pytest.raises(ResultError, match=r"status\.kind"):
+        parse(make_record(status="sleeping"))
+
+
+def test_a_record_of_bare_necessities_is_readable(make_record):
+    record = make_record()
+    kept = ("schema", "cell", "label", "status", "metrics")
+    assert parse({key: record[key] for key in kept}).done
+
+
+def test_nulls_read_like_absent_fields(make_record):
+    record = make_record(status="failed")
+    emptied = {**record, "beyond": None, "cost": None, "environment": None, "papers": None}
+    assert not parse(emptied).done
+
+
+def test_the_finished_one_of_two_records_of_a_cell_wins(store, make_record):
+    done = make_record(seed=0)
+    failed = make_record(seed=0, status="failed", reason="boom", started="2027-01-01")
+    root = store([done])
+    put(root, "old/copy.json", json.dumps(failed))
+    reading = read_results(root)
+    assert [result.done for result in reading.results] == [True]
+    assert [problem.path for problem in reading.problems] == ["old/copy.json"]
+
+
+def test_a_copy_that_says_the_same_is_no_problem(store, make_record):
+    record = make_record()
+    root = store([record])
+    put(root, "backup/copy.json", json.dumps(record))
+    reading = read_results(root)
+    assert len(reading.results) == 1
+    assert reading.problems == ()
+
+
+def test_ranks_are_read_by_cell(tmp_path):
+    ranks = pa.table({"query": [0, 1], "greater_full": [3, -1], "equal_full": [0, 0]})
+    (tmp_path / "deep").mkdir()
+    pq.write_table(ranks, tmp_path / "deep" / "0123456789ab.ranks.parquet")
+    assert read_ranks(tmp_path, "0123456789ab").equals(ranks)
+    with pytest.raises(FileNotFoundError, match="ffffffffffff"):
+        read_ranks(tmp_path, "ffffffffffff")
+    (tmp_path / "eeeeeeeeeeee.ranks.parquet").write_bytes(b"PAR1 cut short")
+    with pytest.raises(ResultError, match="damaged"):
+        read_ranks(tmp_path, "eeeeeeeeeeee")

@@ -1,0 +1,22 @@
+"""The committed JSON Schema of a result is that of the code, and stored results keep to it."""
+
+import json
+from pathlib import Path
+
+import mmbench.report
+from mmbench.report import Result, parse
+
+SCHEMA = Path(mmbench.report.__file__).with_name("result.schema.json")
+RESULTS = Path(__file__).parents[2] / "leaderboards" / "results"
+
+
+def test_the_schema_is_current():
+    """When it is not: a new field is optional, or it wants a new number in ``SCHEMAS``."""
+    assert json.loads(SCHEMA.read_text("utf-8")) == Result.model_json_schema()
+
+
+def test_every_committed_result_is_readable():
+    found = sorted(RESULTS.rglob("*.json"))
+    assert found
+    for path in found:
+        assert parse(json.loads(path.read_text("utf-8"))).done

@@ -1,0 +1,139 @@
+"""``mmbench doctor``: broken plugins are named with a reason, and no private path is told."""
+
+import json
+import re
+import sys
+
+import pytest
+
+from mmbench import doctor
+
+BROKEN = {
+    "crash": "raise RuntimeError('no good')",
+    "leaves": "import sys; sys.exit(3)",
+    "dies": "import os; os._exit(7)",
+    "misspelt": (
+        "from mmbench import hookimpl\n"
+        "from dataclasses import dataclass\n"
+        "@dataclass(frozen=True)\n"
+        "class C: dim: int = 1\n"
+        "class Model:\n"
+        "    Config = C\n"
+        "    presets = {'tiny': C()}\n"
+    ),
+    "wants": "import nothing_of_that_name",
+}
+
+
+def add(bench, module: str, source: str, group: str = "mmbench.models") -> None:
+    """A package with one plugin, both called like its module."""
+    (bench.folder / "site" / f"{module}.py").write_text(source)
+    bench.install(module, f"broken-{module}", **{module: f"{module}:Model"})
+    points = bench.folder / "site" / f"{module}-1.0.dist-info" / "entry_points.txt"
+    points.write_text(points.read_text().replace("mmbench.models", group))
+
+
+def by_name(outcome) -> dict:
+    return {plugin["name"]: plugin for plugin in outcome.json["plugins"]}
+
+
+FAMILY = (
+    "import shelf\n"
+    "from dataclasses import dataclass\n"
+    "@dataclass(frozen=True)\n"
+    "class C: member: str = ''\n"
+    "class Model(shelf.Noise):\n"
+    "    Config, presets, family = C, {'paper': C()}, 'member'\n"
+)
+
+
+def test_every_broken_plugin_is_told_apart(bench):
+    for module, source in BROKEN.items():
+        add(bench, module, source)
+    add(bench, "clan", FAMILY)
+    add(bench, "badset", "class Model: info = None", "mmbench.datasets")
+    add(bench, "badwatcher", "class Model:\n    def __init__(self): 1 / 0", "mmbench.observers")
+    add(bench, "goodwatcher", "class Model: pass", "mmbench.observers")
+    bench.install("other", "mmbench-other", noise="shelf:Noise")
+    done = bench.run("doctor", "--json")
+    assert done.code == 1
+    found = by_name(done)
+    for good in ("counts", "demo", "clan", "goodwatcher"):
+        assert found[good]["problem"] == ""
+    assert found["crash"]["problem"] == "RuntimeError: no good"
+    assert "SystemExit: 3" in found["leaves"]["problem"]
+    assert "exit code 7" in found["dies"]["problem"]
+    assert "has no 'paper'" in found["misspelt"]["problem"]
+    assert "No module named 'nothing_of_that_name'" in found["wants"]["problem"]
+    assert "`info` must be a DatasetInfo" in found["badset"]["problem"]
+    assert found["badwatcher"]["problem"] == "ZeroDivisionError: division by zero"
+    assert (found["badset"]["kind"], found["badset"]["package"]) == ("dataset", "broken-badset")
+    twice = [plugin for plugin in done.json["plugins"] if plugin["name"] == "noise"]
+    assert {plugin["package"] for plugin in twice} == {"mmbench-shelf", "mmbench-other"}
+    assert all("declares this name too" in plugin["problem"] for plugin in twice)
+    broken = [plugin for plugin in done.json["plugins"] if plugin["problem"]]
+    assert done.json["broken"] == len(broken) >= len(BROKEN) + 4
+
+
+def test_the_screen_says_what_to_mend(bench):
+    add(bench, "crash", BROKEN["crash"])
+    done = bench.run("doctor")
+    assert done.code == 1
+    line = next(line for line in done.out.splitlines() if line.startswith("crash"))
+    assert line.split(maxsplit=4)[-1].strip() == "RuntimeError: no good"
+    assert "shop" in done.out
+    assert re.search(r"\d+ plugins? do(es)? not load", done.out)
+
+
+@pytest.fixture
+def at_home(monkeypatch, tmp_path):
+    """A home whose name is not in the way of anything, with things kept in it."""
+    home = tmp_path / "yossarian"
+    (home / "cache").mkdir(parents=True)
+    (home / "cache" / "big").write_bytes(b"x" * 2_600_000)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("MMBENCH_CACHE", str(home / "cache"))
+    monkeypatch.setenv("MMBENCH_DATA", f"{home}/data:/mnt/yossarian/data:{home}-not/data")
+    monkeypatch.setattr(doctor, "_plugins", lambda: [dict.fromkeys(("problem",), f"in {home}: x")])
+    monkeypatch.setattr(sys, "executable", f"{home}/venv/bin/python")
+    return home
+
+
+def test_no_private_path_is_told(at_home):
+    report = doctor.examine()
+    text = json.dumps(report)
+    assert f"{at_home}/" not in text
+    assert "/yossarian/" not in text
+    assert report["python"]["executable"] == "~/venv/bin/python"
+    assert report["plugins"] == [{"problem": "in ~: x"}]
+    assert report["variables"]["MMBENCH_DATA"].startswith("~/data:/mnt/<user>/data:")
+    assert [place["path"] for place in report["places"]][:2] == ["~/cache", "~/data"]
+
+
+def test_places_have_sizes_and_can_be_written_or_not(at_home, monkeypatch):
+    cache, data, *_ = doctor.examine()["places"]
+    assert (cache["what"], cache["exists"], cache["megabytes"], cache["writable"]) == (
+        *("cache", True, 3, True),
+    )
+    assert (data["exists"], data["megabytes"], data["writable"]) == (False, 0, True)
+    assert cache["disk_free_gb"] > 0
+    monkeypatch.setenv("MMBENCH_CACHE", "/dev/null/mmbench")
+    assert not doctor.examine()["places"][0]["writable"]
+
+
+def test_versions_are_told(at_home):
+    import numpy
+
+    report = doctor.examine()
+    assert report["libraries"]["numpy"] == numpy.__version__
+    assert report["python"]["version"] == ".".join(map(str, sys.version_info[:3]))
+    assert report["machine"]["memory_gb"] > report["machine"]["memory_free_gb"] > 0
+
+
+def test_a_data_folder_that_cannot_be_read_is_told(at_home, monkeypatch):
+    def refuse():
+        raise PermissionError(13, "Permission denied", f"{at_home}/data")
+
+    monkeypatch.setattr(doctor, "list_datasets", refuse)
+    (row,) = doctor.examine()["datasets"]
+    assert (row["where"], row["status"]) == ("~/data", "Permission denied")

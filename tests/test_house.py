@@ -1,0 +1,123 @@
+"""Walls of the house: who imports whom, what is light, what is said of the code."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import mmbench
+
+ROOT = Path(mmbench.__file__).parent
+# cli -> report, grid, check -> protocol, data -> hookspecs -> views
+MAY_IMPORT = {
+    "problems": set(),
+    "files": set(),
+    "views": set(),
+    "hookspecs": {"views"},
+    "data": {"data", "hookspecs", "views", "problems", "files"},
+    "protocol": {"protocol", "data", "hookspecs", "views", "problems"},
+    "grid": {"grid", "protocol", "data", "hookspecs", "views", "problems", "files"},
+    "report": {"report", "protocol", "data", "hookspecs", "views", "problems", "files"},
+    "check": {"check", "grid", "protocol", "data", "hookspecs", "views", "problems"},
+    "testing": {"check", "grid"},
+    "screen": {"check", "grid", "protocol", "problems"},
+    "listing": {"grid", "data", "protocol", "problems"},
+    "scaffold": {"grid", "hookspecs", "problems"},
+    "doctor": {"grid", "data", "hookspecs"},
+    "cli_data": {"screen", "data"},
+    "cli_new": {"scaffold"},
+    "cli_run": {"quantities", "screen", "report", "grid", "protocol", "data", "problems"},
+    "cli_check": {"quantities", "screen", "check", "grid"},
+    "quantities": set(),
+    "cli": {
+        *(
+            "cli_check",
+            "cli_data",
+            "cli_new",
+            "cli_run",
+            "doctor",
+            "quantities",
+            "screen",
+            "listing",
+        ),
+        *("report", "grid", "protocol", "data", "problems"),
+    },
+    "__init__": {"hookspecs", "views"},
+}
+
+
+def imports(path: Path) -> set[str]:
+    """The parts of mmbench that a file imports, at its top or inside a function."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            if node.module == "mmbench":
+                found |= {alias.name for alias in node.names}
+            elif node.module.startswith("mmbench."):
+                found.add(node.module.split(".")[1])
+        elif isinstance(node, ast.Import):
+            found |= {name.name.split(".")[1] for name in node.names if "mmbench." in name.name}
+    return found - set(mmbench.__all__)
+
+
+def sources() -> list[Path]:
+    return sorted(ROOT.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_one_way(path):
+    part = path.relative_to(ROOT).parts[0].removesuffix(".py")
+    assert imports(path) <= MAY_IMPORT[part]
+
+
+def test_the_wall_would_be_seen_if_it_fell(tmp_path):
+    bad = tmp_path / "bad.py"
+    bad.write_text("def f():\n    from mmbench.grid.store import claim\n    import mmbench.cli\n")
+    assert imports(bad) == {"grid", "cli"}
+
+
+def plugin_sources() -> list[Path]:
+    return sorted((ROOT.parent / "plugins").glob("*/mmbench_*/**/*.py"))
+
+
+@pytest.mark.parametrize("path", plugin_sources(), ids=lambda path: path.name)
+def test_plugins_use_public_names_only(path):
+    assert imports(path) <= {"vlm"}
+
+
+def loaded_by(code: str) -> set[str]:
+    code += "; import sys; print(' '.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_importing_mmbench_loads_nothing_heavy():
+    heavy = {"torch", "transformers", "pandas", "pyarrow", "scipy", "numpy", "rich"}
+    assert not loaded_by("import mmbench") & heavy
+    assert not loaded_by("import mmbench; mmbench.hookimpl, mmbench.Run") & (heavy - {"numpy"})
+
+
+def test_help_starts_without_anything_heavy():
+    heavy = {"torch", "pandas", "numpy", "pyarrow", "rich", "pydantic"}
+    code = "import mmbench.cli as c\ntry: c.app(['--help'])\nexcept SystemExit: pass\nNone"
+    assert not loaded_by(code) & heavy
+
+
+def test_every_public_name_is_there():
+    for name in mmbench.__all__:
+        assert getattr(mmbench, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        mmbench.Nothing  # noqa: B018
+
+
+def test_only_the_protocol_reads_targets():
+    """``Fold.target`` is read where folds are made and where ranks are counted, nowhere else."""
+    readers = {
+        str(path.relative_to(ROOT))
+        for path in sources()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr == "target"
+    }
+    assert readers <= {"protocol/split.py", "protocol/evaluate.py", "protocol/candidates.py"}

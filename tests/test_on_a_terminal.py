@@ -1,0 +1,75 @@
+"""The command line on a terminal: bars and colours there, plain lines elsewhere."""
+
+import fcntl
+import os
+import pty
+import struct
+import subprocess
+import termios
+
+RUN_SLOWLY = ["run", "-m", "counts", "-d", "shop", "--set", "counts.sleep=0.4"]
+ESCAPE = "\x1b"
+
+
+def on_a_terminal(bench, *words, **environment):
+    """What a command writes to a terminal of 120 columns, and its exit code."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+    surroundings = {k: v for k, v in bench.environment.items() if k not in ("NO_COLOR", "COLUMNS")}
+    process = subprocess.Popen(
+        bench.command(*words),
+        cwd=bench.folder,
+        env=surroundings | {"TERM": "xterm-256color"} | environment,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            block = os.read(ours, 65536)
+        except OSError:  # Linux's way to say that the other end is closed
+            break
+        if not block:
+            break
+        shown += block
+    os.close(ours)
+    return process.wait(), shown.decode()
+
+
+def test_a_terminal_sees_bars_and_a_pipe_does_not(bench):
+    code, shown = on_a_terminal(bench, *RUN_SLOWLY)
+    assert code == 0
+    assert ESCAPE in shown
+    assert "epochs/s" in shown
+    assert "1/2" in shown
+    plain = bench.run(*RUN_SLOWLY, "--overwrite", "always")
+    assert ESCAPE not in plain.out + plain.err
+    assert "epochs/s" not in plain.out
+
+
+def test_no_color_means_no_color(bench):
+    code, shown = on_a_terminal(bench, "ls", "models", NO_COLOR="1")
+    assert code == 0
+    assert "\x1b[3" not in shown
+    assert ESCAPE not in bench.run("ls", "models").out
+
+
+def test_a_model_that_does_not_know_its_total_keeps_its_bar(bench):
+    bench.add(
+        "endless",
+        "import time, shelf\nfrom mmbench import hookimpl\n"
+        "class Model(shelf.Noise):\n"
+        "    @hookimpl\n"
+        "    def fit(self, train, run):\n"
+        "        super().fit(train, run)\n"
+        "        for done in (1, 2, float('nan')):\n"
+        "            run.progress(done, float('inf'), 'songs [of 9]')\n"
+        "            time.sleep(0.3)\n",
+        endless="Model",
+    )
+    code, shown = on_a_terminal(bench, "run", "-m", "endless", "-d", "shop")
+    assert code == 0, shown
+    assert "songs [of 9]" in shown
+    assert "Traceback" not in shown
