@@ -68,7 +68,7 @@ class Lab:
 
     @cached_property
     def folder(self) -> Path:
-        """A folder for all cells, made when it is first wanted; it goes when the lab goes."""
+        """A folder for all cells, made when it is first wanted; it goes when the lab is left or collected."""
         made = Path(tempfile.mkdtemp(prefix="mmbench-check-"))
         weakref.finalize(self, shutil.rmtree, made, ignore_errors=True)
         return made
@@ -166,10 +166,12 @@ class Lab:
                 self.running[name] = self.pool.submit(_WORLDS[name], self)
 
     def leave(self) -> None:
-        """End all that runs."""
+        """End all that runs and remove the folder; verdicts and what was seen of cells stay."""
         self.stop.set()
         self.pool.shutdown(cancel_futures=True)
         self.leave_desk()
+        if "folder" in vars(self):
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def run(
         self,
