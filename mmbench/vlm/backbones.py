@@ -34,7 +34,7 @@ from mmbench.vlm.adapters import (
 from mmbench.vlm.batches import Batch, collate
 from mmbench.vlm.config import BackboneConfig
 from mmbench.vlm.families import Family, family_of
-from mmbench.vlm.needs import find_weights, lacking
+from mmbench.vlm.needs import HUB, find_weights, lacking, say_no_weights
 from mmbench.vlm.pictures import Pictures
 from mmbench.vlm.prompts import Encoded, Prompt, Writer
 from mmbench.vlm.tiny import build_tiny
@@ -51,18 +51,23 @@ transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-cal
 def fetch(config: BackboneConfig, cache: Path) -> None:
     """Download a checkpoint's weights, tokenizer and configs; the only place that uses the network.
 
-    Nothing to do for miniatures, local folders and what is there. Raises OSError.
+    Nothing to do for miniatures, local folders and what is there. Raises RuntimeError where it
+    cannot be had.
     """
     from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError
 
-    if config.family or Path(config.backbone).is_dir():
+    if config.family or find_weights(config, cache) is not None:
         return
-    snapshot_download(
-        config.backbone,
-        revision=config.revision or None,
-        cache_dir=cache / "hub",
-        allow_patterns=list(WEIGHTS),
-    )
+    try:
+        snapshot_download(
+            config.backbone,
+            revision=config.revision or None,
+            cache_dir=cache / HUB,
+            allow_patterns=list(WEIGHTS),
+        )
+    except (OSError, HfHubHTTPError) as error:
+        raise RuntimeError(f"{say_no_weights(config, cache)} ({error})") from error
 
 
 def load_backbone(
@@ -79,13 +84,12 @@ def load_backbone(
             the mean of the others' and are trained, with ``trained="lora"`` too.
 
     Raises:
-        FileNotFoundError: the weights are not here; says how to get them.
         ValueError: the parts of the config do not go together.
-        RuntimeError: the machine lacks something that the config asks for.
+        RuntimeError: the machine lacks something, such as the weights; says how to get it.
     """
     missing = lacking(config, run.device, run.cache)
     if missing:
-        raise (FileNotFoundError if "weights" in missing[0] else RuntimeError)("; ".join(missing))
+        raise RuntimeError("; ".join(missing))
     source, about = _source(config, run, texts)
     added = tuple(about.get("tokens", tokens))
     model_config = transformers.AutoConfig.from_pretrained(source, local_files_only=True)
@@ -123,7 +127,7 @@ def _source(config: BackboneConfig, run: Run, texts: Iterable[str]) -> tuple[Pat
     )
     found = find_weights(base, run.cache)
     if found is None:
-        raise FileNotFoundError("; ".join(lacking(base, run.device, run.cache)))
+        raise RuntimeError("; ".join(lacking(base, run.device, run.cache)))
     return found, about
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mmbench.vlm.config import BackboneConfig
 
+HUB = "hub"  # the folder in the cache, laid out as Hugging Face does
 ALWAYS = ("torch", "transformers", "peft", "accelerate", "safetensors", "tokenizers")
 
 
@@ -23,11 +24,7 @@ def lacking(config: BackboneConfig, device: str, cache: Path) -> list[str]:
         return [f"{', '.join(missing)} not installed: pip install 'mmbench[vlm]'"]
     found = []
     if not config.family and find_weights(config, cache) is None:
-        found.append(
-            f"no weights of {config.backbone}{config.revision and ' at ' + config.revision} in "
-            f"{cache / 'hub'} or in Hugging Face's own cache: call the model's fetch on a machine "
-            "with network, or take the preset tiny"
-        )
+        found.append(say_no_weights(config, cache))
     if config.quantization and find_spec("bitsandbytes") is None:
         found.append("bitsandbytes not installed, which 4-bit weights need: pip install bitsandbytes")
     import torch
@@ -43,6 +40,16 @@ def lacking(config: BackboneConfig, device: str, cache: Path) -> list[str]:
     return found
 
 
+def say_no_weights(config: BackboneConfig, cache: Path) -> str:
+    """That a checkpoint is not here, and how to get it."""
+    asked = [config.backbone, *(["--revision", config.revision] if config.revision else [])]
+    return (
+        f"no weights of {' '.join(asked)} in {cache / HUB}, nor in Hugging Face's own cache: on a "
+        f"machine with network run `hf download {' '.join(asked)} --cache-dir {cache / HUB}`, or "
+        "take the preset tiny"
+    )
+
+
 def find_weights(config: BackboneConfig, cache: Path) -> Path | None:
     """The folder of a checkpoint on this machine, or nothing; never uses the network."""
     folder = Path(config.backbone)
@@ -51,7 +58,7 @@ def find_weights(config: BackboneConfig, cache: Path) -> Path | None:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
-    for home in (cache / "hub", None):
+    for home in (cache / HUB, None):
         try:
             found = snapshot_download(
                 config.backbone,
