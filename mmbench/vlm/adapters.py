@@ -88,16 +88,21 @@ def choose_trained(
         from peft import LoraConfig
 
         rows = [tokenizer.convert_tokens_to_ids(token) for token in tokens]
+        tables = ["embed_tokens"]  # and the head, where it has a table of its own
+        if model.get_output_embeddings().weight is not model.get_input_embeddings().weight:
+            tables.append("lm_head")
         model.add_adapter(
             LoraConfig(
                 r=config.lora_rank,
                 lora_alpha=config.lora_alpha,
                 lora_dropout=config.lora_dropout,
                 target_modules=language_linears(model, family),
-                trainable_token_indices=rows or None,
-                ensure_weight_tying=bool(rows),
+                trainable_token_indices=dict.fromkeys(tables, rows) if rows else None,
             )
         )
+        for weight in model.parameters():
+            if weight.requires_grad:
+                weight.data = weight.data.float()
 
 
 def take_trained(model: nn.Module) -> dict[str, Tensor]:

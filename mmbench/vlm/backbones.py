@@ -151,7 +151,7 @@ def _load_model(
         options["device_map"] = {"": device}
     model = auto.from_pretrained(source, **options)
     if config.gradient_checkpointing:
-        model.gradient_checkpointing_enable({"use_reentrant": False})
+        model.activation_checkpointing_enable({"use_reentrant": False})
     return model
 
 
@@ -254,6 +254,10 @@ class Backbone(nn.Module):
                 "items (max_history), smaller pictures (image_size), or cut texts with Backbone.cut"
             )
         return encoded
+
+    def encode_text(self, text: str) -> list[int]:
+        """Token ids of a text of ours, in which special and new tokens are read as such."""
+        return self._tokenise(text, True)
 
     def cut(self, text: str, tokens: int) -> str:
         """The first so many tokens of a text."""
