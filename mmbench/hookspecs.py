@@ -136,8 +136,10 @@ class ModelHooks:
     Class attributes that the harness reads:
         Config: a frozen dataclass or pydantic model, a default for every field.
         presets: ``{name: Config}``, at least ``paper``; ``tiny`` too where ``paper`` wants a GPU.
-        needs: frozenset of ``{"text", "image"}``; a dataset without them is *not applicable*.
-        papers: published figures, a sequence of ``mmbench.Published`` (optional).
+        needs: frozenset of ``{"text", "image"}``; a dataset without them is *not applicable*. Or a
+            static method that answers it for a Config, where presets differ in it.
+        papers: published figures, a sequence of ``mmbench.Published``, or a static method that
+            answers them for a Config (optional).
         family: the Config field that the text after a colon sets, as in ``recbole:NeuMF``
             (optional).
         max_candidates: the widest candidate set that ``score(candidates=...)`` can afford

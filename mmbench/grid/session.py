@@ -45,14 +45,16 @@ def load_class(plugin: Plugin) -> Any:
     presets = found.presets
     if not isinstance(presets, Mapping) or "paper" not in presets:
         raise ContractError(f"{where}: presets has no 'paper'")
-    strange = set(getattr(found, "needs", ())) - MODALITIES
-    if strange:
-        raise ContractError(f"{where}: needs holds {sorted(strange)}; it may hold text and image")
     try:
         for name, preset in presets.items():
             if not isinstance(preset, found.Config):
                 raise ContractError(f"{where}: preset {name!r} is not a {found.Config.__name__}")
             as_dict(preset)
+            strange = set(_declared(found, "needs", preset)) - MODALITIES
+            if strange:
+                raise ContractError(
+                    f"{where}: needs holds {sorted(strange)}; it may hold text and image"
+                )
         found.Config()
     except TypeError as error:
         raise ContractError(f"{where}: {error}") from error
@@ -84,7 +86,8 @@ def describe(plugin: Plugin, ref: ModelRef, size: str, overrides: Mapping[str, s
     """What the grid needs to know before a cell: the class's declarations and the whole config."""
     model_class = load_class(plugin)
     preset = choose_preset(model_class.presets, ref, size)
-    config = as_dict(resolve(model_class, ref, preset, {**dict(ref.overrides), **overrides}))
+    resolved = resolve(model_class, ref, preset, {**dict(ref.overrides), **overrides})
+    config = as_dict(resolved)
     try:
         canonical(config)
     except ValueError as error:
@@ -97,13 +100,19 @@ def describe(plugin: Plugin, ref: ModelRef, size: str, overrides: Mapping[str, s
     return {
         "preset": preset,
         "config": config,
-        "needs": sorted(getattr(model_class, "needs", ())),
+        "needs": sorted(_declared(model_class, "needs", resolved)),
         "loss": getattr(model_class, "loss", None),
         "max_candidates": getattr(model_class, "max_candidates", None),
-        "papers": [_plain(published) for published in getattr(model_class, "papers", ())],
+        "papers": [_plain(published) for published in _declared(model_class, "papers", resolved)],
         "presets": sorted(model_class.presets),
         "known_failures": dict(getattr(model_class, "known_failures", {})),
     }
+
+
+def _declared(model_class: Any, name: str, config: Any) -> Any:
+    """``needs`` or ``papers``: what the class says, of itself or as a function of its Config."""
+    found = getattr(model_class, name, ())
+    return found(config) if callable(found) else found
 
 
 def examine(plugin: Plugin, config: Mapping[str, Any]) -> dict[str, Any]:
