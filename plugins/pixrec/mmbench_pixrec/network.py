@@ -23,7 +23,8 @@ class Towers(nn.Module):
 
     def __init__(self, backbone: vlm.Backbone, config: Config) -> None:
         super().__init__()
-        self.backbone, self.config = backbone, config
+        self.backbone = backbone
+        self.settings = config  # `config` would be taken for a transformers one by the Trainer
         self.user_proj = nn.Linear(backbone.dim, config.projection_dim)
         self.item_proj = nn.Linear(backbone.dim, config.projection_dim)
         self.to(backbone.device)
@@ -44,14 +45,14 @@ class Towers(nn.Module):
         ]
         total, count, users, conditioned, targets = zip(*found, strict=True)
         next_item = torch.stack(total).sum() / sum(count)
-        if not self.config.contrasted:
+        if not self.settings.contrasted:
             return {"loss": next_item, "next_item": next_item}
         target = torch.cat(targets)
         contrast = [
-            info_nce(torch.cat(given), target, self.config.temperature, self.config.contrast_axis)
+            info_nce(torch.cat(given), target, self.settings.temperature, self.settings.contrast_axis)
             for given in (conditioned, users)
         ]
-        loss = mix(next_item, *contrast, self.config.alpha, self.config.beta)
+        loss = mix(next_item, *contrast, self.settings.alpha, self.settings.beta)
         parts = {"next_item": next_item, "target_target": contrast[0], "user_target": contrast[1]}
         return {"loss": loss, **parts}
 
@@ -62,7 +63,7 @@ class Towers(nn.Module):
         told = told.to(anchor.device)
         hidden = self.backbone(told)
         labels = next_item_labels(told.ids, told.spans[TEXT], told.answer, self.backbone.end)
-        states, tokens = learned_states(hidden, labels, self.config.loss_shift)
+        states, tokens = learned_states(hidden, labels, self.settings.loss_shift)
         loss = F.cross_entropy(self.backbone.logits(states), tokens, reduction="sum")
         user = self.user_proj(vlm.mean_over(hidden, told.attended.bool() & ~told.answer))
         target = self.item(self.backbone(alone), alone)
