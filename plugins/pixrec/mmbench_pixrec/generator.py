@@ -49,7 +49,7 @@ class Generator:
         # items of one text stand together, so they are as popular as all of them
         self.popularity = np.bincount(self.row, counts).astype(np.int64)
         self.index = Index(self.corpus, config.words, config.k1, config.b)
-        self.catalogue: Float32 = np.zeros((items.n_items + 1, config.projection_dim), np.float32)
+        self._catalogue: Float32 | None = None
 
     def _cut(self, text: str) -> str:
         return self.backbone.cut(text, self.config.field_tokens)
@@ -80,7 +80,7 @@ class Generator:
             self.config,
             self.run,
             lengths=[min(len(items), self.config.window) for items in sequences],
-            refresh=self._encode_catalogue,
+            refresh=self._forget_catalogue,
         )
 
     def _batch(self, windows: Sequence[tuple[NDArray[np.int32], int]]) -> list[Pair]:
@@ -97,14 +97,17 @@ class Generator:
     def _read(self, prompts: Sequence[vlm.Prompt]) -> vlm.Batch:
         return self.backbone.batch([self.backbone.encode(one) for one in prompts], self.pictures)
 
-    def _encode_catalogue(self) -> None:
-        """Items alone, once: what ``embedding`` ranks, and what other models may start from."""
-        self.catalogue[1:] = vlm.embed(
-            self.backbone,
-            [self.prompts.alone(item) for item in range(1, len(self.catalogue))],
-            self.pictures,
-            pool=self.towers.item,
-        )
+    def _forget_catalogue(self) -> None:
+        self._catalogue = None
+
+    @property
+    def catalogue(self) -> Float32:
+        """float32[n_items + 1, projection_dim]: v^T of all items, encoded when first asked for."""
+        if self._catalogue is None:
+            alone = [self.prompts.alone(item) for item in range(1, len(self.texts))]
+            found = vlm.embed(self.backbone, alone, self.pictures, pool=self.towers.item)
+            self._catalogue = np.pad(found, ((1, 0), (0, 0)))
+        return self._catalogue
 
     def draft(self, histories: Sequence[Sequence[int]]) -> list[list[Draft]]:
         """What may come after each history; depends on it and the seed alone."""
@@ -151,7 +154,7 @@ class Generator:
         pool = self.towers.conditioned
         ours = vlm.embed(self.backbone, prompts, self.pictures, pool=pool) if prompts else None
         if ours is None:
-            return np.zeros((0, len(self.catalogue) - 1), np.float32)
+            return np.zeros((0, len(self.row)), np.float32)
         near: Float32 = unit(ours) @ unit(self.catalogue[1:]).T
         return near
 

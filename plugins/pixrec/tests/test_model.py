@@ -26,7 +26,7 @@ def fit(train, items, make_run):
 
 def test_losses_fall_and_are_logged(fit, small, make_run, caplog):
     with caplog.at_level(logging.WARNING, "mmbench_pixrec"):
-        fit(small("smollm2/tiny", epochs=6))
+        fit(small("smollm2/tiny", epochs=6, patience=6))
     losses = [values for _, values in make_run.curve if "next_item" in values]
     assert len(losses) == 6
     assert losses[-1]["next_item"] < 0.8 * losses[0]["next_item"]
