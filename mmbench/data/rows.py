@@ -22,9 +22,7 @@ from mmbench.data.log import DataError
 KEYS = ("user_history", "user_history_images", "target_item", "target_item_image")
 FIELDS = ("title", "category", "brand", "price")
 UNKNOWN = "Unknown"
-TEXT = re.compile(
-    r"Title: (.*)\. Category: (.*)\. Brand: (.*)\. Price: (.*)\. Image: ?", re.DOTALL
-)
+TEXT = re.compile(r"Title: (.*)\. Category: (.*)\. Brand: (.*)\. Price: (.*)\. Image: ?", re.DOTALL)
 
 
 def read_rows(path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -139,7 +139,9 @@ def _time(log: Log, cuts: tuple[float, float]) -> tuple[np.ndarray, Int64, Int64
 def _users(log: Log, protocol: Protocol) -> tuple[np.ndarray, Int64, Int64]:
     """As ``_loo``."""
     keys = query_keys(f"{protocol.name}\n{protocol.seed}", "users", log.user_ids)
-    period = np.searchsorted(protocol.cuts, keys / 2.0**64, side="right")  # 0 train, 1 valid, 2 test
+    period = np.searchsorted(
+        protocol.cuts, keys / 2.0**64, side="right"
+    )  # 0 train, 1 valid, 2 test
     ends = np.flatnonzero(np.diff(log.user, append=-1)).astype(np.int64) + 1
     asked = ends[np.diff(ends, prepend=0) >= 2] - 1
     held = period[log.user[asked]]

@@ -108,7 +108,13 @@ class Config(vlm.BackboneConfig, vlm.TrainingConfig):
                 "batch_size is 1: a contrastive loss over one example is 0 and teaches nothing. "
                 "Take 2 or more (with batch_chunk=1 where memory is short), or alpha=0 and beta=0"
             )
-        for name in ("projection_dim", "generations", "drafts", "new_tokens", "generations_at_once"):
+        for name in (
+            "projection_dim",
+            "generations",
+            "drafts",
+            "new_tokens",
+            "generations_at_once",
+        ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; at least 1 is due")
         if self.window < 2:

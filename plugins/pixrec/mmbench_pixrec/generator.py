@@ -150,11 +150,10 @@ class Generator:
 
     def _near(self, history: Sequence[int], drafts: Sequence[Draft]) -> Float32:
         """float32[q, n_items]: cosine of each draft, read after the history, and each item."""
-        prompts = [self.prompts.draft(history, draft.text) for draft in drafts]
-        pool = self.towers.conditioned
-        ours = vlm.embed(self.backbone, prompts, self.pictures, pool=pool) if prompts else None
-        if ours is None:
+        if not drafts:
             return np.zeros((0, len(self.row)), np.float32)
+        prompts = [self.prompts.draft(history, draft.text) for draft in drafts]
+        ours = vlm.embed(self.backbone, prompts, self.pictures, pool=self.towers.conditioned)
         near: Float32 = unit(ours) @ unit(self.catalogue[1:]).T
         return near
 

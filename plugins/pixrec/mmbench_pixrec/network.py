@@ -49,7 +49,9 @@ class Towers(nn.Module):
             return {"loss": next_item, "next_item": next_item}
         target = torch.cat(targets)
         contrast = [
-            info_nce(torch.cat(given), target, self.settings.temperature, self.settings.contrast_axis)
+            info_nce(
+                torch.cat(given), target, self.settings.temperature, self.settings.contrast_axis
+            )
             for given in (conditioned, users)
         ]
         loss = mix(next_item, *contrast, self.settings.alpha, self.settings.beta)

@@ -104,9 +104,7 @@ class Index:
         rates = np.zeros((len(queries), self.size), np.float32)
         for row, query in zip(rates, queries, strict=True):
             known = [
-                word
-                for word in split_words(query, self.words)
-                if word in self._index.vocab_dict
+                word for word in split_words(query, self.words) if word in self._index.vocab_dict
             ]
             if known:
                 row[:] = self._index.get_scores(known)

@@ -19,7 +19,9 @@ def test_a_window_is_events_in_a_row_and_the_next_one():
         assert [*items, target] == sequence[start : start + len(items) + 1]
 
 
-@pytest.mark.parametrize(("length", "most", "longest"), [(9, 6, 5), (4, 6, 3), (2, 6, 1), (9, 2, 1)])
+@pytest.mark.parametrize(
+    ("length", "most", "longest"), [(9, 6, 5), (4, 6, 3), (2, 6, 1), (9, 2, 1)]
+)
 def test_lengths_are_equally_likely(length, most, longest):
     found = Counter(len(items) for items, _ in draws(range(1, length + 1), most))
     assert sorted(found) == list(range(1, longest + 1))
