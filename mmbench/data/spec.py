@@ -37,8 +37,8 @@ Everything is optional but ``id`` and ``[interactions] file``::
     min_length = 3
 
 Tables without quoting: ``tsv`` and ``atomic`` (RecBole's ``.inter`` and ``.item``, whose headers
-carry types). ``sequences``: a user a line, ``user item item ...`` in time order. ``rows``: PixRec's published
-rows, which hold the items' texts too (see ``mmbench.data.rows``). Times are numbers
+carry types). ``sequences``: a user a line, ``user item item ...`` in time order. ``rows``: PixRec's
+published rows, which hold the items' texts too (see ``mmbench.data.rows``). Times are numbers
 (seconds; milli-, micro- and nanoseconds are told by their size) or ISO 8601 dates.
 """
 

@@ -8,14 +8,14 @@ validation event. Shorter users only train.
 before the first cut train. A user's first event between the cuts is a validation target, the first
 at or after the second cut a test target; the history is all that the user did before it.
 
-``pixrec-window@1``: users are held out, by a hash of their ids: 80% train with all their events, 10%
-validate, 10% test. Of each held-out user with two events or more, the last is the target, and the
-history is what they did before it; nothing of them trains. For short histories such as PixRec's,
-where most users have two events and nothing is left of them to train on.
+``pixrec-window@1``: users are held out, by a hash of their ids: 80% train with all their events,
+10% validate, 10% test. Of each held-out user with two events or more, the last is the target, and
+the history is what they did before it; nothing of them trains. For short histories such as
+PixRec's, where most users have two events and nothing is left of them to train on.
 
 All rank against ``full``, ``unseen`` and ``neg100`` with 100 negatives, and report ``hit@k`` and
-``ndcg@k`` at 1, 5, 10, 20 and 50, ``mrr`` and ``mrr@10``. The first two show the last 50 events of a
-history, ``pixrec-window@1`` the last 5.
+``ndcg@k`` at 1, 5, 10, 20 and 50, ``mrr`` and ``mrr@10``. The first two show the last 50 events of
+a history, ``pixrec-window@1`` the last 5.
 """
 
 from __future__ import annotations

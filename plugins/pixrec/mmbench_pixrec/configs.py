@@ -1,4 +1,4 @@
-"""Hyper-parameters and presets. The defaults are the paper's; README.md says where they come from."""
+"""Hyper-parameters and presets. The defaults are the paper's; README.md tells what differs."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mmbench import Interactions, Items, Run, vlm
 from mmbench_pixrec.configs import Config
 from mmbench_pixrec.network import Pair, Towers
-from mmbench_pixrec.prompts import ASK, FIRST, NEXT, PICTURE, USER, Prompts, item_texts
+from mmbench_pixrec.prompts import WORDS, Prompts, item_texts
 from mmbench_pixrec.retrieval import Draft, Float32, Index, agreement, choose_drafts, round_robin
 from mmbench_pixrec.windows import draw_window
 
@@ -35,7 +35,7 @@ class Generator:
     def __init__(self, config: Config, train: Interactions, items: Items, run: Run) -> None:
         self.config, self.run = config, run
         plain = item_texts(items, config.fields)
-        self.backbone = vlm.load_backbone(config, run, texts=[*plain, USER + FIRST, NEXT, PICTURE])
+        self.backbone = vlm.load_backbone(config, run, texts=[*plain, WORDS])
         if config.images and self.backbone.family.vision is None:
             raise ValueError(f"{config.backbone} sees no pictures: set images=false")
         self.towers = Towers(self.backbone, config)

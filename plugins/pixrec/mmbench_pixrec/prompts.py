@@ -11,6 +11,7 @@ FIRST = " The first item bought is as follows. "
 NEXT = "\nThe next item bought is as follows. "
 ASK = "\nThe next item bought is as follows.\n"
 PICTURE = " Image: "
+WORDS = USER + FIRST + NEXT + ASK + PICTURE  # all that is not the catalogue's
 UNKNOWN = "Unknown"
 LABELS = {"categories": "Category"}  # of columns whose name is not the label
 

@@ -11,10 +11,10 @@ from PIL import Image
 
 from mmbench import ImageStore, Interactions, Items, Queries, Run
 
-TITLES = (
-    "amber birch, cedar denim, ebony fern, hazel indigo, jade khaki, linen maple, navy olive, "
-    "pearl quartz, rose sage, teal umber, velvet walnut, amber birch"
-).split(", ")
+TITLES = [
+    *("amber birch", "cedar denim", "ebony fern", "hazel indigo", "jade khaki", "linen maple"),
+    *("navy olive", "pearl quartz", "rose sage", "teal umber", "velvet walnut", "amber birch"),
+]
 N_ITEMS = len(TITLES)
 SMALL = {"dim": 32, "heads": 2, "epochs": 2, "batch_size": 4, "new_tokens": 12, "drafts": 6}
 

@@ -38,7 +38,7 @@ def test_fields_are_chosen_ordered_and_cut():
 
 
 def test_a_column_that_is_not_there():
-    with pytest.raises(ValueError, match="'color'.*'brand'"):
+    with pytest.raises(ValueError, match=r"'color'.*'brand'"):
         item_texts(Items(2, FIELDS), ("color",))
 
 
