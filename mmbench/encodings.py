@@ -9,11 +9,11 @@ content. A title that two datasets share is encoded once, a changed title anew::
     vectors = encodings.cached(run.encodings, encoder, contents, encode)
 
 On disk there is a folder for each encoder, with its description in ``encoder.json`` and any number
-of ``shards``. A shard is a safetensors file, with a JSON manifest beside it that lists the digests of
-the contents, row by row, and the file's sha256. No file is ever changed, so processes that work on
-one folder do not disturb each other: at worst both encode the same content, and the first manifest
-in the order of names counts. A killed process leaves its finished shards. A shard that is not what
-its manifest says is removed and its contents are encoded again.
+of ``shards``. A shard is a safetensors file, with a JSON manifest beside it that lists the digests
+of the contents, row by row, and the file's sha256. No file is ever changed, so processes that work
+on one folder do not disturb each other: at worst both encode the same content, and the first
+manifest in the order of names counts. A killed process leaves its finished shards. A shard that is
+not what its manifest says is removed and its contents are encoded again.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ logger = logging.getLogger("mmbench.encodings")
 def digest(*parts: str | bytes) -> str:
     """The sha256, in hex digits, of a content: texts (as UTF-8), a picture file's bytes, or both.
 
-    Lengths and kinds are digested too, so that ``("ab", "c")``, ``("a", "bc")`` and ``(b"ab", "c")``
-    all differ.
+    Lengths and kinds are digested too, so that ``("ab", "c")``, ``("a", "bc")`` and
+    ``(b"ab", "c")`` all differ.
     """
     found = hashlib.sha256()
     for part in parts:
@@ -105,7 +105,7 @@ def cached(
 
 
 def _open(folder: Path, encoder: Mapping[str, Any]) -> Path:
-    """The folder of an encoder's shards, made if need be. Raises ValueError for what is not JSON."""
+    """The folder of an encoder's shards, made if need be. Raises ValueError: not JSON."""
     try:
         text = json.dumps(encoder, sort_keys=True, allow_nan=False, ensure_ascii=False)
     except TypeError as error:
@@ -183,4 +183,3 @@ def _check(rows: Any, count: int, encoder: Mapping[str, Any]) -> Float32:
     if not np.isfinite(array).all():
         raise ValueError(f"the encoder {dict(encoder)} answered NaN or infinity")
     return array
-

@@ -228,7 +228,8 @@ def encode(places):
     print("encoding", flush=True)
     time.sleep(pause)
     return np.array([[p, 2 * p] for p in places], np.float32)
-found = encodings.cached(folder, {"id": "slow"}, [encodings.digest(t) for t in texts], encode, chunk=2)
+contents = [encodings.digest(text) for text in texts]
+found = encodings.cached(folder, {"id": "slow"}, contents, encode, chunk=2)
 assert (found == np.array([[p, 2 * p] for p in range(count)])).all()
 """
 
