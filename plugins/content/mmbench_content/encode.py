@@ -161,4 +161,4 @@ def _spread(found: Float32, places: Sequence[int], size: int) -> Float32:
 
 def _tell(problems: Sequence[str]) -> None:
     if problems:
-        logger.warning("%d pictures count as missing; the first: %s", len(problems), problems[0])
+        logger.warning("pictures that count as missing: %d, first %s", len(problems), problems[0])
