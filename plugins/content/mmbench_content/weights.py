@@ -38,11 +38,11 @@ def download(encoder: str, cache: Path) -> None:
             ignore_patterns=["*/*"],
         )
     except Exception as error:
+        reason = next(iter(str(error).splitlines()), "")
         raise FileNotFoundError(
-            f"the weights of {encoder} are not in {place}, and could not be downloaded "
-            f"({type(error).__name__}: {error}). Copy that revision's files "
-            f"({', '.join(FILES)}) to that folder, set the encoder to a folder that holds such "
-            "a model, or use --preset tiny"
+            f"no weights of {encoder}: use --preset tiny, set the encoder to a folder that holds "
+            f"such a model, or copy that revision's files ({', '.join(FILES)}) to {place}; the "
+            f"download failed ({type(error).__name__}: {reason})"
         ) from error
     partial.rename(place)
 
