@@ -252,7 +252,7 @@ class Hybrid(_Hybrid):
         from mmbench_content.fusion import make_part
 
         counts = np.bincount(train.item, minlength=train.n_items + 1)[:, None]
-        known = np.arange(train.n_items + 1) > 0
+        known = np.arange(train.n_items + 1).astype(bool)
         self.parts += (make_part(np.log1p(counts).astype(np.float32), known),)
 
     def rate(self, queries: Queries) -> Float32:

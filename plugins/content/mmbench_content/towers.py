@@ -66,7 +66,7 @@ def image_tower(folder: Path, device: str) -> Callable[..., Any]:
         folder: of a model and its image processor, which is used in its Pillow form.
         device: where to run, in torch's words.
     """
-    processor = transformers.AutoImageProcessor.from_pretrained(
+    processor = transformers.AutoImageProcessor.from_pretrained(  # type: ignore[no-untyped-call]
         folder, local_files_only=True, backend="pil"
     )
     model = _load(folder, device)
@@ -83,7 +83,7 @@ def image_tower(folder: Path, device: str) -> Callable[..., Any]:
 
 
 def _load(folder: Path, device: str) -> Any:
-    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     model = transformers.AutoModel.from_pretrained(
         folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
     )

@@ -103,11 +103,17 @@ class Negatives:
         """int64[m], an item ``0..n_items-1`` for each user."""
         drawn = rng.integers(self.n_items, size=len(user))
         for _ in range(ROUNDS):
-            bad = np.flatnonzero(np.isin(self._key(user, drawn), self.had))
+            bad = np.flatnonzero(self._had(user, drawn))
             if not len(bad):
                 break
             drawn[bad] = rng.integers(self.n_items, size=len(bad))
         return drawn
+
+    def _had(self, user: NDArray, item: NDArray) -> NDArray[np.bool_]:
+        key = self._key(user, item)
+        place = np.minimum(np.searchsorted(self.had, key), len(self.had) - 1)
+        found: NDArray[np.bool_] = self.had[place] == key
+        return found
 
 
 def centre(features: Float32) -> Float32:
