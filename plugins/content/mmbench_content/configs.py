@@ -130,7 +130,7 @@ class HybridConfig(_History):
     dim: int = 256
     batch_size: int = 32
     image_shares: tuple[float, ...] = (0.1, 0.3, 0.5, 0.7, 0.9)
-    other_shares: tuple[float, ...] = (0.0, 0.1, 0.25, 0.5, 0.75)
+    other_shares: tuple[float, ...] = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9)
     validate_queries: int = 2000
 
     def __post_init__(self) -> None:

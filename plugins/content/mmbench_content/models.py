@@ -208,7 +208,10 @@ class _Hybrid:
             batch_size=c.batch_size,
         )
         self.image = encode_pictures(items, run, encoder=c.image_encoder, batch_size=c.batch_size)
-        self.parts = tuple(make_part(v, v.any(axis=1)) for v in (self.text, self.image))
+        self.parts = tuple(
+            make_part(vectors, np.asarray(vectors.any(axis=1)))
+            for vectors in (self.text, self.image)
+        )
         self.learn_third_part(train)
         tried = list(grid(c.image_shares, c.other_shares))
         names = ("text weight", "image weight", "other weight")
