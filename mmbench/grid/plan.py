@@ -312,7 +312,7 @@ def _problem(ref: ModelRef, found: Description, described: Mapping[ModelRef, Des
         return f"{found.plugin.distribution} {found.plugin.version}: {found.problem}"
     if found.upstream is not None:
         other = described[found.upstream]
-        if not other.problem and not other.declared["embeds_items"]:
+        if not other.problem and "embed_items" not in other.declared["embeds"]:
             field = found.declared["upstream"]["field"]
             raise UsageError(
                 f"{ref.name}[{field}={found.upstream.model}]: {found.upstream.model} offers no "

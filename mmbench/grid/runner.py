@@ -21,6 +21,7 @@ from mmbench.grid.channel import Message
 from mmbench.grid.environment import code_state, describe_machine
 from mmbench.grid.host import Host, Interrupted, Limits, PluginFailure, launch
 from mmbench.grid.registry import Plugin
+from mmbench.grid.spaces import describe_spaces
 from mmbench.grid.store import SCHEMA
 from mmbench.protocol import (
     AnswerError,
@@ -167,6 +168,11 @@ def run_cell(
         )
         try:
             ranks = converse(host, job, question, scratch, how, record, witness, features)
+            if job.declared["needs"] and len(job.declared.get("embeds", ())) == 2:
+                name = f"{job.plugin.name} ({job.plugin.distribution})"
+                record["spaces"] = describe_spaces(
+                    host, name, question.split, question.log.n_items, question.protocol
+                )
             if keep_items:
                 items = fused_items(host, job, question.log.n_items)
             if witness is not None:
@@ -343,6 +349,7 @@ def empty_record(job: Job, question: Question, isolated: bool) -> dict[str, Any]
             )
         ),
         "curves": {},
+        "spaces": {},
         "papers": list(job.declared["papers"]),
         "environment": describe_machine() | code_state("mmbench", job.plugin.distribution),
         "device": job.device,
@@ -353,7 +360,7 @@ def empty_record(job: Job, question: Question, isolated: bool) -> dict[str, Any]
 def fail(record: dict[str, Any], kind: str, reason: str, traceback: str = "") -> None:
     """Turn a record into a failed row."""
     record["status"] = {"kind": kind, "reason": reason, "traceback": traceback}
-    for part in ("metrics", "beyond", "tie_rate", "unanswered"):
+    for part in ("metrics", "beyond", "tie_rate", "unanswered", "spaces"):
         record[part] = {}
 
 

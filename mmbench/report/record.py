@@ -68,6 +68,18 @@ class Cost(_Part):
     parameters: int | None = None
 
 
+class Spaces(_Part):
+    """A multimodal model's embeddings: their geometry, and what each modality finds by itself.
+
+    ``geometry`` maps space to figure to value, ``modalities`` maps ``f2f``, ``t2f``, ``v2f`` to
+    candidate set to metric to value.
+    """
+
+    geometry: dict[str, dict[str, float]] = {}
+    modalities: dict[str, dict[str, dict[str, float]]] = {}
+    embed_seconds: float | None = None
+
+
 class Environment(_Part):
     """Where a cell ran; recorded beside the identity, no part of it."""
 
@@ -101,6 +113,8 @@ class Result(_Part):
     candidates_sha256: str | None = None
     data: Data = Data()
     cost: Cost = Cost()
+    curves: dict[str, list[tuple[float, float]]] = {}
+    spaces: Spaces = Spaces()
     papers: tuple[Published, ...] = ()
     environment: Environment = Environment()
     device: str = ""
