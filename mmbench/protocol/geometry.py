@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mmbench.protocol.evaluate import Asked, evaluate
 from mmbench.protocol.metrics import summarise
@@ -18,6 +19,7 @@ from mmbench.views import Answer, Float32
 
 PAIRS = 1_000_000
 EPSILON = 1e-12
+Float64 = NDArray[np.float64]
 Spaces = Mapping[str, Float32]
 
 
@@ -46,8 +48,8 @@ def geometry(queries: Float32, items: Float32, fold: Fold) -> dict[str, float]:
     kernel, drawn = 0.0, 0
     while drawn < PAIRS:
         size = min(PAIRS - drawn, 65_536)
-        query, item = rng.integers(len(left), size=size), rng.integers(1, len(right), size=size)
-        kernel += float(np.exp(-2 * _squared(left[query], right[item])).sum())
+        some, other = rng.integers(len(left), size=size), rng.integers(1, len(right), size=size)
+        kernel += float(np.exp(-2 * _squared(left[some], right[other])).sum())
         drawn += size
     return {
         "a_pos": float(positive),
@@ -91,6 +93,7 @@ def unit(vectors: Float32) -> Float32:
     return scaled
 
 
-def _squared(left: Float32, right: Float32) -> np.ndarray:
+def _squared(left: Float32, right: Float32) -> Float64:
     difference = left - right
-    return np.einsum("ij,ij->i", difference, difference, dtype=np.float64)
+    found: Float64 = np.einsum("ij,ij->i", difference, difference, dtype=np.float64)
+    return found

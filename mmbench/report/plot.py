@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from mmbench.problems import UserError
 from mmbench.report.aggregate import Row
 
 FORMATS = (".svg", ".png", ".pdf")
 # matplotlib draws a random salt into an SVG's ids and the time into its head: one picture, one file
-STEADY = {"svg.hashsalt": "mmbench", "svg.fonttype": "none"}
+STEADY: Any = {"svg.hashsalt": "mmbench", "svg.fonttype": "none"}
 
 
 def plot_curves(rows: Sequence[Row], path: Path) -> None:
