@@ -105,6 +105,7 @@ def describe(plugin: Plugin, ref: ModelRef, size: str, overrides: Mapping[str, s
         "presets": sorted(model_class.presets),
         "known_failures": dict(getattr(model_class, "known_failures", {})),
         "embeds": [hook for hook in EMBEDDINGS if hasattr(model_class, hook)],
+        "transfers": hasattr(model_class, "transfer"),
         "upstream": _upstream(model_class, ref, config),
     }
 

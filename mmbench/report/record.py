@@ -41,6 +41,7 @@ class Cell(_Part):
     seed: int
     limit: int | None = None
     upstream: dict[str, Any] | None = None
+    fit_on: dict[str, str] | None = None
 
 
 class Status(_Part):
