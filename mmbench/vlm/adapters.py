@@ -52,9 +52,7 @@ def nf4_config(auto: Any, model_config: Any, family: Family, compute: torch.dtyp
     )
 
 
-def add_tokens(
-    model: Any, tokenizer: Any, tokens: Sequence[str], config: BackboneConfig
-) -> None:
+def add_tokens(model: Any, tokenizer: Any, tokens: Sequence[str], config: BackboneConfig) -> None:
     """Add entries to the vocabulary; their vectors are the others' mean with a little noise.
 
     Raises ValueError for entries that are there already, and where nothing would train them.
@@ -121,7 +119,9 @@ def put_trained(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """
     own = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
     wrong = sorted(own.keys() ^ weights.keys())
-    wrong += [name for name in own.keys() & weights.keys() if own[name].shape != weights[name].shape]
+    wrong += [
+        name for name in own.keys() & weights.keys() if own[name].shape != weights[name].shape
+    ]
     if wrong:
         raise ValueError(
             f"the saved weights are of another model: {len(wrong)} differ, such as {wrong[0]}; "

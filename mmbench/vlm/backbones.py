@@ -10,19 +10,19 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import logging
 import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+import mmbench.vlm.quiet  # noqa: F401
 from mmbench.views import Run
 from mmbench.vlm.adapters import (
     add_tokens,
@@ -42,10 +42,6 @@ from mmbench.vlm.tiny import build_tiny
 ABOUT = "backbone.json"
 TRAINED = "trained.safetensors"
 WEIGHTS = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja")
-
-for _loud in ("transformers", "bitsandbytes"):
-    logging.getLogger(_loud).setLevel(logging.ERROR)
-transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def fetch(config: BackboneConfig, cache: Path) -> None:
@@ -169,7 +165,7 @@ def weight_type(config: BackboneConfig, device: str) -> torch.dtype:
 
 
 def _attention(config: BackboneConfig, family: Family, device: str) -> str:
-    """transformers' name of the attention, empty to let it choose."""
+    """The attention in transformers' words, empty to let it choose."""
     if config.attention != "auto":
         return config.attention
     half = arithmetic(config, device) == torch.bfloat16
@@ -250,8 +246,9 @@ class Backbone(nn.Module):
         most = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
         if most is not None and len(encoded) > most:
             raise ValueError(
-                f"a prompt has {len(encoded)} tokens, {self.config.backbone} reads {most}: show fewer "
-                "items (max_history), smaller pictures (image_size), or cut texts with Backbone.cut"
+                f"a prompt has {len(encoded)} tokens, {self.config.backbone} reads {most}: show "
+                "fewer items (max_history) or smaller pictures (image_size), or cut texts with "
+                "Backbone.cut"
             )
         return encoded
 

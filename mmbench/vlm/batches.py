@@ -78,7 +78,9 @@ def collate(encoded: Sequence[Encoded], pad: int, pictures: Pictures | None) -> 
     images, rows = None, None
     if shown:
         if pictures is None:
-            raise ValueError(f"the prompts show pictures, such as item {shown[0]}'s; give `pictures`")
+            raise ValueError(
+                f"the prompts show pictures, such as item {shown[0]}'s; give `pictures`"
+            )
         images = pictures.take(distinct)
         place = {item: row for row, item in enumerate(distinct)}
         rows = torch.tensor([place[item] for item in shown])

@@ -26,7 +26,9 @@ def lacking(config: BackboneConfig, device: str, cache: Path) -> list[str]:
     if not config.family and find_weights(config, cache) is None:
         found.append(say_no_weights(config, cache))
     if config.quantization and find_spec("bitsandbytes") is None:
-        found.append("bitsandbytes not installed, which 4-bit weights need: pip install bitsandbytes")
+        found.append(
+            "bitsandbytes not installed, which 4-bit weights need: pip install bitsandbytes"
+        )
     import torch
 
     on_gpu = torch.device(device).type == "cuda"

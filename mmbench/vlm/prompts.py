@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench.vlm.families import Family
 from mmbench.views import Int64
+from mmbench.vlm.families import Family
 
 Bool = NDArray[np.bool_]
 
@@ -179,8 +179,8 @@ class Writer:
             vision = self.family.vision
             if vision is None:
                 raise ValueError(
-                    f"{self.family.name} sees no pictures, and the prompt shows item {part.item}'s; "
-                    "leave it out or take a vision-language backbone"
+                    f"{self.family.name} sees no pictures, and the prompt shows item "
+                    f"{part.item}'s; leave it out or take a vision-language backbone"
                 )
             for frame in (vision.before, None, vision.after):
                 if frame is None:
@@ -203,7 +203,9 @@ class Writer:
         return np.stack([np.zeros_like(row), row, column])
 
 
-def _flat(parts: Sequence[Part], spans: tuple[str, ...]) -> Iterator[tuple[str | Image, tuple[str, ...]]]:
+def _flat(
+    parts: Sequence[Part], spans: tuple[str, ...]
+) -> Iterator[tuple[str | Image, tuple[str, ...]]]:
     for part in parts:
         if isinstance(part, Span):
             yield from _flat(part.parts, (*spans, part.name))

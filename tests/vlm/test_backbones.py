@@ -172,9 +172,7 @@ def test_checkpointing_changes_no_gradient(name, run, store):
         held = states.grad_fn is not None
         vlm.last_token(states, backbone.batch(encoded, pictures).attended).square().sum().backward()
         assert held
-        gradients.append(
-            {n: w.grad for n, w in backbone.named_parameters() if w.grad is not None}
-        )
+        gradients.append({n: w.grad for n, w in backbone.named_parameters() if w.grad is not None})
         language = language_of(backbone.model, backbone.family)
         assert language.gradient_checkpointing == checkpointing
     assert gradients[0].keys() == gradients[1].keys()
