@@ -153,7 +153,7 @@ def _run_grid(
     console = make_console(stderr=as_json)
     with show_status(console, "reading the plan") as status:
         rows = make_plan(grid, out, load=datasets.load, isolated=not in_process, say=status)
-    working = due(rows, overwrite)
+    working = due(rows, overwrite, out)
     if dry_run and as_json:
         print(json.dumps([_plan_json(row) for row in rows], indent=1))
         return [], rows

@@ -140,6 +140,9 @@ class ModelHooks:
         papers: published figures, a sequence of ``mmbench.Published`` (optional).
         family: the Config field that the text after a colon sets, as in ``recbole:NeuMF``
             (optional).
+        upstream: the Config field that may name another model (optional). The grid then runs that
+            model first, with the same seed, and ``items.features[field]`` holds its ``fused`` item
+            embeddings, float32[n_items + 1, d].
         max_candidates: the widest candidate set that ``score(candidates=...)`` can afford
             (optional; wider sets are shown as not asked).
         known_failures: ``{check: reason}``, conformance checks that the model cannot pass; strict,

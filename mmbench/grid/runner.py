@@ -7,7 +7,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from typing import Protocol as Interface
@@ -56,6 +56,7 @@ class Job:
     preset: str
     declared: Mapping[str, Any]
     device: str = "cpu"
+    upstream: Job | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +71,16 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a cell leaves: the record and, where it was ranked, its columns."""
+    """What a cell leaves: the record and, where it was ranked, its columns.
+
+    ``items`` are its ``fused`` item embeddings, float32[n_items + 1, d], where another cell wants
+    them.
+    """
 
     record: dict[str, Any]
     ranks: dict[str, np.ndarray] | None = None
     top: dict[str, np.ndarray] | None = None
+    items: np.ndarray | None = None
 
 
 @dataclass(slots=True)
@@ -112,8 +118,21 @@ def run_cell(
     how: Circumstances,
     on_event: OnEvent,
     witness: Witness | None = None,
+    *,
+    features: Mapping[str, np.ndarray] | None = None,
+    keep_items: bool = False,
 ) -> Outcome:
     """Run a cell to its end, whatever its end is.
+
+    Args:
+        job: the cell.
+        question: what it is asked.
+        scratch: an empty folder.
+        how: limits and places.
+        on_event: told of curves and progress.
+        witness: who looks on.
+        features: item embeddings of the cell's upstream, by the field that names it.
+        keep_items: another cell wants this one's item embeddings.
 
     Raises Interrupted, and OSError where the disk does not take what we write: other cells would
     not fare better.
@@ -133,6 +152,7 @@ def run_cell(
 
     missing = missing_modalities(job.declared["needs"], question.log.items)
     ranks: Ranks | None = None
+    items: np.ndarray | None = None
     if missing:
         fail(record, "not-applicable", f"needs {' and '.join(missing)}, which the data has not")
     else:
@@ -146,10 +166,13 @@ def run_cell(
             watched=how.watched,
         )
         try:
-            ranks = converse(host, job, question, scratch, how, record, witness)
+            ranks = converse(host, job, question, scratch, how, record, witness, features)
+            if keep_items:
+                items = fused_items(host, job, question.log.n_items)
             if witness is not None:
                 witness.ranked(host)
         except PluginFailure as failure:
+            ranks = None
             fail(record, failure.kind, failure.reason, failure.traceback or host.log())
         except AnswerError as error:
             fail(record, "failed", f"{job.plugin.name} ({job.plugin.distribution}): {error}")
@@ -166,7 +189,32 @@ def run_cell(
     record["seconds"] = round(time.perf_counter() - clock, 3)
     if ranks is None:
         return Outcome(record)
-    return Outcome(record, rank_columns(question.split.test, ranks), top_columns(ranks))
+    return Outcome(record, rank_columns(question.split.test, ranks), top_columns(ranks), items)
+
+
+def refuse(job: Job, question: Question, isolated: bool, kind: str, reason: str) -> Outcome:
+    """The failed row of a cell that cannot begin."""
+    record = empty_record(job, question, isolated)
+    fail(record, kind, reason)
+    record["started"] = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    record["seconds"] = 0.0
+    return Outcome(record)
+
+
+def fused_items(host: Host, job: Job, n_items: int) -> np.ndarray:
+    """The plugin's ``fused`` item embeddings, float32[n_items + 1, d]. Raises PluginFailure."""
+    spaces = host.embed_items()
+    name = f"{job.plugin.name} ({job.plugin.distribution})"
+    if "fused" not in spaces:
+        raise PluginFailure("failed", f"{name}: embed_items answered no 'fused' space")
+    found = np.array(spaces["fused"])
+    if len(found) != n_items + 1:
+        raise PluginFailure(
+            "failed", f"{name}: embed_items answered {len(found)} rows for {n_items} items"
+        )
+    if not np.isfinite(found).all():
+        raise PluginFailure("failed", f"{name}: embed_items answered NaN or infinite numbers")
+    return found
 
 
 def converse(
@@ -177,11 +225,13 @@ def converse(
     how: Circumstances,
     record: dict[str, Any],
     witness: Witness | None = None,
+    features: Mapping[str, np.ndarray] | None = None,
 ) -> Ranks:
     """Fit, score, rank; fills the record with figures and costs."""
     parts, protocol, n_items = question.split, question.protocol, question.log.n_items
+    items = question.log.items
     exchange.save_train(scratch, parts.train)
-    exchange.save_items(scratch, question.log.items)
+    exchange.save_items(scratch, replace(items, features={**items.features, **(features or {})}))
     widest = job.declared["max_candidates"]
     narrow = widest is not None and widest < n_items
     save_fold(scratch, "valid", parts.valid, narrow)
@@ -196,6 +246,7 @@ def converse(
         "device": job.device,
         "preset": job.preset,
         "cache": str(how.cache / "models" / job.plugin.distribution),
+        "encodings": str(how.cache / "encodings"),
     }
     fitted = host.fit(job.plugin, job.cell.config, run, validate)
     save_fold(

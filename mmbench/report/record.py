@@ -40,6 +40,7 @@ class Cell(_Part):
     protocol: str
     seed: int
     limit: int | None = None
+    upstream: dict[str, Any] | None = None
 
 
 class Status(_Part):
