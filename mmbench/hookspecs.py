@@ -169,6 +169,15 @@ class ModelHooks:
         """
 
     @hookspec(firstresult=True)
+    def transfer(self, items: Items) -> None:
+        """Optional: answer for another catalogue from now on, without learning.
+
+        Called once, between ``fit`` and the first ``score`` of the test queries, in cells that are
+        fitted on one dataset and asked on another (``--fit-on``). Histories then hold numbers of
+        these items, and no user is known.
+        """
+
+    @hookspec(firstresult=True)
     def embed_items(self, items: Items) -> Mapping[str, Float32]:
         """Optional: ``{"fused": float32[n_items + 1, d], "text": ..., "image": ...}``."""
 

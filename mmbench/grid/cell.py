@@ -23,6 +23,7 @@ class Cell:
     seed: int
     limit: int | None = None
     upstream: dict[str, Any] | None = None  # to_json() of the cell whose item embeddings it reads
+    fit_on: dict[str, str] | None = None  # dataset and fingerprint, where it is fitted on another
 
     @property
     def id(self) -> str:
@@ -30,13 +31,14 @@ class Cell:
         return hashlib.sha256(canonical(self._identity()).encode()).hexdigest()[:12]
 
     def to_json(self) -> dict[str, Any]:
-        """The identity as it is stored, id first; ``upstream`` only where there is one."""
+        """The identity as it is stored, id first; ``upstream`` and ``fit_on`` only where given."""
         return {"id": self.id, **self._identity()}
 
     def _identity(self) -> dict[str, Any]:
         found = asdict(self)
-        if self.upstream is None:
-            del found["upstream"]
+        for name in ("upstream", "fit_on"):
+            if found[name] is None:
+                del found[name]
         return found
 
 

@@ -186,6 +186,7 @@ def _run(
                     lambda event: observer.cell_event(row, event),
                     features=features,
                     keep_items=keep_items,
+                    source=row.source,
                 )
             write_record(results, cell, outcome.record, outcome.ranks, outcome.top, outcome.items)
     except InterruptedError:

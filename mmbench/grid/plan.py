@@ -41,6 +41,7 @@ class GridFile(pydantic.BaseModel, strict=True):
     seeds: int | str | list[int] = 1
     preset: str = ""
     limit: int = pydantic.Field(1, ge=1)
+    fit_on: str = ""
     set: dict[str, dict[str, Any]] = {}
 
 
@@ -60,6 +61,7 @@ class Grid:
         preset: ``auto``, ``paper`` or ``tiny``.
         limit: so many users only (a smoke run), or None.
         settings: ``model.key=value`` texts.
+        fit_on: the dataset that models are fitted on, where it is not the one they are asked on.
     """
 
     models: tuple[str, ...]
@@ -69,6 +71,7 @@ class Grid:
     preset: str = "auto"
     limit: int | None = None
     settings: tuple[str, ...] = ()
+    fit_on: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ class Planned:
     question: Question | None = None
     problem: str = ""
     known: dict[str, Any] | None = None
+    source: Question | None = None
 
     @property
     def state(self) -> str:
@@ -172,20 +176,25 @@ def make_plan(
     size = grid.preset if grid.preset != "auto" else ("paper" if cuda_gpus() else "tiny")
     described = _describe_all(refs, settings, size, isolated)
     _refuse_idle(settings, described)
-    questions: list[Question] = []
-    for name in grid.data:
+
+    def prepare(name: str) -> Question:
         say(f"preparing {name}")
         log = load(name)
-        if grid.limit is not None:
-            log = sample_users(log, grid.limit)
-        questions.append(ask_question(log, protocol))
+        return ask_question(log if grid.limit is None else sample_users(log, grid.limit), protocol)
+
+    questions = [prepare(name) for name in grid.data]
+    source = prepare(grid.fit_on) if grid.fit_on else None
+    if source and source.log.fingerprint in {question.log.fingerprint for question in questions}:
+        raise UsageError(
+            f"--fit-on {grid.fit_on} is among --data: leave --fit-on out to fit where you ask"
+        )
     device = "cuda" if cuda_gpus() else "cpu"
     rows = [
         row
         for question in questions
         for ref in refs
         for seed in grid.seeds
-        for row in _plan_cells(grid, question, ref, described, seed, device, results)
+        for row in _plan_cells(grid, question, source, ref, described, seed, device, results)
     ]
     unique: dict[str | int, Planned] = {}  # what was asked for twice, by one name or two, is one
     for row in rows:
@@ -259,6 +268,7 @@ def make_label(ref: ModelRef, preset: str, overrides: Mapping[str, str]) -> str:
 def _plan_cells(
     grid: Grid,
     question: Question,
+    source: Question | None,
     ref: ModelRef,
     described: Mapping[ModelRef, Description],
     seed: int,
@@ -270,7 +280,9 @@ def _plan_cells(
     before: list[Planned] = []
     upstream: Planned | None = None
     if found.upstream is not None:
-        before = _plan_cells(grid, question, found.upstream, described, seed, device, results)
+        before = _plan_cells(
+            grid, question, source, found.upstream, described, seed, device, results
+        )
         upstream = before[-1]
     problem = _problem(ref, found, described)
     if problem or (upstream is not None and upstream.job is None):
@@ -290,8 +302,11 @@ def _plan_cells(
         seed=seed,
         limit=grid.limit,
         upstream=upstream.job.cell.to_json() if upstream and upstream.job else None,
+        fit_on=source.name() if source else None,
     )
     preset = found.declared["preset"]
+    if source is not None:
+        given = {**given, "fit-on": source.log.id}
     label = make_label(ref, preset, given)
     job = Job(
         cell,
@@ -302,7 +317,8 @@ def _plan_cells(
         device,
         upstream.job if upstream else None,
     )
-    row = Planned(label, log.id, seed, job, question, known=read_record(results, cell))
+    known = read_record(results, cell)
+    row = Planned(label, log.id, seed, job, question, known=known, source=source)
     return [*before, row]
 
 
@@ -312,7 +328,7 @@ def _problem(ref: ModelRef, found: Description, described: Mapping[ModelRef, Des
         return f"{found.plugin.distribution} {found.plugin.version}: {found.problem}"
     if found.upstream is not None:
         other = described[found.upstream]
-        if not other.problem and not other.declared["embeds_items"]:
+        if not other.problem and "embed_items" not in other.declared["embeds"]:
             field = found.declared["upstream"]["field"]
             raise UsageError(
                 f"{ref.name}[{field}={found.upstream.model}]: {found.upstream.model} offers no "

@@ -21,6 +21,7 @@ from mmbench.grid.channel import Message
 from mmbench.grid.environment import code_state, describe_machine
 from mmbench.grid.host import Host, Interrupted, Limits, PluginFailure, launch
 from mmbench.grid.registry import Plugin
+from mmbench.grid.spaces import describe_spaces
 from mmbench.grid.store import SCHEMA
 from mmbench.protocol import (
     AnswerError,
@@ -67,6 +68,10 @@ class Question:
     protocol: Protocol
     split: Split
     candidates_sha256: str = ""
+
+    def name(self) -> dict[str, str]:
+        """The dataset, as a cell that is fitted on it names it."""
+        return {"dataset": self.log.id, "fingerprint": self.log.fingerprint}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +126,7 @@ def run_cell(
     *,
     features: Mapping[str, np.ndarray] | None = None,
     keep_items: bool = False,
+    source: Question | None = None,
 ) -> Outcome:
     """Run a cell to its end, whatever its end is.
 
@@ -133,6 +139,7 @@ def run_cell(
         witness: who looks on.
         features: item embeddings of the cell's upstream, by the field that names it.
         keep_items: another cell wants this one's item embeddings.
+        source: what it is fitted on, where that is another dataset than the question's.
 
     Raises Interrupted, and OSError where the disk does not take what we write: other cells would
     not fare better.
@@ -150,11 +157,11 @@ def run_cell(
                     points.append([event["step"], value])
         on_event(event)
 
-    missing = missing_modalities(job.declared["needs"], question.log.items)
+    problem = not_applicable(job, question, source)
     ranks: Ranks | None = None
     items: np.ndarray | None = None
-    if missing:
-        fail(record, "not-applicable", f"needs {' and '.join(missing)}, which the data has not")
+    if problem:
+        fail(record, "not-applicable", problem)
     else:
         host = launch(
             scratch,
@@ -166,7 +173,12 @@ def run_cell(
             watched=how.watched,
         )
         try:
-            ranks = converse(host, job, question, scratch, how, record, witness, features)
+            ranks = converse(host, job, question, scratch, how, record, witness, features, source)
+            if job.declared["needs"] and len(job.declared.get("embeds", ())) == 2:
+                name = f"{job.plugin.name} ({job.plugin.distribution})"
+                record["spaces"] = describe_spaces(
+                    host, name, question.split, question.log.n_items, question.protocol
+                )
             if keep_items:
                 items = fused_items(host, job, question.log.n_items)
             if witness is not None:
@@ -226,10 +238,12 @@ def converse(
     record: dict[str, Any],
     witness: Witness | None = None,
     features: Mapping[str, np.ndarray] | None = None,
+    source: Question | None = None,
 ) -> Ranks:
     """Fit, score, rank; fills the record with figures and costs."""
-    parts, protocol, n_items = question.split, question.protocol, question.log.n_items
-    items = question.log.items
+    home = source or question
+    parts, protocol, n_items = home.split, question.protocol, home.log.n_items
+    items = home.log.items
     exchange.save_train(scratch, parts.train)
     exchange.save_items(scratch, replace(items, features={**items.features, **(features or {})}))
     widest = job.declared["max_candidates"]
@@ -249,9 +263,13 @@ def converse(
         "encodings": str(how.cache / "encodings"),
     }
     fitted = host.fit(job.plugin, job.cell.config, run, validate)
-    save_fold(
-        scratch, "test", parts.test, narrow
-    )  # only now: test histories hold validation targets
+    if source is not None:
+        parts, n_items = question.split, question.log.n_items
+        exchange.save_items(scratch, question.log.items)
+        host.transfer()
+        narrow = widest is not None and widest < n_items
+    # only now: test histories hold validation targets
+    save_fold(scratch, "test", parts.test, narrow, strangers=source is not None)
     host.score_seconds = 0.0
     ranks = evaluate(
         parts.test,
@@ -293,13 +311,32 @@ def asker(host: Host, fold: str, witness: Witness | None = None) -> Ask:
     return ask
 
 
-def save_fold(scratch: Path, name: str, fold: Fold, narrow: bool) -> None:
+def save_fold(
+    scratch: Path, name: str, fold: Fold, narrow: bool, *, strangers: bool = False
+) -> None:
     """Write what a plugin may see of a fold: queries, and the candidates if it is asked of those.
+
+    ``strangers``: it was fitted elsewhere, and knows none of the users.
 
     A model that is asked of the whole catalogue gets no candidates: the target is among them, and
     a hundred others are easier to beat than all.
     """
-    exchange.save_queries(scratch, name, fold.queries, fold.candidates if narrow else None)
+    queries = fold.queries
+    if strangers:
+        queries = replace(queries, user=np.full_like(queries.user, -1))
+    exchange.save_queries(scratch, name, queries, fold.candidates if narrow else None)
+
+
+def not_applicable(job: Job, question: Question, source: Question | None) -> str:
+    """Why a model cannot be asked this question, or an empty text."""
+    for log in (question.log, *([source.log] if source else [])):
+        missing = missing_modalities(job.declared["needs"], log.items)
+        if missing:
+            where = f"{log.id} has not" if source else "the data has not"
+            return f"needs {' and '.join(missing)}, which {where}"
+    if source is not None and not job.declared.get("transfers"):
+        return "knows its items by number: it has no hook `transfer`, so it cannot change catalogue"
+    return ""
 
 
 def missing_modalities(needs: Sequence[str], items: Items) -> list[str]:
@@ -344,6 +381,7 @@ def empty_record(job: Job, question: Question, isolated: bool) -> dict[str, Any]
             )
         ),
         "curves": {},
+        "spaces": {},
         "papers": list(job.declared["papers"]),
         "environment": describe_machine() | code_state("mmbench", job.plugin.distribution),
         "device": job.device,
@@ -354,7 +392,7 @@ def empty_record(job: Job, question: Question, isolated: bool) -> dict[str, Any]
 def fail(record: dict[str, Any], kind: str, reason: str, traceback: str = "") -> None:
     """Turn a record into a failed row."""
     record["status"] = {"kind": kind, "reason": reason, "traceback": traceback}
-    for part in ("metrics", "beyond", "tie_rate", "unanswered"):
+    for part in ("metrics", "beyond", "tie_rate", "unanswered", "spaces"):
         record[part] = {}
 
 

@@ -15,6 +15,7 @@ from mmbench.grid.registry import ModelRef, Plugin, UsageError, did_you_mean
 from mmbench.hookspecs import PROJECT, ModelHooks
 
 HOOKS = tuple(name for name in vars(ModelHooks) if not name.startswith("_"))
+EMBEDDINGS = ("embed_items", "embed_queries")
 MODALITIES = {"text", "image"}
 
 
@@ -103,7 +104,8 @@ def describe(plugin: Plugin, ref: ModelRef, size: str, overrides: Mapping[str, s
         "papers": [_plain(published) for published in getattr(model_class, "papers", ())],
         "presets": sorted(model_class.presets),
         "known_failures": dict(getattr(model_class, "known_failures", {})),
-        "embeds_items": hasattr(model_class, "embed_items"),
+        "embeds": [hook for hook in EMBEDDINGS if hasattr(model_class, hook)],
+        "transfers": hasattr(model_class, "transfer"),
         "upstream": _upstream(model_class, ref, config),
     }
 
