@@ -355,7 +355,9 @@ class Backbone(nn.Module):
         folder.mkdir(parents=True, exist_ok=True)
         base = None
         if self.revision:
-            base = {"backbone": self.config.backbone, "revision": self.revision}
+            home = self.source.resolve().parents[1].name  # as in models--org--name
+            name = home.removeprefix("models--").replace("--", "/")
+            base = {"backbone": name, "revision": self.revision}
         else:
             shutil.copytree(self.source, folder / "base", dirs_exist_ok=True)
         about = {"base": base, "tokens": list(self.tokens), "trained": self.config.trained}
