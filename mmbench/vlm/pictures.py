@@ -125,7 +125,7 @@ class Pictures:
         else:
             about = {"part": "vision", **self._backbone.identity()}
             rows = encodings.cached(folder, about, list(first), encode, progress=tell, chunk=CHUNK)
-        readable = rows.any(axis=1)
+        readable = (rows != 0).any(axis=1).tolist()
         place = {digest: row for row, digest in enumerate(first) if readable[row]}
         self._row = {
             item: place[digest] for item, digest in self._content.items() if digest in place
