@@ -15,7 +15,6 @@ MAY_IMPORT = {
     "problems": set(),
     "files": set(),
     "views": set(),
-    "encodings": {"views", "files"},
     "hookspecs": {"views"},
     "encodings": {"views", "files"},
     "data": {"data", "hookspecs", "views", "problems", "files"},

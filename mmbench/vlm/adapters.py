@@ -43,7 +43,7 @@ def nf4_config(auto: Any, model_config: Any, family: Family, compute: torch.dtyp
         for name, module in outline.named_modules()
         if isinstance(module, nn.Linear) and name not in keep
     ]
-    return BitsAndBytesConfig(
+    return BitsAndBytesConfig(  # type: ignore[no-untyped-call]
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
@@ -52,9 +52,7 @@ def nf4_config(auto: Any, model_config: Any, family: Family, compute: torch.dtyp
     )
 
 
-def add_tokens(
-    model: Any, tokenizer: Any, tokens: Sequence[str], config: BackboneConfig
-) -> None:
+def add_tokens(model: Any, tokenizer: Any, tokens: Sequence[str], config: BackboneConfig) -> None:
     """Add entries to the vocabulary; their vectors are the others' mean with a little noise.
 
     Raises ValueError for entries that are there already, and where nothing would train them.
@@ -94,7 +92,7 @@ def choose_trained(
         model.add_adapter(
             LoraConfig(
                 r=config.lora_rank,
-                lora_alpha=config.lora_alpha,
+                lora_alpha=config.lora_alpha,  # type: ignore[arg-type]  # a ratio is as good
                 lora_dropout=config.lora_dropout,
                 target_modules=language_linears(model, family),
                 trainable_token_indices=dict.fromkeys(tables, rows) if rows else None,
@@ -121,7 +119,9 @@ def put_trained(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """
     own = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
     wrong = sorted(own.keys() ^ weights.keys())
-    wrong += [name for name in own.keys() & weights.keys() if own[name].shape != weights[name].shape]
+    wrong += [
+        name for name in own.keys() & weights.keys() if own[name].shape != weights[name].shape
+    ]
     if wrong:
         raise ValueError(
             f"the saved weights are of another model: {len(wrong)} differ, such as {wrong[0]}; "

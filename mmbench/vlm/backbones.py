@@ -10,19 +10,20 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import logging
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from transformers.utils.import_utils import is_flash_attn_2_available
 
+import mmbench.vlm.quiet  # noqa: F401
 from mmbench.views import Run
 from mmbench.vlm.adapters import (
     add_tokens,
@@ -34,40 +35,14 @@ from mmbench.vlm.adapters import (
 from mmbench.vlm.batches import Batch, collate
 from mmbench.vlm.config import BackboneConfig
 from mmbench.vlm.families import Family, family_of
-from mmbench.vlm.needs import HUB, find_weights, lacking, say_no_weights
+from mmbench.vlm.needs import find_weights, lacking
 from mmbench.vlm.pictures import Pictures
 from mmbench.vlm.prompts import Encoded, Prompt, Writer
 from mmbench.vlm.tiny import build_tiny
 
 ABOUT = "backbone.json"
 TRAINED = "trained.safetensors"
-WEIGHTS = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja")
-
-for _loud in ("transformers", "bitsandbytes"):
-    logging.getLogger(_loud).setLevel(logging.ERROR)
-transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-
-
-def fetch(config: BackboneConfig, cache: Path) -> None:
-    """Download a checkpoint's weights, tokenizer and configs; the only place that uses the network.
-
-    Nothing to do for miniatures, local folders and what is there. Raises RuntimeError where it
-    cannot be had.
-    """
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError
-
-    if config.family or find_weights(config, cache) is not None:
-        return
-    try:
-        snapshot_download(
-            config.backbone,
-            revision=config.revision or None,
-            cache_dir=cache / HUB,
-            allow_patterns=list(WEIGHTS),
-        )
-    except (OSError, HfHubHTTPError) as error:
-        raise RuntimeError(f"{say_no_weights(config, cache)} ({error})") from error
+KNOWN = 100_000  # texts whose tokens are remembered
 
 
 def load_backbone(
@@ -115,13 +90,13 @@ def _source(config: BackboneConfig, run: Run, texts: Iterable[str]) -> tuple[Pat
         folder = Path(tempfile.mkdtemp(prefix="backbone-", dir=run.scratch))
         build_tiny(config, texts, run.seed, folder)
         return folder, {}
-    folder = find_weights(config, run.cache)
-    assert folder is not None  # lacking() has looked
-    if not (folder / ABOUT).exists():
-        return folder, {}
-    about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+    weights = find_weights(config, run.cache)
+    assert weights is not None  # lacking() has looked
+    if not (weights / ABOUT).exists():
+        return weights, {}
+    about = json.loads((weights / ABOUT).read_text(encoding="utf-8"))
     if about["base"] is None:
-        return folder / "base", about
+        return weights / "base", about
     base = dataclasses.replace(
         config, backbone=about["base"]["backbone"], revision=about["base"]["revision"]
     )
@@ -169,11 +144,11 @@ def weight_type(config: BackboneConfig, device: str) -> torch.dtype:
 
 
 def _attention(config: BackboneConfig, family: Family, device: str) -> str:
-    """transformers' name of the attention, empty to let it choose."""
+    """The attention in transformers' words, empty to let it choose."""
     if config.attention != "auto":
         return config.attention
     half = arithmetic(config, device) == torch.bfloat16
-    flash = transformers.utils.is_flash_attn_2_available()  # type: ignore[no-untyped-call]
+    flash = is_flash_attn_2_available()
     if torch.device(device).type == "cuda" and half and flash and not family.prefix:
         return "flash_attention_2"
     return ""
@@ -208,6 +183,7 @@ class Backbone(nn.Module):
         self.config = config
         self.source = source
         self.tokens = tokens
+        self._known: dict[tuple[str, bool], list[int]] = {}
         self.dim = int(model.config.get_text_config().hidden_size)
         self.pad = int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0)
         self.end = self._tokenise(family.chat.closing, True)[0]
@@ -220,13 +196,13 @@ class Backbone(nn.Module):
             side = self.image_size // family.vision.cell(model.config)
         self.image_tokens = side * side
         self.writer = Writer(family, self._tokenise, side, config.chat)
-        self._known: dict[tuple[str, bool], list[int]] = {}
         self.eval()
 
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return next(self.model.parameters()).device
+        found: torch.device = next(self.model.parameters()).device
+        return found
 
     @property
     def sees_the_same(self) -> bool:
@@ -235,10 +211,8 @@ class Backbone(nn.Module):
 
     def train(self, mode: bool = True) -> Backbone:
         """As of any module, but what is not trained never drops out."""
-        super().train(mode)
-        if self.config.trained == "none" or not mode:
-            return self
-        if self.sees_the_same:
+        super().train(mode and self.config.trained != "none")
+        if self.training and self.sees_the_same:
             for name, module in self.model.model.named_children():
                 if name != self.family.language:
                     module.eval()
@@ -250,14 +224,15 @@ class Backbone(nn.Module):
         most = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
         if most is not None and len(encoded) > most:
             raise ValueError(
-                f"a prompt has {len(encoded)} tokens, {self.config.backbone} reads {most}: show fewer "
-                "items (max_history), smaller pictures (image_size), or cut texts with Backbone.cut"
+                f"a prompt has {len(encoded)} tokens, {self.config.backbone} reads {most}: show "
+                "fewer items (max_history) or smaller pictures (image_size), or cut texts with "
+                "Backbone.cut"
             )
         return encoded
 
     def encode_text(self, text: str) -> list[int]:
         """Token ids of a text of ours, in which special and new tokens are read as such."""
-        return self._tokenise(text, True)
+        return list(self._tokenise(text, True))
 
     def cut(self, text: str, tokens: int) -> str:
         """The first so many tokens of a text."""
@@ -327,22 +302,35 @@ class Backbone(nn.Module):
 
     def identity(self) -> dict[str, Any]:
         """All that an embedding depends on beside the prompt, for ``mmbench.encodings``."""
-        config = self.config
         # a commit stands for the weights that are not trained
         weights = take_trained(self.model) if self.revision else self.model.state_dict()
-        found = hashlib.sha256()
-        for name, value in sorted(weights.items()):
-            found.update(f"{name} {value.dtype} {tuple(value.shape)} ".encode())
-            found.update(value.detach().cpu().flatten().view(torch.uint8).numpy().data)
         return {
-            "backbone": config.backbone,
+            **self._sight(),
+            "quantization": self.config.quantization,
+            "chat": self.config.chat,
+            "weights": _digest(weights),
+        }
+
+    def vision_identity(self) -> dict[str, Any]:
+        """All that a picture's features depend on beside it, where nothing of that is trained."""
+        words = (f"model.{self.family.language}.", "lm_head.")
+        weights = {} if self.revision else self.model.state_dict()
+        seeing = {name: value for name, value in weights.items() if not name.startswith(words)}
+        return {**self._sight(), "weights": _digest(seeing)}
+
+    def _sight(self) -> dict[str, Any]:
+        return {
+            "backbone": self.family.name if not self.revision else self.repository,
             "revision": self.revision,
             "precision": str(self.arithmetic),
-            "quantization": config.quantization,
             "image_size": self.image_size,
-            "chat": config.chat,
-            "weights": found.hexdigest(),
         }
+
+    @property
+    def repository(self) -> str:
+        """The Hugging Face id that was loaded, empty for what has none."""
+        home = self.source.resolve().parents[1].name  # as in models--org--name
+        return home.removeprefix("models--").replace("--", "/") if self.revision else ""
 
     @property
     def revision(self) -> str:
@@ -359,7 +347,7 @@ class Backbone(nn.Module):
         folder.mkdir(parents=True, exist_ok=True)
         base = None
         if self.revision:
-            base = {"backbone": self.config.backbone, "revision": self.revision}
+            base = {"backbone": self.repository, "revision": self.revision}
         else:
             shutil.copytree(self.source, folder / "base", dirs_exist_ok=True)
         about = {"base": base, "tokens": list(self.tokens), "trained": self.config.trained}
@@ -382,9 +370,19 @@ class Backbone(nn.Module):
 
     def _tokenise(self, text: str, ours: bool) -> list[int]:
         """Token ids; special tokens are read in our own text only."""
-        known = self.__dict__.setdefault("_known", {})
-        if (text, ours) not in known:
-            known[text, ours] = self.tokenizer(
+        if (text, ours) not in self._known:
+            if len(self._known) >= KNOWN:
+                self._known.clear()
+            self._known[text, ours] = self.tokenizer(
                 text, add_special_tokens=False, split_special_tokens=not ours
             )["input_ids"]
-        return list(known[text, ours])
+        return self._known[text, ours]
+
+
+def _digest(weights: Mapping[str, Tensor]) -> str:
+    """The sha256 of names, types, shapes and values."""
+    found = hashlib.sha256()
+    for name, value in sorted(weights.items()):
+        found.update(f"{name} {value.dtype} {tuple(value.shape)} ".encode())
+        found.update(value.detach().cpu().flatten().view(torch.uint8).numpy().data)
+    return found.hexdigest()

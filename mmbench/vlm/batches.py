@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -50,7 +50,7 @@ class Batch:
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
         """The same batch elsewhere."""
-        moved = {
+        moved: dict[str, Any] = {
             field.name: value.to(device, non_blocking=non_blocking)
             for field in fields(self)
             if isinstance(value := getattr(self, field.name), Tensor)
@@ -78,7 +78,9 @@ def collate(encoded: Sequence[Encoded], pad: int, pictures: Pictures | None) -> 
     images, rows = None, None
     if shown:
         if pictures is None:
-            raise ValueError(f"the prompts show pictures, such as item {shown[0]}'s; give `pictures`")
+            raise ValueError(
+                f"the prompts show pictures, such as item {shown[0]}'s; give `pictures`"
+            )
         images = pictures.take(distinct)
         place = {item: row for row, item in enumerate(distinct)}
         rows = torch.tensor([place[item] for item in shown])

@@ -92,7 +92,7 @@ class Family:
     prefix: bool = False
 
 
-def _plain_pixels(processor: Any, pictures: list[Picture], **options: Any) -> torch.Tensor:
+def _plain_pixels(processor: Any, pictures: list[Any], **options: Any) -> torch.Tensor:
     found = processor(pictures, return_tensors="pt", do_resize=False, **options)
     pixels: torch.Tensor = found["pixel_values"]
     return pixels
@@ -109,9 +109,7 @@ def _tile_pixels(processor: Any, pictures: list[Picture]) -> torch.Tensor:
 def _idefics_pixels(processor: Any, pictures: list[Picture]) -> torch.Tensor:
     edge = {"longest_edge": pictures[0].width}
     rows = [[picture] for picture in pictures]
-    found = _plain_pixels(
-        processor, rows, do_image_splitting=False, size=edge, max_image_size=edge
-    )
+    found = _plain_pixels(processor, rows, do_image_splitting=False, size=edge, max_image_size=edge)
     return found[:, 0]
 
 
@@ -279,7 +277,9 @@ _ALL = (
         "qwen2.5",
         "qwen2",
         Chat(
-            QWEN_SYSTEM.format("You are Qwen, created by Alibaba Cloud. You are a helpful assistant.")
+            QWEN_SYSTEM.format(
+                "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."
+            )
             + "<|im_start|>user\n",
             **TURN,
         ),

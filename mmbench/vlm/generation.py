@@ -121,9 +121,7 @@ class _Draw:
         goal = (1 - chance.to(steps.device)) * steps[:, -1]
         return torch.searchsorted(steps, goal[:, None])[:, 0]
 
-    def _barred(
-        self, logits: Tensor, answers: Sequence[Sequence[int]], allowed: Allowed
-    ) -> Tensor:
+    def _barred(self, logits: Tensor, answers: Sequence[Sequence[int]], allowed: Allowed) -> Tensor:
         barred = torch.full_like(logits, -torch.inf)
         samples = len(answers) // len(self.numbers)
         for row, answer in enumerate(answers):
@@ -164,9 +162,7 @@ def _answer(
             [torch.rand(samples, generator=stream, dtype=torch.float64) for stream in streams]
         )
         # an answer that has ended asks for nothing: it stays as it is
-        asked = [
-            answer if not done else [] for answer, done in zip(ids, ended, strict=True)
-        ]
+        asked = [answer if not done else [] for answer, done in zip(ids, ended, strict=True)]
         chosen = draw.token(logits, used, asked, chance)
         gained = torch.log_softmax(logits, 1).gather(1, chosen[:, None])[:, 0].tolist()
         used.scatter_(1, chosen[:, None], True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from mmbench.vlm.backbones import Backbone
 
 CHUNK = 32  # pictures that go through the tower at a time
+PIECE = 16 * CHUNK  # pictures whose features are in memory twice, in float32 too
 WHITE = (255, 255, 255)
 
 
@@ -58,6 +60,7 @@ class Pictures:
         self._backbone = backbone
         self._images = images if backbone.family.vision is not None else None
         self.seen = backbone.sees_the_same
+        self._content: dict[int, str] = {}
         self._readable: dict[int, bool] = {}
         self._row: dict[int, int] = {}
         self._features = torch.zeros(0)
@@ -77,6 +80,13 @@ class Pictures:
                 self._readable[item] = False
         return self._readable[item]
 
+    def content(self, item: int) -> str:
+        """The digest of an item's picture file; it has one."""
+        assert self._images is not None
+        if item not in self._content:
+            self._content[item] = encodings.digest(self._images.read(item))
+        return self._content[item]
+
     def take(self, items: Sequence[int]) -> Tensor:
         """Features [k, tokens, dim] of k items' pictures, or pixels where the tower is trained.
 
@@ -95,35 +105,43 @@ class Pictures:
     def _see(
         self, images: ImageStore, folder: Path | None, progress: Callable[[int, int, str], None]
     ) -> None:
-        content: dict[int, str] = {}
         for item in range(1, len(images.names)):
             if item in images:
-                try:
-                    content[item] = encodings.digest(images.read(item))
-                except ImageError:
-                    continue
-        first = {digest: item for item, digest in reversed(content.items())}
-        shown = list(first.values())
-        if not shown:
-            return
+                with contextlib.suppress(ImageError):  # one that cannot be read is none
+                    self.content(item)
+        first = {digest: item for item, digest in reversed(self._content.items())}
+        shown, digests = list(first.values()), list(first)
+        tokens, dim = self._backbone.image_tokens, self._backbone.dim
+        self._features = torch.empty(len(shown), tokens, dim, dtype=self._backbone.arithmetic)
+        place: dict[str, int] = {}
+        about = {"part": "vision", **self._backbone.vision_identity()}
+        for start in range(0, len(shown), PIECE):
+            piece = shown[start : start + PIECE]
+            rows = self._rows(piece, digests[start : start + PIECE], folder, about)
+            self._features[start : start + PIECE] = torch.from_numpy(rows).view(-1, tokens, dim)
+            for row in np.flatnonzero((rows != 0).any(axis=1)):
+                place[digests[start + row]] = start + int(row)
+            progress(start + len(piece), len(shown), "pictures")
+        self._row = {
+            item: place[digest] for item, digest in self._content.items() if digest in place
+        }
+
+    def _rows(
+        self,
+        items: Sequence[int],
+        digests: Sequence[str],
+        folder: Path | None,
+        about: dict[str, Any],
+    ) -> Float32:
+        """float32[k, tokens * dim] of k items, from the disk where they are there."""
+        if folder is None:
+            parts = [items[start : start + CHUNK] for start in range(0, len(items), CHUNK)]
+            return np.concatenate([self._encode(part) for part in parts])
 
         def encode(places: Sequence[int]) -> Float32:
-            return self._encode([shown[place] for place in places])
+            return self._encode([items[place] for place in places])
 
-        def tell(done: int, total: int) -> None:
-            progress(done, total, "pictures")
-
-        if folder is None:
-            parts = [range(n, min(n + CHUNK, len(shown))) for n in range(0, len(shown), CHUNK)]
-            rows = np.concatenate([encode(part) for part in parts])
-        else:
-            about = {"part": "vision", **self._backbone.identity()}
-            rows = encodings.cached(folder, about, list(first), encode, progress=tell, chunk=CHUNK)
-        readable = rows.any(axis=1)
-        place = {digest: row for row, digest in enumerate(first) if readable[row]}
-        self._row = {item: place[digest] for item, digest in content.items() if digest in place}
-        shape = (len(rows), self._backbone.image_tokens, self._backbone.dim)
-        self._features = torch.from_numpy(rows).view(shape).to(self._backbone.arithmetic)
+        return encodings.cached(folder, about, digests, encode, chunk=CHUNK)
 
     def _encode(self, items: Sequence[int]) -> Float32:
         """float32[k, tokens * dim]; zeros for a picture that is damaged."""

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench.vlm.families import Family
 from mmbench.views import Int64
+from mmbench.vlm.families import Family
 
 Bool = NDArray[np.bool_]
 
@@ -165,7 +165,8 @@ class Writer:
 
     def _turn(self, parts: Sequence[Part], answer: bool) -> Iterator[Piece]:
         """Neighbouring texts of the same spans are one piece; pictures come with their frames."""
-        text, last = "", ()
+        text = ""
+        last: tuple[str, ...] = ()
         for part, spans in _flat(parts, ()):
             if isinstance(part, str) and spans == last:
                 text += part
@@ -179,8 +180,8 @@ class Writer:
             vision = self.family.vision
             if vision is None:
                 raise ValueError(
-                    f"{self.family.name} sees no pictures, and the prompt shows item {part.item}'s; "
-                    "leave it out or take a vision-language backbone"
+                    f"{self.family.name} sees no pictures, and the prompt shows item "
+                    f"{part.item}'s; leave it out or take a vision-language backbone"
                 )
             for frame in (vision.before, None, vision.after):
                 if frame is None:
@@ -203,7 +204,9 @@ class Writer:
         return np.stack([np.zeros_like(row), row, column])
 
 
-def _flat(parts: Sequence[Part], spans: tuple[str, ...]) -> Iterator[tuple[str | Image, tuple[str, ...]]]:
+def _flat(
+    parts: Sequence[Part], spans: tuple[str, ...]
+) -> Iterator[tuple[str | Image, tuple[str, ...]]]:
     for part in parts:
         if isinstance(part, Span):
             yield from _flat(part.parts, (*spans, part.name))

@@ -32,6 +32,7 @@ from transformers import (
     TrainingArguments,
 )
 
+import mmbench.vlm.quiet  # noqa: F401
 from mmbench.views import Run
 from mmbench.vlm.adapters import put_trained, take_trained
 from mmbench.vlm.batches import shuffled_by_length
@@ -50,14 +51,14 @@ Collate = Callable[[list[Example], np.random.Generator], Any]
 def seeded(run: Run) -> Iterator[None]:
     """All global streams of chance start from the run's seed, and go on as before afterwards."""
     on_gpu = torch.device(run.device).type == "cuda"
-    plain, arrays = random.getstate(), np.random.get_state()  # noqa: NPY002
+    plain, arrays = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=[torch.cuda.current_device()] if on_gpu else []):
         torch.manual_seed(run.seed)
         try:
             yield
         finally:
             random.setstate(plain)
-            np.random.set_state(arrays)  # noqa: NPY002
+            np.random.set_state(arrays)
 
 
 def train(
@@ -142,7 +143,7 @@ def _arguments(config: TrainingConfig, run: Run, folder: Path) -> TrainingArgume
         disable_tqdm=True,
         remove_unused_columns=False,
         dataloader_pin_memory=False,
-        ddp_find_unused_parameters=False,
+        ddp_find_unused_parameters=True,
     )
 
 
@@ -261,9 +262,7 @@ class _Trainer(Trainer):
         self.model_accepts_loss_kwargs = False  # the loss is a mean over the batch
         self.args._n_gpu = 1  # several devices by processes, never by threads
 
-    def compute_loss(
-        self, model: nn.Module, inputs: dict[str, Any], *_: Any, **__: Any
-    ) -> Tensor:
+    def compute_loss(self, model: nn.Module, inputs: dict[str, Any], *_: Any, **__: Any) -> Tensor:
         """The module's own."""
         answer = model(inputs["batch"])
         values = answer if isinstance(answer, Mapping) else {"loss": answer}
@@ -272,7 +271,9 @@ class _Trainer(Trainer):
         return loss
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[tuple[int, int]]:
-        return _Order(self.lengths, self.args.train_batch_size * self.args.world_size, self.args.seed)
+        return _Order(
+            self.lengths, self.args.train_batch_size * self.args.world_size, self.args.seed
+        )
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """AdamW; weight decay for matrices only, learning rates by name."""

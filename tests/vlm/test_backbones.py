@@ -172,9 +172,7 @@ def test_checkpointing_changes_no_gradient(name, run, store):
         held = states.grad_fn is not None
         vlm.last_token(states, backbone.batch(encoded, pictures).attended).square().sum().backward()
         assert held
-        gradients.append(
-            {n: w.grad for n, w in backbone.named_parameters() if w.grad is not None}
-        )
+        gradients.append({n: w.grad for n, w in backbone.named_parameters() if w.grad is not None})
         language = language_of(backbone.model, backbone.family)
         assert language.gradient_checkpointing == checkpointing
     assert gradients[0].keys() == gradients[1].keys()
@@ -272,11 +270,15 @@ def test_a_checkpoint_is_found_in_the_cache(run, fresh, tmp_path, no_network):
         vlm.fetch(asked, run.cache)
         backbone = vlm.load_backbone(asked, run)
         assert backbone.revision == backbone.identity()["revision"] == commit
+        assert backbone.repository == "some/model"
     backbone.save(tmp_path / "kept")  # refers to the commit, and holds the adapters alone
     assert not (tmp_path / "kept" / "base").exists()
     again = vlm.load_backbone(replace(config, backbone=str(tmp_path / "kept")), run)
+    again.save(tmp_path / "twice")
+    twice = vlm.load_backbone(replace(config, backbone=str(tmp_path / "twice")), run)
     prompt = [vlm.Prompt(["a"])]
     assert (vlm.embed(again, prompt) == vlm.embed(backbone, prompt)).all()
+    assert (vlm.embed(twice, prompt) == vlm.embed(backbone, prompt)).all()
 
 
 def test_what_a_machine_lacks_is_said(run, monkeypatch):

@@ -14,8 +14,8 @@ from .conftest import READING, SEEING
 # what a user of transformers writes: one placeholder a picture, which the processor expands
 WRITTEN = {
     "qwen2.5-vl": "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
-    "<|vision_start|><|image_pad|><|vision_end|>Red nail <|vision_start|><|image_pad|><|vision_end|>"
-    "cream<|im_end|>\n<|im_start|>assistant\n",
+    "<|vision_start|><|image_pad|><|vision_end|>Red nail "
+    "<|vision_start|><|image_pad|><|vision_end|>cream<|im_end|>\n<|im_start|>assistant\n",
     "smolvlm": "<|im_start|>User:<image>Red nail <image>cream<end_of_utterance>\nAssistant:",
     "paligemma2": "<image><image><bos>Red nail cream\n",
     "llava": "<s>USER: <image>\nRed nail <image>\ncream ASSISTANT:",

@@ -96,7 +96,7 @@ def test_texts_that_meet_are_read_as_one(shared):
 
 
 def test_a_reader_refuses_pictures(shared):
-    with pytest.raises(ValueError, match="qwen2.5 sees no pictures, and the prompt shows item 4's"):
+    with pytest.raises(ValueError, match=r"qwen2\.5 sees no pictures, and the prompt .* 4's"):
         shared("qwen2.5").encode(vlm.Prompt(["a", vlm.Image(4)]))
 
 

@@ -1,7 +1,13 @@
 """The loop: it learns, stops, keeps the best, goes on where it was, and says nothing."""
 
+import json
 import math
+import os
+import socket
+import subprocess
+import sys
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -244,7 +250,12 @@ def test_warmup_and_schedule(tmp_path):
     def rates(**settings):
         module = Slide()
         config = vlm.TrainingConfig(
-            epochs=5, batch_size=10, learning_rate=0.1, weight_decay=0.0, validate_every=0, **settings
+            epochs=5,
+            batch_size=10,
+            learning_rate=0.1,
+            weight_decay=0.0,
+            validate_every=0,
+            **settings,
         )
         vlm.train(module, POINTS, stack, config, make_run(tmp_path / str(settings)))
         return -np.diff([*module.path, float(module.place.detach())]) / 0.1
@@ -304,15 +315,66 @@ def test_nothing_to_train_is_said(tmp_path, run):
     with pytest.raises(ValueError, match="no examples"):
         vlm.train(Regression(), [], stack, vlm.TrainingConfig(), run)
     with pytest.raises(ValueError, match="nothing in the module requires a gradient"):
-        vlm.train(
-            Regression().requires_grad_(False), POINTS, stack, vlm.TrainingConfig(), run
-        )
+        vlm.train(Regression().requires_grad_(False), POINTS, stack, vlm.TrainingConfig(), run)
 
 
 def test_the_loop_is_silent(tmp_path, capfd):
-    fit(tmp_path, epochs=2)
+    fit(tmp_path)
     printed = capfd.readouterr()
     assert printed.out == "" and printed.err == ""
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_model(tmp_path):
+    """Each sees half of the examples; gradients are averaged, and the first one validates."""
+    script = tmp_path / "cell.py"
+    script.write_text(f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{IN_PARALLEL}")
+    environment = {**os.environ, "PYTHONWARNINGS": "default", "OMP_NUM_THREADS": "1"}
+    environment |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2"}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, str(script), str(tmp_path)],
+            env={**environment, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    ends = [(process.communicate(timeout=600)[1], process.returncode) for process in processes]
+    assert [code for _, code in ends] == [0, 0], ends
+    first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2))
+    assert first["weights"] == second["weights"]
+    assert first["asked"] == 3 and second["asked"] == 0
+    alone = Regression(dropout=0.0)
+    config = vlm.TrainingConfig(epochs=3, batch_size=10, learning_rate=1e-2)
+    run = Diary([0.1, 0.2, 0.3]).run(tmp_path / "alone")
+    vlm.train(alone, POINTS, lambda some, rng: torch.from_numpy(np.stack(some)), config, run)
+    assert np.allclose(weights(alone).tolist(), first["weights"], atol=1e-5)
+
+
+ROOT = Path(__file__).parents[2]
+IN_PARALLEL = """
+import json, os
+from pathlib import Path
+import numpy as np, torch
+from mmbench import vlm
+from tests.vlm.test_training import POINTS, Diary, Regression, weights
+
+folder, rank = Path(sys.argv[1]), os.environ["RANK"]
+module, diary = Regression(dropout=0.0), Diary([0.1, 0.2, 0.3])
+config = vlm.TrainingConfig(epochs=3, batch_size=5, learning_rate=1e-2)
+stack = lambda some, rng: torch.from_numpy(np.stack(some))
+vlm.train(module, POINTS, stack, config, diary.run(folder / "shared"))
+result = {"weights": weights(module).tolist(), "asked": len(diary.asked)}
+(folder / f"{rank}.json").write_text(json.dumps(result))
+torch.distributed.destroy_process_group()
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
 
 
 def test_eight_bit_moments(tmp_path):
