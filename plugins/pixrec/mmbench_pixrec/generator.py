@@ -39,20 +39,30 @@ class Generator:
         if config.images and self.backbone.family.vision is None:
             raise ValueError(f"{config.backbone} sees no pictures: set images=false")
         self.towers = Towers(self.backbone, config)
+        self.show(items, np.bincount(train.item, minlength=items.n_items + 1)[1:])
+
+    def show(self, items: Items, counts: NDArray[np.int64]) -> None:
+        """Answer for these items from now on.
+
+        Args:
+            items: the catalogue.
+            counts: int64[n_items], their training events.
+        """
+        config = self.config
         self.pictures = vlm.Pictures(self.backbone, items.images if config.images else None)
-        self.texts = item_texts(items, config.fields, self._cut) if config.field_tokens else plain
+        self.texts = item_texts(items, config.fields, self._cut)
         self.prompts = Prompts(self.texts, self.pictures)
         self.corpus = sorted(set(self.texts[1:]))
         place = {text: row for row, text in enumerate(self.corpus)}
         self.row = np.array([place[text] for text in self.texts[1:]])
-        counts = np.bincount(train.item, minlength=items.n_items + 1)[1:]
         # items of one text stand together, so they are as popular as all of them
         self.popularity = np.bincount(self.row, counts).astype(np.int64)
         self.index = Index(self.corpus, config.words, config.k1, config.b)
         self._catalogue: Float32 | None = None
 
     def _cut(self, text: str) -> str:
-        return self.backbone.cut(text, self.config.field_tokens)
+        most = self.config.field_tokens
+        return self.backbone.cut(text, most) if most else text
 
     def fit(self, train: Interactions) -> None:
         """Train on windows of the sequences. Raises ValueError where there are too few."""

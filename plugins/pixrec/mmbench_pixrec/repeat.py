@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench import Interactions, Queries, hookimpl
+from mmbench import Interactions, Items, Queries, hookimpl
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,11 @@ class RepeatLast:
     def fit(self, train: Interactions) -> None:
         """Count the items."""
         self.counts = np.bincount(train.item, minlength=train.n_items + 1).astype(np.float32)
+
+    @hookimpl
+    def transfer(self, items: Items) -> None:
+        """Of other items the history alone is known."""
+        self.counts = np.zeros(items.n_items + 1, np.float32)
 
     @hookimpl
     def score(self, queries: Queries) -> NDArray[np.float32]:

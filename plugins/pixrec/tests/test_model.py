@@ -10,7 +10,7 @@ from mmbench_pixrec.generator import query_seed
 from mmbench_pixrec.model import PixRec
 from mmbench_pixrec.repeat import RepeatConfig, RepeatLast
 
-from mmbench import Interactions, Queries
+from mmbench import Interactions, Items, Queries
 
 
 def fitted(config, train, items, run):
@@ -63,6 +63,21 @@ def test_seeds_of_queries():
     assert query_seed(1, [3, 4]) == query_seed(1, [3, 4])
     assert len({query_seed(1, [3, 4]), query_seed(2, [3, 4]), query_seed(1, [4, 3])}) == 3
     assert 0 <= query_seed(1, []) < 2**63
+
+
+def test_transfer_answers_for_other_items(fit, small, queries):
+    model = fit(small("smollm2/tiny"))
+    others = Items(5, {"title": ("", "grey moth", "grey moth", "cedar denim", "hat", "coat")})
+    model.transfer(items=others)
+    shown = Queries(queries.user, queries.history.clip(max=5), queries.time)
+    scores = model.score(shown)
+    assert scores.shape == (3, 5)
+    assert (scores[:, 0] == scores[:, 1]).all()
+    assert model.embed_items()["fused"].shape == (6, 128)
+    repeat = RepeatLast(RepeatConfig())
+    repeat.counts = np.ones(13, np.float32)
+    repeat.transfer(items=others)
+    assert repeat.score(shown).shape == (3, 5)
 
 
 def test_embeddings_are_those_of_the_target_tower(fit, small, items):
