@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "files": set(),
     "views": set(),
     "hookspecs": {"views"},
+    "embedding": {"hookspecs", "views"},
     "data": {"data", "hookspecs", "views", "problems", "files"},
     "protocol": {"protocol", "data", "hookspecs", "views", "problems"},
     "grid": {"grid", "protocol", "data", "hookspecs", "views", "problems", "files"},
@@ -44,7 +45,7 @@ MAY_IMPORT = {
         ),
         *("report", "grid", "protocol", "data", "problems"),
     },
-    "__init__": {"hookspecs", "views"},
+    "__init__": {"embedding", "hookspecs", "views"},
 }
 
 
