@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any
 
 from mmbench.hookspecs import hookimpl
-from mmbench.views import Float32, Queries, Vectors
+from mmbench.views import Float32, Items, Queries, Vectors
 
 
 class EmbeddingModel:
@@ -28,11 +26,15 @@ class EmbeddingModel:
             def embed_queries(self, queries): return {"fused": self.encode(queries.history)}
     """
 
-    embed_items: Any
+    @hookimpl
+    def embed_items(self, items: Items) -> Mapping[str, Float32]:
+        """``{"fused": float32[n_items + 1, d]}``, row 0 for padding; ``items`` may be left out."""
+        raise NotImplementedError(f"{type(self).__name__} has no embed_items")
 
-    @abstractmethod
+    @hookimpl
     def embed_queries(self, queries: Queries) -> Mapping[str, Float32]:
-        """``{"fused": float32[b, d]}``; mark it with ``@hookimpl``."""
+        """``{"fused": float32[b, d]}``."""
+        raise NotImplementedError(f"{type(self).__name__} has no embed_queries")
 
     @hookimpl
     def score(self, queries: Queries) -> Vectors:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mmbench.files import save_array
 from mmbench.views import (
@@ -24,6 +25,7 @@ from mmbench.views import (
     Vectors,
 )
 
+Bytes = NDArray[np.uint8]
 SPACES = ("fused", "text", "image")
 
 
@@ -97,7 +99,7 @@ def save_answer(folder: Path, slot: int, answer: Any) -> dict[str, Any]:
 
 
 def load_answer(
-    folder: Path, slot: int, described: dict[str, Any], memory: dict[str, bytearray]
+    folder: Path, slot: int, described: dict[str, Any], memory: dict[str, Bytes]
 ) -> Answer:
     """Read an answer back, with the sizes that the message states held against the file's.
 
@@ -110,7 +112,7 @@ def load_answer(
     Raises ValueError where message and file disagree.
     """
     parts = {
-        name: _read(_answer(folder, slot, name), layout, memory.setdefault(name, bytearray()))
+        name: _read(_answer(folder, slot, name), layout, memory, name)
         for name, layout in described.items()
     }
     if "queries" in parts:
@@ -135,7 +137,7 @@ def save_item_vectors(folder: Path, answer: Any) -> dict[str, Any]:
 
 def load_item_vectors(folder: Path, layout: Mapping[str, Any]) -> Float32:
     """Read the items' vectors back. Raises ValueError where message and file disagree."""
-    return _read(folder / "item-vectors", layout, bytearray())
+    return _read(folder / "item-vectors", layout, {}, "fused")
 
 
 def _answer(folder: Path, slot: int, name: str) -> Path:
@@ -155,7 +157,7 @@ def _write(path: Path, array: Any) -> dict[str, Any]:
     return {"dtype": array.dtype.str, "shape": list(array.shape)}
 
 
-def _read(path: Path, layout: Mapping[str, Any], memory: bytearray) -> np.ndarray:
+def _read(path: Path, layout: Mapping[str, Any], memory: dict[str, Bytes], name: str) -> np.ndarray:
     dtype = np.dtype(str(layout["dtype"]))
     shape = tuple(int(size) for size in layout["shape"])
     if dtype.kind not in "fiub":
@@ -163,12 +165,13 @@ def _read(path: Path, layout: Mapping[str, Any], memory: bytearray) -> np.ndarra
     size = path.stat().st_size
     if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != size:
         raise ValueError(f"an answer of shape {shape} and type {dtype} in {size} bytes")
-    if len(memory) < size:
-        memory.extend(bytes(size - len(memory)))
+    if name not in memory or len(memory[name]) < size:
+        memory[name] = np.empty(size, dtype=np.uint8)
+    filled = memory[name][:size]
     with open(path, "rb") as file:
-        if file.readinto(memoryview(memory)[:size]) != size:
+        if file.readinto(filled.data) != size:
             raise ValueError("an answer that changed while it was read")
-    return np.frombuffer(memory, dtype, math.prod(shape)).reshape(shape)
+    return filled.view(dtype).reshape(shape)
 
 
 def save_embeddings(folder: Path, answer: Any) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class Host:
     stop: threading.Event = field(default_factory=threading.Event)
     started: float = field(default_factory=time.monotonic)
     score_seconds: float = 0.0
-    memory: tuple[dict[str, bytearray], ...] = field(default_factory=lambda: ({}, {}))
+    memory: tuple[dict[str, exchange.Bytes], ...] = field(default_factory=lambda: ({}, {}))
     item_vectors: Float32 | None = None
 
     def describe(self, plugin: Plugin, ref: ModelRef, size: str, overrides: Message) -> Message:

@@ -169,10 +169,9 @@ def demand_finite(scores: Float32, rows: slice) -> None:
 def _demand_vectors(vectors: np.ndarray, name: str, kind: str, first: int) -> None:
     """Raise AnswerError where a vector's number is not finite in float32."""
     with np.errstate(over="ignore"):
-        bad = ~np.isfinite(vectors.astype(np.float32, copy=False)).all(axis=1)
+        bad = ~np.isfinite(vectors.astype(np.float32, copy=False))
     if bad.any():
-        row = int(np.argmax(bad))
-        column = int(np.argmax(~np.isfinite(vectors[row].astype(np.float32))))
+        row, column = _first(bad)
         raise AnswerError(
             f"{name}: the vector of {kind} {first + row} holds {vectors[row, column]} in column "
             f"{column}. Vectors must be finite in float32"

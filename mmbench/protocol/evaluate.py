@@ -17,9 +17,9 @@ from mmbench.views import Answer, Float32, Int32, Int64
 
 Asked = Literal["catalogue", "candidates"]
 Ask = Callable[[Asked, Sequence[slice]], Iterator[Answer]]
-"""``ask(what, slices)`` answers for each slice of the fold's queries, in order: float32[b, n_items],
-``TopK`` or ``Vectors`` for the ``catalogue``, float32[b, c] as well for the ``candidates``. An
-answer is done with when the next is asked for."""
+"""``ask(what, slices)`` answers for each slice of the fold's queries, in order: about the
+``catalogue`` float32[b, n_items], ``TopK`` or ``Vectors``, about the ``candidates`` float32[b, c]
+as well. An answer is done with when the next is asked for."""
 
 _CHUNK_BYTES = 32 * 2**20
 _CHUNK_ROWS, _FEWEST_ROWS = 1024, 16

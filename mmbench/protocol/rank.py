@@ -50,7 +50,7 @@ class RankRows(Protocol):
                 where level, by number; 0 where none is left. Items of score -inf are not listed.
 
         Returns:
-            The first row that holds NaN or +inf, or -1. Where there is one, the outputs say nothing.
+            The first row that holds NaN or +inf, where the outputs say nothing then; or -1.
         """
 
 

@@ -1,9 +1,9 @@
 """Ranking compiled by numba: each row of scores comes from memory once.
 
-A row is counted and, in the same sweep, folded into the maxima of interleaved groups of items: the
-best ``m`` items stand in groups whose maximum is among the best ``m`` maxima, so a bound found among
-a few hundred maxima leaves few items to sort. A row of a catalogue of usual size stays in the
-processor's cache from the sweep to the last look.
+A row is counted and, in the same sweep, folded into the maxima of interleaved groups of items. The
+best ``m`` items stand in groups whose maximum is among the best ``m`` maxima, so a bound found
+among a few hundred maxima leaves few items to sort. A row of a catalogue of usual size stays in
+the processor's cache from the sweep to the last look.
 
 Machine code is kept below mmbench's cache folder, for each kind of processor apart.
 """
@@ -50,7 +50,6 @@ def _compiled(*signature: Any, **options: Any) -> Callable[[F], F]:
         return made
 
     return decorate
-
 
 
 @_compiled()
@@ -275,9 +274,7 @@ def rank_rows(
     return -1
 
 
-@_compiled(
-    types.int64(_given(types.float32, 2), _given(types.int64, 1), types.int32[:, ::1])
-)
+@_compiled(types.int64(_given(types.float32, 2), _given(types.int64, 1), types.int32[:, ::1]))
 def count_rows(scores: Float32, column: Int64, counts: Int32) -> int:
     """See ``rank.CountRows``."""
     for i in range(len(scores)):

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmbench.protocol import rank
-from mmbench.protocol.rank import SETS, TOP, choose_engine, numba_engine, numpy_engine
+from mmbench.protocol.rank import TOP, choose_engine, numba_engine, numpy_engine
 
 needs_numba = pytest.mark.skipif(not rank.has_numba(), reason="mmbench[fast] is not installed")
 ENGINES = [numpy_engine, pytest.param(numba_engine, marks=needs_numba)]
@@ -26,9 +26,10 @@ def make(rng, scores, most_seen=12, n_negatives=9):
         for _ in range(total)
     ]
     offsets = np.cumsum([0, *map(len, seen)])
+    others = [np.delete(np.arange(1, n_items + 1), item - 1) for item in target]
     candidates = [
-        np.sort([item, *rng.permutation(np.delete(np.arange(1, n_items + 1), item - 1))[:n_negatives]])
-        for item in target
+        np.sort([item, *rng.permutation(rest)[:n_negatives]])
+        for item, rest in zip(target, others, strict=True)
     ]
     return (
         scores,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench import Interactions, Queries, Run, hookimpl
+from mmbench import EmbeddingModel, Interactions, Queries, Run, hookimpl
 from mmbench_sequential import papers
 from mmbench_sequential.configs import (
     FMLPRecConfig,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Float32 = NDArray[np.float32]
 
 
-class _Sequential:
+class _Sequential(EmbeddingModel):
     """A model that answers inner products of a history's state and the items' vectors."""
 
     needs: frozenset[str] = frozenset()
@@ -48,12 +48,6 @@ class _Sequential:
         with seeded(run):
             self.network = self.build(train.n_items).to(run.device)
             train_network(self.network, train, self.config, run)
-
-    @hookimpl
-    def score(self, queries: Queries) -> Float32:
-        from mmbench_sequential.scoring import score
-
-        return score(self.network, queries.history, self.device)
 
     @hookimpl
     def embed_items(self) -> Mapping[str, Float32]:
