@@ -57,18 +57,19 @@ def _sweep(row, own, maxima):  # type: ignore[no-untyped-def]
     """The counts above and level, those that are finite or -inf, and the groups' maxima.
 
     Group ``g`` has the items ``g, g + width, g + 2 * width, ...``: as vectors of neighbours, the
-    maxima need no reduction across a vector's lanes.
+    maxima need no reduction across a vector's lanes. Counts are as wide as scores, so that as many
+    fit in a vector.
     """
     width = len(maxima)
     maxima[:] = -INFINITE
-    greater, equal, good = 0, 0, 0
+    greater, equal, good = np.int32(0), np.int32(0), np.int32(0)
     for start in range(0, len(row), width):
         part = row[start : start + width]
         for j in range(len(part)):
             score = part[j]
-            greater += score > own
-            equal += score == own
-            good += score < INFINITE
+            greater = np.int32(greater + (score > own))
+            equal = np.int32(equal + (score == own))
+            good = np.int32(good + (score < INFINITE))
             maxima[j] = score if score > maxima[j] else maxima[j]
     return greater, equal, good
 

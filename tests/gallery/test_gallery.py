@@ -21,7 +21,7 @@ BAD = [
     ("Infinite", {RUNS: "query 3: column 0 is inf"}),
     ("ItemNotANumber", {RUNS: "embed_items: the vector of item 7 holds nan in column 2"}),
     ("QueryInfinite", {RUNS: "Vectors.queries: the vector of query 5 holds inf in column 1"}),
-    ("ForgetsThePadding", {RUNS: "embed_items must answer (41, d) as 'fused', row 0 for padding"}),
+    ("ForgetsThePadding", {RUNS: "embed_items must answer (31, d) as 'fused', row 0 for padding"}),
     ("OnlyQueries", {RUNS: "score answered Vectors, so embed_items must answer"}),
     ("NoItems", {RUNS: "NoItems has no embed_items"}),
     ("WrongShape", {RUNS: "drop the column of padding"}),
