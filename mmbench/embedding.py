@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from mmbench.hookspecs import hookimpl
-from mmbench.views import Float32, Items, Queries, Vectors
+from mmbench.views import Float32, Queries, Vectors
 
 
 class EmbeddingModel:
@@ -27,13 +28,13 @@ class EmbeddingModel:
     """
 
     @hookimpl
-    def embed_items(self, items: Items) -> Mapping[str, Float32]:
-        """``{"fused": float32[n_items + 1, d]}``, row 0 for padding; ``items`` may be left out."""
+    def embed_items(self, *_: Any, **__: Any) -> Mapping[str, Float32]:
+        """``embed_items(self)`` or ``embed_items(self, items)``: see ``ModelHooks``."""
         raise NotImplementedError(f"{type(self).__name__} has no embed_items")
 
     @hookimpl
-    def embed_queries(self, queries: Queries) -> Mapping[str, Float32]:
-        """``{"fused": float32[b, d]}``."""
+    def embed_queries(self, *_: Any, **__: Any) -> Mapping[str, Float32]:
+        """``embed_queries(self, queries)``: see ``ModelHooks``."""
         raise NotImplementedError(f"{type(self).__name__} has no embed_queries")
 
     @hookimpl

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -65,16 +66,20 @@ class Reader:
         if isinstance(answer, np.ndarray):
             yield rows, self._dense(answer, rows)
             return
-        if not isinstance(answer, TopK | Vectors):
+        unfold: Callable[[int, int], None]
+        if isinstance(answer, TopK):
+            self._check_lists(answer, rows)
+            unfold = functools.partial(self._listed, answer)
+        elif isinstance(answer, Vectors):
+            self._check_vectors(answer, rows)
+            unfold = functools.partial(self._products, answer)
+        else:
             raise AnswerError(_wrong_kind(answer, "scores", rows))
-        unfold = self._listed if isinstance(answer, TopK) else self._products
-        check = self._check_lists if isinstance(answer, TopK) else self._check_vectors
-        check(answer, rows)  # type: ignore[operator]
         if not len(self.buffer):
             self.buffer = np.empty((self.rows, self.n_items), dtype=np.float32)
         for start in range(0, rows.stop - rows.start, self.rows):
             stop = min(start + self.rows, rows.stop - rows.start)
-            unfold(answer, start, stop)  # type: ignore[operator]
+            unfold(start, stop)
             yield (
                 slice(rows.start + start, rows.start + stop),
                 self.buffer[: stop - start],

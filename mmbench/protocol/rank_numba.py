@@ -23,6 +23,10 @@ from mmbench.protocol.rank import GROUPED, SPARE, TOP
 from mmbench.views import Float32, Int32, Int64
 
 SILENT = -0x7F800001  # the key of -inf
+njit: Any = numba.njit
+settings: Any = numba.config
+Score = np.float32
+Key = Any  # np.int32 or, within a function, a wider number
 F = TypeVar("F", bound=Callable[..., Any])
 INFINITE = np.float32(np.inf)
 
@@ -32,7 +36,7 @@ def _given(kind: Any, dimensions: int) -> Any:
     return types.Array(kind, dimensions, "C", readonly=True)
 
 
-def _compiled(*signature: Any, **options: Any) -> Callable[[F], F]:
+def _compiled(*signature: Any) -> Callable[[F], F]:
     """``numba.njit`` that keeps machine code in our cache folder, unless the user names another.
 
     numba asks its settings for the folder when it decorates; by default it would write beside our
@@ -40,20 +44,19 @@ def _compiled(*signature: Any, **options: Any) -> Callable[[F], F]:
     """
 
     def decorate(function: F) -> F:
-        usual = numba.config.CACHE_DIR
-        numba.config.CACHE_DIR = usual or os.fspath(cache_home() / "numba")
+        usual = settings.CACHE_DIR
+        settings.CACHE_DIR = usual or os.fspath(cache_home() / "numba")
         try:
-            settings = {"cache": True, "nogil": True, "error_model": "numpy", **options}
-            made: F = numba.njit(*signature, **settings)(function)
+            made: F = njit(*signature, cache=True, nogil=True, error_model="numpy")(function)
         finally:
-            numba.config.CACHE_DIR = usual
+            settings.CACHE_DIR = usual
         return made
 
     return decorate
 
 
 @_compiled()
-def _sweep(row, own, maxima):  # type: ignore[no-untyped-def]
+def _sweep(row: Float32, own: Score, maxima: Float32) -> tuple[Any, Any, Any]:
     """The counts above and level, those that are finite or -inf, and the groups' maxima.
 
     Group ``g`` has the items ``g, g + width, g + 2 * width, ...``: as vectors of neighbours, the
@@ -75,7 +78,9 @@ def _sweep(row, own, maxima):  # type: ignore[no-untyped-def]
 
 
 @_compiled()
-def _unseen(row, own, target, known, greater, equal):  # type: ignore[no-untyped-def]
+def _unseen(
+    row: Float32, own: Score, target: int, known: Int32, greater: int, equal: int
+) -> tuple[int, int]:
     for item in known:
         if item == target:
             return -1, 0
@@ -85,7 +90,7 @@ def _unseen(row, own, target, known, greater, equal):  # type: ignore[no-untyped
 
 
 @_compiled()
-def _among(row, own, candidates):  # type: ignore[no-untyped-def]
+def _among(row: Float32, own: Score, candidates: Int32) -> tuple[int, int]:
     greater, equal = 0, -1
     for item in candidates:
         greater += row[item - 1] > own
@@ -94,7 +99,16 @@ def _among(row, own, candidates):  # type: ignore[no-untyped-def]
 
 
 @_compiled()
-def _lists(row, maxima, known, value, item, keys, full, unseen):  # type: ignore[no-untyped-def]
+def _lists(
+    row: Float32,
+    maxima: Float32,
+    known: Int32,
+    value: Float32,
+    item: Int32,
+    keys: Int32,
+    full: Int32,
+    unseen: Int32,
+) -> None:
     """Both lists: the best items, and the best that are not among ``known``, which is ascending."""
     m = TOP + SPARE
     while True:
@@ -113,7 +127,7 @@ def _lists(row, maxima, known, value, item, keys, full, unseen):  # type: ignore
 
 
 @_compiled()
-def _holds(known, item):  # type: ignore[no-untyped-def]
+def _holds(known: Int32, item: int) -> bool:
     low, high = 0, len(known)
     while low < high:
         middle = (low + high) // 2
@@ -125,7 +139,7 @@ def _holds(known, item):  # type: ignore[no-untyped-def]
 
 
 @_compiled()
-def _best(row, maxima, m, value, item, keys):  # type: ignore[no-untyped-def]
+def _best(row: Float32, maxima: Float32, m: int, value: Float32, item: Int32, keys: Int32) -> int:
     """Put the best ``m`` items of a row in order into ``item``, -inf left out; how many."""
     width = len(maxima)
     found = 0
@@ -155,13 +169,14 @@ def _best(row, maxima, m, value, item, keys):  # type: ignore[no-untyped-def]
 
 
 @_compiled()
-def _bound(values, m, keys):  # type: ignore[no-untyped-def]
+def _bound(values: Float32, m: int, keys: Int32) -> Any:
     """The value that at least ``m`` values reach, with hardly more above it; -inf if fewer do.
 
     Found by halving the range of ``keys``, whole numbers in the order of the values.
     """
     _order(values, keys)
-    low, high = np.int32(SILENT), _highest(keys) + 1
+    low: Key = np.int32(SILENT)
+    high: Key = _highest(keys) + 1
     if _reach(keys, low + 1) < m:
         return -INFINITE
     while high - low > 1:
@@ -181,7 +196,7 @@ def _bound(values, m, keys):  # type: ignore[no-untyped-def]
 
 
 @_compiled()
-def _order(values, keys):  # type: ignore[no-untyped-def]
+def _order(values: Float32, keys: Int32) -> None:
     """The bits of a float are in its order, but for those of negative ones, which run backwards."""
     bits = values.view(np.int32)
     for at in range(len(bits)):
@@ -189,32 +204,33 @@ def _order(values, keys):  # type: ignore[no-untyped-def]
 
 
 @_compiled()
-def _key(bits):  # type: ignore[no-untyped-def]
+def _key(bits: Key) -> Key:
     return bits ^ ((bits >> np.int32(31)) & np.int32(0x7FFFFFFF))
 
 
 @_compiled()
-def _highest(keys):  # type: ignore[no-untyped-def]
-    highest = keys[0]
+def _highest(keys: Int32) -> Key:
+    highest: Key = keys[0]
     for at in range(len(keys)):
         highest = max(highest, keys[at])
     return highest
 
 
 @_compiled()
-def _reach(keys, least):  # type: ignore[no-untyped-def]
+def _reach(keys: Int32, least: Key) -> int:
     """How many keys are ``least`` or more."""
     least = np.int32(least)
-    reach = 0
+    reach: int = 0
     for at in range(len(keys)):
         reach += keys[at] >= least
     return reach
 
 
 @_compiled()
-def _lowest_from(keys, least):  # type: ignore[no-untyped-def]
+def _lowest_from(keys: Int32, least: Key) -> Key:
     """The lowest key that is ``least`` or more."""
-    least, lowest = np.int32(least), np.int32(0x7FFFFFFF)
+    least = np.int32(least)
+    lowest: Key = np.int32(0x7FFFFFFF)
     for at in range(len(keys)):
         key = keys[at] if keys[at] >= least else np.int32(0x7FFFFFFF)
         lowest = min(lowest, key)
@@ -222,7 +238,7 @@ def _lowest_from(keys, least):  # type: ignore[no-untyped-def]
 
 
 @_compiled()
-def _sort(value, item, found):  # type: ignore[no-untyped-def]
+def _sort(value: Float32, item: Int32, found: int) -> None:
     """By value, the highest first, and where level by number (Shell, 1959; Ciura's gaps)."""
     for gap in (701, 301, 132, 57, 23, 10, 4, 1):
         for at in range(gap, found):
