@@ -6,7 +6,8 @@
 Each line is a process of its own. "beyond the model" is the peak of the resident memory during
 ``evaluate`` (the kernel's high-water mark, set back just before) less what was resident before,
 which is the log, the split and the vectors; the ranks that it hands back are listed apart, as they
-are the result: 184 bytes a user.
+are the result: 184 bytes a user. ``cell`` is a whole cell; its peak is the sum of the peaks of both
+processes.
 """
 
 from __future__ import annotations
@@ -14,15 +15,20 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from data import PROTOCOL, Task, describe_machine, random_task
+from data import PROTOCOL, Task, describe_machine, random_log, random_task
 
+from mmbench.grid.cell import Cell
+from mmbench.grid.registry import Plugin
+from mmbench.grid.runner import Circumstances, Job, ask_question, run_cell
 from mmbench.protocol import Asked, Ranks, evaluate
 from mmbench.views import Answer, Vectors
 
@@ -74,6 +80,30 @@ def ranx(task: Task) -> None:
     ranking.ranx(task)
 
 
+def whole_cell(users: int, items: int, dim: int) -> dict[str, float | None]:
+    """A cell as ``mmbench run`` has it, with ``model.RandomVectors``: both processes' peaks."""
+    os.environ["PYTHONPATH"] = str(Path(__file__).parent)
+    log, config = random_log(users, items), {"dim": dim}
+    plugin = Plugin("random-vectors", "model:RandomVectors", "benchmarks", "0")
+    declared = {"needs": (), "loss": None, "papers": (), "max_candidates": None}
+    cell = Cell("random-vectors", "benchmarks", "0", config, log.id, log.fingerprint, "loo@1", 0)
+    job = Job(cell, plugin, "random-vectors", "paper", declared)
+    begun = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        how = Circumstances(cache=scratch / "cache")
+        done = run_cell(job, ask_question(log, PROTOCOL), scratch, how, lambda event: None)
+    if done.record["status"]["kind"] != "done":
+        raise RuntimeError(done.record["status"]["reason"])
+    child = done.record["cost"]["peak_memory_mb"]
+    return {
+        "seconds": time.perf_counter() - begun,
+        "beyond": None,
+        "kept": None,
+        "peak": resident("VmHWM") / MB + child,
+    }
+
+
 METHODS: dict[str, Callable[[Task], Ranks | None]] = {
     "vectors": vectors,
     "matrix": matrix,
@@ -82,8 +112,10 @@ METHODS: dict[str, Callable[[Task], Ranks | None]] = {
 }
 
 
-def measure(method: str, users: int, items: int, dim: int) -> dict[str, float]:
+def measure(method: str, users: int, items: int, dim: int) -> dict[str, float | None]:
     """One evaluation, in this process: seconds and megabytes."""
+    if method == "cell":
+        return whole_cell(users, items, dim)
     METHODS[method](random_task(64, items, dim))  # libraries load, machine code is found
     task = random_task(users, items, dim)
     before = resident("VmRSS")
@@ -112,6 +144,8 @@ def lines(given: argparse.Namespace) -> Iterator[tuple[str, int, int]]:
         for factor in given.factors[1:]:
             yield method, min(given.users, given.few), given.items * factor
     yield "vectors", min(given.users, 1000), given.most
+    yield "cell", given.users, given.items
+    yield "cell", min(given.users, 1000), given.most
     if given.rivals:
         for method, package in (("recbole", "mmbench_recbole"), ("ranx", "ranx")):
             if importlib.util.find_spec(package):
@@ -145,11 +179,9 @@ def main() -> None:
             [*command, method, str(users), str(items)], stdout=subprocess.PIPE, check=True
         )
         found = json.loads(done.stdout.splitlines()[-1])
-        print(
-            f"| {method} | {users:,} | {items:,} | {found['beyond']:.0f} | {found['kept']:.0f} "
-            f"| {found['peak']:.0f} | {found['seconds']:.1f} |",
-            flush=True,
-        )
+        columns = [found[name] for name in ("beyond", "kept", "peak", "seconds")]
+        shown = ["" if value is None else f"{value:,.0f}" for value in columns]
+        print(f"| {method} | {users:,} | {items:,} | {' | '.join(shown)} |", flush=True)
 
 
 if __name__ == "__main__":
