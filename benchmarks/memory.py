@@ -30,6 +30,7 @@ from mmbench.grid.cell import Cell
 from mmbench.grid.registry import Plugin
 from mmbench.grid.runner import Circumstances, Job, ask_question, run_cell
 from mmbench.protocol import Asked, Ranks, evaluate
+from mmbench.protocol.rank import has_numba, numba_engine
 from mmbench.views import Answer, Vectors
 
 MB = 2**20
@@ -116,7 +117,9 @@ def measure(method: str, users: int, items: int, dim: int) -> dict[str, float | 
     """One evaluation, in this process: seconds and megabytes."""
     if method == "cell":
         return whole_cell(users, items, dim)
-    METHODS[method](random_task(64, items, dim))  # libraries load, machine code is found
+    METHODS[method](random_task(64, items, dim))  # so that libraries load before we look
+    if has_numba():
+        numba_engine()
     task = random_task(users, items, dim)
     before = resident("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmbench import Interactions, Queries, Run
+from mmbench import Interactions, Items, Queries, Run
 
 N_ITEMS, N_USERS, WIDTH = 20, 80, 10
 
@@ -83,7 +83,7 @@ def fitted(world, tmp_path):
     ``model.rated(queries)`` are its scores, float32[b, n_items], as the harness makes them.
     """
 
-    def fit(model, seed=0, train=None):
+    def fit(model, seed=0, train=None, features=None):
         record = SimpleNamespace(curve=[], progress=[])
         run = Run(
             seed=seed,
@@ -96,7 +96,9 @@ def fitted(world, tmp_path):
             progress=lambda done, total, unit: record.progress.append((done, total, unit)),
         )
         model.rated = lambda queries: multiplied(model, queries)
-        model.fit(train=world.train if train is None else train, run=run)
+        train = world.train if train is None else train
+        items = Items(train.n_items, fields={}, images=None, features=features or {})
+        model.fit(train=train, items=items, run=run)
         model.record = record
         return model
 
