@@ -152,7 +152,7 @@ def ours(log: Log, parts: Split, given: argparse.Namespace, folder: Path) -> Cur
     clock = Clock(60 * given.minutes, float("inf"), measure)
     print("sasrec-ce")
     try:
-        model.fit(train=parts.train, run=circumstances(folder, clock.validate))
+        model.fit(train=parts.train, items=log.items, run=circumstances(folder, clock.validate))
     except Over:
         print("  cut off")
     return clock.curve
