@@ -13,6 +13,8 @@ processes.
 from __future__ import annotations
 
 import argparse
+import ctypes
+import gc
 import importlib.util
 import json
 import os
@@ -121,6 +123,8 @@ def measure(method: str, users: int, items: int, dim: int) -> dict[str, float | 
     if has_numba():
         numba_engine()
     task = random_task(users, items, dim)
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)  # what making the task left over is not to be used again
     before = resident("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")
     begun = time.process_time()
