@@ -16,6 +16,7 @@ from mmbench.cli_check import check
 from mmbench.cli_data import data_app
 from mmbench.cli_new import new_app
 from mmbench.cli_run import demo, print_boards, run
+from mmbench.cli_show import show
 from mmbench.problems import Stop, UserError
 
 app = typer.Typer(
@@ -30,6 +31,7 @@ app.add_typer(new_app, name="new")
 app.command("run")(run)
 app.command("demo")(demo)
 app.command("check")(check)
+app.command("show")(show)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")]
 

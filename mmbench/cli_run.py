@@ -31,6 +31,10 @@ def run(
     data: Annotated[
         str | None, typer.Option("--data", "-d", help="Ids, aliases or folders, comma-separated.")
     ] = None,
+    fit_on: Annotated[
+        str | None,
+        typer.Option("--fit-on", help="Fit on this dataset instead, and ask on those of --data."),
+    ] = None,
     protocol: Annotated[str | None, typer.Option(help="See: mmbench ls protocols.")] = None,
     seeds: Annotated[
         str | None, typer.Option(help="A count (3 means 0,1,2) or a list (0,7).")
@@ -66,6 +70,7 @@ def run(
     Examples:
       mmbench run --models pop,itemknn --data demo
       mmbench run -m sasrec -d beauty,sports --seeds 3 --jobs 2
+      mmbench run -m vlm2rec --fit-on sports -d beauty
       mmbench run -m 'sasrec,recbole:NARM' -d ./my-shop --set sasrec.dim=128
       mmbench run grid.toml --dry-run
     """
@@ -73,6 +78,7 @@ def run(
         grid_file,
         models=models,
         data=data,
+        fit_on=fit_on,
         protocol=protocol,
         seeds=seeds,
         preset=preset,
@@ -153,7 +159,7 @@ def _run_grid(
     console = make_console(stderr=as_json)
     with show_status(console, "reading the plan") as status:
         rows = make_plan(grid, out, load=datasets.load, isolated=not in_process, say=status)
-    working = due(rows, overwrite)
+    working = due(rows, overwrite, out)
     if dry_run and as_json:
         print(json.dumps([_plan_json(row) for row in rows], indent=1))
         return [], rows

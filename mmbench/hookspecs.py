@@ -140,6 +140,9 @@ class ModelHooks:
         papers: published figures, a sequence of ``mmbench.Published`` (optional).
         family: the Config field that the text after a colon sets, as in ``recbole:NeuMF``
             (optional).
+        upstream: the Config field that may name another model (optional). The grid then runs that
+            model first, with the same seed, and ``items.features[field]`` holds its ``fused`` item
+            embeddings, float32[n_items + 1, d].
         max_candidates: the widest candidate set that ``score(candidates=...)`` can afford
             (optional; wider sets are shown as not asked).
         known_failures: ``{check: reason}``, conformance checks that the model cannot pass; strict,
@@ -163,6 +166,15 @@ class ModelHooks:
         (column ``j`` is item ``j + 1``), or answers a ``TopK``. One that names ``candidates``
         (int32[b, c], ascending in each row) rates those: float32[b, c]. ``-inf`` means not
         retrieved. NaN, +inf, a wrong shape or a padding item in a TopK fail the cell.
+        """
+
+    @hookspec(firstresult=True)
+    def transfer(self, items: Items) -> None:
+        """Optional: answer for another catalogue from now on, without learning.
+
+        Called once, between ``fit`` and the first ``score`` of the test queries, in cells that are
+        fitted on one dataset and asked on another (``--fit-on``). Histories then hold numbers of
+        these items, and no user is known.
         """
 
     @hookspec(firstresult=True)

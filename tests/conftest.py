@@ -63,6 +63,10 @@ class Bench:
         lines = "".join(f"{name} = {module}:{attribute}\n" for name, attribute in names.items())
         (info / "entry_points.txt").write_text(f"[{group}]\n{lines}")
 
+    def shop(self, name: str, users: int, items: int) -> None:
+        """Add a folder dataset that ``--data`` finds by its name."""
+        write_shop(self.folder / "data" / name, users, items)
+
     def command(self, *words: str) -> list[str]:
         return [sys.executable, "-c", "from mmbench.cli import main; main()", *words]
 

@@ -128,7 +128,9 @@ def test_an_item_that_is_only_a_test_target_is_in_no_view_before_scoring(log):
     assert canary not in parts.test.queries.history
 
 
-@pytest.mark.parametrize("name", ["fit", "score", "embed_items", "embed_queries", "fetch"])
+@pytest.mark.parametrize(
+    "name", ["fit", "score", "embed_items", "embed_queries", "fetch", "transfer"]
+)
 def test_hooks_name_their_arguments(name):
     hook = inspect.signature(getattr(ModelHooks, name))
     allowed = {"self", "train", "items", "run", "queries", "candidates", "cache"}

@@ -68,7 +68,7 @@ class Lab:
 
     @cached_property
     def folder(self) -> Path:
-        """A folder for all cells, made when it is first wanted; it goes when the lab is left or collected."""
+        """A folder for all cells, made when it is first wanted; it goes with the lab."""
         made = Path(tempfile.mkdtemp(prefix="mmbench-check-"))
         weakref.finalize(self, shutil.rmtree, made, ignore_errors=True)
         return made

@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Model + version + whole resolved config + data + protocol + seed (+ limit of a smoke run)."""
+    """Model + version + whole resolved config + data + protocol + seed (+ limit, + upstream)."""
 
     model: str
     distribution: str
@@ -22,15 +22,24 @@ class Cell:
     protocol: str
     seed: int
     limit: int | None = None
+    upstream: dict[str, Any] | None = None  # to_json() of the cell whose item embeddings it reads
+    fit_on: dict[str, str] | None = None  # dataset and fingerprint, where it is fitted on another
 
     @property
     def id(self) -> str:
         """Twelve hex digits of the sha256 of the canonical JSON."""
-        return hashlib.sha256(canonical(asdict(self)).encode()).hexdigest()[:12]
+        return hashlib.sha256(canonical(self._identity()).encode()).hexdigest()[:12]
 
     def to_json(self) -> dict[str, Any]:
-        """The identity as it is stored, id first."""
-        return {"id": self.id, **asdict(self)}
+        """The identity as it is stored, id first; ``upstream`` and ``fit_on`` only where given."""
+        return {"id": self.id, **self._identity()}
+
+    def _identity(self) -> dict[str, Any]:
+        found = asdict(self)
+        for name in ("upstream", "fit_on"):
+            if found[name] is None:
+                del found[name]
+        return found
 
 
 def canonical(value: Any) -> str:

@@ -10,11 +10,13 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Protocol
 
+import numpy as np
+
 from mmbench.grid.environment import cuda_gpus
 from mmbench.grid.host import Interrupted
 from mmbench.grid.plan import Planned
-from mmbench.grid.runner import Circumstances, run_cell
-from mmbench.grid.store import claim, read_record, sweep, write_record
+from mmbench.grid.runner import Circumstances, Job, refuse, run_cell
+from mmbench.grid.store import claim, items_path, read_record, sweep, write_record
 
 AGAIN: dict[str, Callable[[str], bool]] = {
     "never": lambda state: state == "new",
@@ -47,10 +49,25 @@ class Finished:
     ran: bool
 
 
-def due(rows: Sequence[Planned], overwrite: str) -> list[Planned]:
-    """The rows that a run would work on."""
+def due(rows: Sequence[Planned], overwrite: str, results: Path) -> list[Planned]:
+    """The rows that a run would work on.
+
+    A finished cell is among them where a due one starts from its item embeddings and they are not
+    there.
+    """
     again = AGAIN[overwrite]
-    return [row for row in rows if row.job is not None and again(row.state)]
+    wanted: set[str] = set()
+    chosen: list[Planned] = []
+    for row in reversed(rows):  # a cell stands after those that it starts from
+        if row.job is None:
+            continue
+        cell = row.job.cell
+        lacking = cell.id in wanted and not items_path(results, cell).exists()
+        if again(row.state) or (lacking and row.state == "done"):
+            chosen.append(row)
+            if row.job.upstream is not None:
+                wanted.add(row.job.upstream.cell.id)
+    return chosen[::-1]
 
 
 def execute(
@@ -69,7 +86,8 @@ def execute(
     """
     results.mkdir(parents=True, exist_ok=True)
     sweep(results)
-    todo = due(rows, overwrite)
+    todo = due(rows, overwrite, results)
+    wanted = {row.job.upstream.cell.id for row in todo if row.job and row.job.upstream}
     finished: dict[int, Finished] = {}
     pool = ThreadPoolExecutor(max(jobs, 1))
     slots: SimpleQueue[int] = SimpleQueue()
@@ -80,27 +98,44 @@ def execute(
         slot = slots.get()
         try:
             here = replace(how, environment=slot_environment(slot, jobs))
-            return _run(row, results, here, observer, overwrite)
+            return _run(row, results, here, observer, overwrite, keep_items=row_id(row) in wanted)
         finally:
             slots.put(slot)
 
     futures: dict[Future[dict[str, Any]], Planned] = {}
+    unfinished = {row_id(row) for row in todo}
     try:
-        for row in todo:
-            futures[pool.submit(in_slot, row)] = row
-        pending = set(futures)
-        while pending:
+        waiting, pending = list(todo), set[Future[dict[str, Any]]]()
+        while waiting or pending:
+            ready = [row for row in waiting if upstream_id(row) not in unfinished]
+            waiting = [row for row in waiting if upstream_id(row) in unfinished]
+            for row in ready:
+                futures[future := pool.submit(in_slot, row)] = row
+                pending.add(future)
             # a wait without a limit would keep Ctrl-C from the main thread
             complete, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
             for future in complete:
                 row = futures[future]
                 finished[id(row)] = Finished(row, future.result(), ran=True)
+                unfinished.discard(row_id(row))
     except BaseException:
         how.stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
         raise
     pool.shutdown()
     return [finished.get(id(row), Finished(row, row.known, ran=False)) for row in rows]
+
+
+def row_id(row: Planned) -> str:
+    """The id of a row's cell."""
+    assert row.job is not None
+    return row.job.cell.id
+
+
+def upstream_id(row: Planned) -> str | None:
+    """The id of the cell that a row's cell starts from."""
+    assert row.job is not None
+    return row.job.upstream.cell.id if row.job.upstream else None
 
 
 def slot_environment(slot: int, jobs: int) -> dict[str, str]:
@@ -116,7 +151,13 @@ def slot_environment(slot: int, jobs: int) -> dict[str, str]:
 
 
 def _run(
-    row: Planned, results: Path, how: Circumstances, observer: Observer, overwrite: str
+    row: Planned,
+    results: Path,
+    how: Circumstances,
+    observer: Observer,
+    overwrite: str,
+    *,
+    keep_items: bool,
 ) -> dict[str, Any]:
     assert row.job is not None and row.question is not None
     cell = row.job.cell
@@ -126,22 +167,59 @@ def _run(
         waiting = {"event": "waiting"}
         with claim(results, cell, how.stop, lambda: observer.cell_event(row, waiting)) as scratch:
             known = read_record(results, cell)
-            if known is not None and known != row.known and not AGAIN[overwrite](_kind(known)):
+            lacking = keep_items and not items_path(results, cell).exists()
+            redo = lacking or (known is not None and AGAIN[overwrite](_kind(known)))
+            if known is not None and known != row.known and not redo:
                 observer.cell_finished(row, known)  # another grid did it while we waited
                 return known
             observer.cell_started(row)
-            outcome = run_cell(
-                row.job,
-                row.question,
-                scratch,
-                how,
-                lambda event: observer.cell_event(row, event),
-            )
-            write_record(results, cell, outcome.record, outcome.ranks, outcome.top)
+            try:
+                features = inherit(row.job, results)
+            except Orphaned as error:
+                outcome = refuse(row.job, row.question, how.isolated, error.kind, str(error))
+            else:
+                outcome = run_cell(
+                    row.job,
+                    row.question,
+                    scratch,
+                    how,
+                    lambda event: observer.cell_event(row, event),
+                    features=features,
+                    keep_items=keep_items,
+                    source=row.source,
+                )
+            write_record(results, cell, outcome.record, outcome.ranks, outcome.top, outcome.items)
     except InterruptedError:
         raise Interrupted from None
     observer.cell_finished(row, outcome.record)
     return outcome.record
+
+
+class Orphaned(Exception):
+    """The cell that another one starts from left no item embeddings; ``kind`` is a status."""
+
+    def __init__(self, kind: str, reason: str) -> None:
+        super().__init__(reason)
+        self.kind = kind
+
+
+def inherit(job: Job, results: Path) -> dict[str, np.ndarray]:
+    """The item embeddings that a job starts from, by its field. Raises Orphaned."""
+    if job.upstream is None:
+        return {}
+    record, path = read_record(results, job.upstream.cell), items_path(results, job.upstream.cell)
+    if record is None or _kind(record) != "done":
+        status = record["status"] if record else {"kind": "failed", "reason": "it has not run"}
+        kind = "not-applicable" if status["kind"] == "not-applicable" else "failed"
+        raise Orphaned(
+            kind, f"starts from {job.upstream.label}, which is {status['kind']}: {status['reason']}"
+        )
+    try:
+        return {job.declared["upstream"]["field"]: np.load(path, allow_pickle=False)}
+    except (OSError, ValueError, EOFError) as error:
+        raise Orphaned(
+            "failed", f"cannot read {path} ({error}): remove it and run again"
+        ) from error
 
 
 def _kind(record: Mapping[str, Any]) -> str:

@@ -95,6 +95,11 @@ class Host:
         self._command("fit", plugin=asdict(plugin), config=config, run=run)
         return self._await(validate)
 
+    def transfer(self) -> None:
+        """Turn the fitted plugin to the catalogue that now stands in the folder."""
+        self._command("transfer")
+        self._await()
+
     def score(self, fold: str, kind: str, slices: Sequence[slice]) -> Iterator[Answer]:
         """The plugin's answers for row ranges of a fold, in order.
 

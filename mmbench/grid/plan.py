@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,10 +41,12 @@ class GridFile(pydantic.BaseModel, strict=True):
     seeds: int | str | list[int] = 1
     preset: str = ""
     limit: int = pydantic.Field(1, ge=1)
+    fit_on: str = ""
     set: dict[str, dict[str, Any]] = {}
 
 
 GRID_KEYS = sorted(GridFile.model_fields)
+Setting = tuple[str, str, str]  # model, key, value
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class Grid:
         preset: ``auto``, ``paper`` or ``tiny``.
         limit: so many users only (a smoke run), or None.
         settings: ``model.key=value`` texts.
+        fit_on: the dataset that models are fitted on, where it is not the one they are asked on.
     """
 
     models: tuple[str, ...]
@@ -68,6 +71,7 @@ class Grid:
     preset: str = "auto"
     limit: int | None = None
     settings: tuple[str, ...] = ()
+    fit_on: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,7 @@ class Planned:
     question: Question | None = None
     problem: str = ""
     known: dict[str, Any] | None = None
+    source: Question | None = None
 
     @property
     def state(self) -> str:
@@ -97,6 +102,12 @@ class Description:
     plugin: Plugin
     declared: dict[str, Any] = field(default_factory=dict)
     problem: str = ""
+
+    @property
+    def upstream(self) -> ModelRef | None:
+        """The model whose item embeddings this one starts from."""
+        named = self.declared.get("upstream")
+        return parse_ref(named["model"]) if named else None
 
 
 def read_grid(path: Path) -> dict[str, Any]:
@@ -161,23 +172,29 @@ def make_plan(
     """
     protocol = get_protocol(grid.protocol)
     refs = [parse_ref(text) for text in grid.models]
-    plugins = [find_plugin(ref.name) for ref in refs]
-    settings = _assign(grid.settings, refs)
+    settings = [_split_setting(text) for text in grid.settings]
     size = grid.preset if grid.preset != "auto" else ("paper" if cuda_gpus() else "tiny")
-    described = _describe_all(zip(plugins, refs, settings, strict=True), size, isolated)
-    questions: list[Question] = []
-    for name in grid.data:
+    described = _describe_all(refs, settings, size, isolated)
+    _refuse_idle(settings, described)
+
+    def prepare(name: str) -> Question:
         say(f"preparing {name}")
         log = load(name)
-        if grid.limit is not None:
-            log = sample_users(log, grid.limit)
-        questions.append(ask_question(log, protocol))
+        return ask_question(log if grid.limit is None else sample_users(log, grid.limit), protocol)
+
+    questions = [prepare(name) for name in grid.data]
+    source = prepare(grid.fit_on) if grid.fit_on else None
+    if source and source.log.fingerprint in {question.log.fingerprint for question in questions}:
+        raise UsageError(
+            f"--fit-on {grid.fit_on} is among --data: leave --fit-on out to fit where you ask"
+        )
     device = "cuda" if cuda_gpus() else "cpu"
     rows = [
-        _plan_cell(grid, question, ref, given, found, seed, device, results)
+        row
         for question in questions
-        for ref, given, found in zip(refs, settings, described, strict=True)
+        for ref in refs
         for seed in grid.seeds
+        for row in _plan_cells(grid, question, source, ref, described, seed, device, results)
     ]
     unique: dict[str | int, Planned] = {}  # what was asked for twice, by one name or two, is one
     for row in rows:
@@ -186,20 +203,33 @@ def make_plan(
 
 
 def _describe_all(
-    asked: Iterable[tuple[Plugin, ModelRef, Mapping[str, str]]], size: str, isolated: bool
-) -> list[Description]:
+    refs: Iterable[ModelRef], settings: Sequence[Setting], size: str, isolated: bool
+) -> dict[ModelRef, Description]:
+    """Every model that was asked for and every upstream of one, side by side."""
     stop = threading.Event()
     pool = ThreadPoolExecutor(4)
+    described: dict[ModelRef, Description] = {}
+    pending = list(dict.fromkeys(refs))
     try:
-        futures = [
-            pool.submit(describe_plugin, *row, size=size, isolated=isolated, stop=stop)
-            for row in asked
-        ]
-        described = []
-        for future in futures:
-            while not future.done():  # a wait without a limit could keep Ctrl-C from this thread
-                wait([future], timeout=0.5)
-            described.append(future.result())
+        while pending:
+            futures = [
+                pool.submit(
+                    describe_plugin,
+                    find_plugin(ref.name),
+                    ref,
+                    _given(ref, settings),
+                    size=size,
+                    isolated=isolated,
+                    stop=stop,
+                )
+                for ref in pending
+            ]
+            for ref, future in zip(pending, futures, strict=True):
+                while not future.done():  # a wait without a limit could keep Ctrl-C from here
+                    wait([future], timeout=0.5)
+                described[ref] = future.result()
+            named = (described[ref].upstream for ref in pending)
+            pending = list(dict.fromkeys(ref for ref in named if ref and ref not in described))
         return described
     finally:
         stop.set()  # Ctrl-C, or an error of one, need not wait for the others
@@ -235,20 +265,32 @@ def make_label(ref: ModelRef, preset: str, overrides: Mapping[str, str]) -> str:
     return f"{name} (tiny)" if preset.split("/")[-1] == "tiny" else name
 
 
-def _plan_cell(
+def _plan_cells(
     grid: Grid,
     question: Question,
+    source: Question | None,
     ref: ModelRef,
-    given: Mapping[str, str],
-    found: Description,
+    described: Mapping[ModelRef, Description],
     seed: int,
     device: str,
     results: Path,
-) -> Planned:
-    log = question.log
-    if found.problem:
-        problem = f"{found.plugin.distribution} {found.plugin.version}: {found.problem}"
-        return Planned(ref.model, log.id, seed, problem=problem)
+) -> list[Planned]:
+    """A model's cell, after those of the models that it starts from."""
+    found, log = described[ref], question.log
+    before: list[Planned] = []
+    upstream: Planned | None = None
+    if found.upstream is not None:
+        before = _plan_cells(
+            grid, question, source, found.upstream, described, seed, device, results
+        )
+        upstream = before[-1]
+    problem = _problem(ref, found, described)
+    if problem or (upstream is not None and upstream.job is None):
+        problem = problem or f"starts from {found.upstream and found.upstream.model}, see there"
+        return [*before, Planned(ref.model, log.id, seed, problem=problem)]
+    given = _given(ref, [_split_setting(text) for text in grid.settings])
+    if upstream is not None:
+        given = {**given, found.declared["upstream"]["field"]: upstream.label}
     cell = Cell(
         model=ref.model,
         distribution=found.plugin.distribution,
@@ -259,33 +301,70 @@ def _plan_cell(
         protocol=grid.protocol,
         seed=seed,
         limit=grid.limit,
+        upstream=upstream.job.cell.to_json() if upstream and upstream.job else None,
+        fit_on=source.name() if source else None,
     )
     preset = found.declared["preset"]
+    if source is not None:
+        given = {**given, "fit-on": source.log.id}
     label = make_label(ref, preset, given)
-    job = Job(cell, found.plugin, label, preset, found.declared, device)
-    return Planned(label, log.id, seed, job, question, known=read_record(results, cell))
+    job = Job(
+        cell,
+        found.plugin,
+        label,
+        preset,
+        found.declared,
+        device,
+        upstream.job if upstream else None,
+    )
+    known = read_record(results, cell)
+    row = Planned(label, log.id, seed, job, question, known=known, source=source)
+    return [*before, row]
 
 
-def _assign(settings: tuple[str, ...], refs: list[ModelRef]) -> list[dict[str, str]]:
-    """Which ``model.key=value`` belongs to which reference; one that belongs to none is an error.
+def _problem(ref: ModelRef, found: Description, described: Mapping[ModelRef, Description]) -> str:
+    """Why a model cannot be run, or an empty text. Raises UsageError for a senseless upstream."""
+    if found.problem:
+        return f"{found.plugin.distribution} {found.plugin.version}: {found.problem}"
+    if found.upstream is not None:
+        other = described[found.upstream]
+        if not other.problem and "embed_items" not in other.declared["embeds"]:
+            field = found.declared["upstream"]["field"]
+            raise UsageError(
+                f"{ref.name}[{field}={found.upstream.model}]: {found.upstream.model} offers no "
+                "item embeddings (it has no hook embed_items)"
+            )
+    return ""
 
-    A setting for ``name`` reaches all its variants, one for ``name/variant`` only that.
-    """
-    given: list[dict[str, str]] = [{} for _ in refs]
-    for text in settings:
-        key, value = parse_setting(text)
-        target, dot, field_name = key.rpartition(".")
-        if not dot:
-            raise UsageError(f"--set {text}: write model.key=value")
-        matched = False
-        for ref, values in zip(refs, given, strict=True):
-            if target in (ref.name, ref.model, f"{ref.model}/{ref.variant}"):
-                values[field_name] = value
-                matched = True
-        if not matched:
+
+def _split_setting(text: str) -> Setting:
+    """``model.key=value`` as model, key and value. Raises UsageError."""
+    key, value = parse_setting(text)
+    target, dot, field_name = key.rpartition(".")
+    if not dot:
+        raise UsageError(f"--set {text}: write model.key=value")
+    return target, field_name, value
+
+
+def _given(ref: ModelRef, settings: Iterable[Setting]) -> dict[str, str]:
+    """The settings of a reference: one for ``name`` reaches all its variants."""
+    names = _names(ref)
+    return {key: value for target, key, value in settings if target in names}
+
+
+def _names(ref: ModelRef) -> set[str]:
+    return {ref.name, ref.model, f"{ref.model}/{ref.variant}"}
+
+
+def _refuse_idle(settings: Iterable[Setting], refs: Iterable[ModelRef]) -> None:
+    """Raise UsageError where a setting belongs to no model of the grid."""
+    known = {name for ref in refs for name in _names(ref)}
+    for target, key, value in settings:
+        if target not in known:
             names = sorted({ref.model for ref in refs})
-            raise UsageError(f"--set {text}: {target} is not run.{did_you_mean(target, names)}")
-    return given
+            raise UsageError(
+                f"--set {target}.{key}={value}: {target} is not run.{did_you_mean(target, names)}"
+            )
 
 
 def _as_text(value: Any) -> str:

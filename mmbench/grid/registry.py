@@ -89,14 +89,17 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 _REF = re.compile(
-    r"(?P<name>[\w.\-]+)(:(?P<family>[\w.\-]+))?(/(?P<variant>[\w.\-]+))?(\[(?P<set>[^\]]*)\])?"
+    r"(?P<name>[\w.\-]+)(:(?P<family>[\w.\-]+))?(/(?P<variant>[\w.\-]+))?(\[(?P<set>.*)\])?"
 )
 
 
 def parse_ref(text: str) -> ModelRef:
-    """Parse ``recbole:NeuMF``, ``vlm2rec/sft-ext``, ``sasrec[dim=32,layers=1]``."""
+    """Parse ``recbole:NeuMF``, ``vlm2rec/sft-ext``, ``sasrec[dim=32,layers=1]``.
+
+    A setting may name another model with settings of its own: ``a[init=b[dim=8]]``.
+    """
     match = _REF.fullmatch(text.strip())
-    if match is None:
+    if match is None or not _balanced(match["set"] or ""):
         raise UsageError(
             f"{text!r} is not a model. Write name, name/variant, family:Name or "
             "name[key=value,key=value]."
@@ -115,5 +118,21 @@ def parse_setting(text: str) -> tuple[str, str]:
 
 def split_list(text: str) -> list[str]:
     """Split at commas that stand outside brackets; empty parts vanish."""
-    parts = re.split(r",(?![^\[]*\])", text)
+    parts, depth = [""], 0
+    for letter in text:
+        depth += {"[": 1, "]": -1}.get(letter, 0)
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
     return [part.strip() for part in parts if part.strip()]
+
+
+def _balanced(text: str) -> bool:
+    """Whether each bracket that closes was opened before, and each that opens is closed."""
+    depth = 0
+    for letter in text:
+        depth += {"[": 1, "]": -1}.get(letter, 0)
+        if depth < 0:
+            return False
+    return depth == 0

@@ -7,7 +7,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from typing import Protocol as Interface
@@ -21,6 +21,7 @@ from mmbench.grid.channel import Message
 from mmbench.grid.environment import code_state, describe_machine
 from mmbench.grid.host import Host, Interrupted, Limits, PluginFailure, launch
 from mmbench.grid.registry import Plugin
+from mmbench.grid.spaces import describe_spaces
 from mmbench.grid.store import SCHEMA
 from mmbench.protocol import (
     AnswerError,
@@ -56,6 +57,7 @@ class Job:
     preset: str
     declared: Mapping[str, Any]
     device: str = "cpu"
+    upstream: Job | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +69,23 @@ class Question:
     split: Split
     candidates_sha256: str = ""
 
+    def name(self) -> dict[str, str]:
+        """The dataset, as a cell that is fitted on it names it."""
+        return {"dataset": self.log.id, "fingerprint": self.log.fingerprint}
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a cell leaves: the record and, where it was ranked, its columns."""
+    """What a cell leaves: the record and, where it was ranked, its columns.
+
+    ``items`` are its ``fused`` item embeddings, float32[n_items + 1, d], where another cell wants
+    them.
+    """
 
     record: dict[str, Any]
     ranks: dict[str, np.ndarray] | None = None
     top: dict[str, np.ndarray] | None = None
+    items: np.ndarray | None = None
 
 
 @dataclass(slots=True)
@@ -112,8 +123,23 @@ def run_cell(
     how: Circumstances,
     on_event: OnEvent,
     witness: Witness | None = None,
+    *,
+    features: Mapping[str, np.ndarray] | None = None,
+    keep_items: bool = False,
+    source: Question | None = None,
 ) -> Outcome:
     """Run a cell to its end, whatever its end is.
+
+    Args:
+        job: the cell.
+        question: what it is asked.
+        scratch: an empty folder.
+        how: limits and places.
+        on_event: told of curves and progress.
+        witness: who looks on.
+        features: item embeddings of the cell's upstream, by the field that names it.
+        keep_items: another cell wants this one's item embeddings.
+        source: what it is fitted on, where that is another dataset than the question's.
 
     Raises Interrupted, and OSError where the disk does not take what we write: other cells would
     not fare better.
@@ -131,10 +157,11 @@ def run_cell(
                     points.append([event["step"], value])
         on_event(event)
 
-    missing = missing_modalities(job.declared["needs"], question.log.items)
+    problem = not_applicable(job, question, source)
     ranks: Ranks | None = None
-    if missing:
-        fail(record, "not-applicable", f"needs {' and '.join(missing)}, which the data has not")
+    items: np.ndarray | None = None
+    if problem:
+        fail(record, "not-applicable", problem)
     else:
         host = launch(
             scratch,
@@ -146,10 +173,18 @@ def run_cell(
             watched=how.watched,
         )
         try:
-            ranks = converse(host, job, question, scratch, how, record, witness)
+            ranks = converse(host, job, question, scratch, how, record, witness, features, source)
+            if job.declared["needs"] and len(job.declared.get("embeds", ())) == 2:
+                name = f"{job.plugin.name} ({job.plugin.distribution})"
+                record["spaces"] = describe_spaces(
+                    host, name, question.split, question.log.n_items, question.protocol
+                )
+            if keep_items:
+                items = fused_items(host, job, question.log.n_items)
             if witness is not None:
                 witness.ranked(host)
         except PluginFailure as failure:
+            ranks = None
             fail(record, failure.kind, failure.reason, failure.traceback or host.log())
         except AnswerError as error:
             fail(record, "failed", f"{job.plugin.name} ({job.plugin.distribution}): {error}")
@@ -166,7 +201,32 @@ def run_cell(
     record["seconds"] = round(time.perf_counter() - clock, 3)
     if ranks is None:
         return Outcome(record)
-    return Outcome(record, rank_columns(question.split.test, ranks), top_columns(ranks))
+    return Outcome(record, rank_columns(question.split.test, ranks), top_columns(ranks), items)
+
+
+def refuse(job: Job, question: Question, isolated: bool, kind: str, reason: str) -> Outcome:
+    """The failed row of a cell that cannot begin."""
+    record = empty_record(job, question, isolated)
+    fail(record, kind, reason)
+    record["started"] = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    record["seconds"] = 0.0
+    return Outcome(record)
+
+
+def fused_items(host: Host, job: Job, n_items: int) -> np.ndarray:
+    """The plugin's ``fused`` item embeddings, float32[n_items + 1, d]. Raises PluginFailure."""
+    spaces = host.embed_items()
+    name = f"{job.plugin.name} ({job.plugin.distribution})"
+    if "fused" not in spaces:
+        raise PluginFailure("failed", f"{name}: embed_items answered no 'fused' space")
+    found = np.array(spaces["fused"])
+    if len(found) != n_items + 1:
+        raise PluginFailure(
+            "failed", f"{name}: embed_items answered {len(found)} rows for {n_items} items"
+        )
+    if not np.isfinite(found).all():
+        raise PluginFailure("failed", f"{name}: embed_items answered NaN or infinite numbers")
+    return found
 
 
 def converse(
@@ -177,11 +237,15 @@ def converse(
     how: Circumstances,
     record: dict[str, Any],
     witness: Witness | None = None,
+    features: Mapping[str, np.ndarray] | None = None,
+    source: Question | None = None,
 ) -> Ranks:
     """Fit, score, rank; fills the record with figures and costs."""
-    parts, protocol, n_items = question.split, question.protocol, question.log.n_items
+    home = source or question
+    parts, protocol, n_items = home.split, question.protocol, home.log.n_items
+    items = home.log.items
     exchange.save_train(scratch, parts.train)
-    exchange.save_items(scratch, question.log.items)
+    exchange.save_items(scratch, replace(items, features={**items.features, **(features or {})}))
     widest = job.declared["max_candidates"]
     narrow = widest is not None and widest < n_items
     save_fold(scratch, "valid", parts.valid, narrow)
@@ -198,9 +262,13 @@ def converse(
         "cache": str(how.cache / "models" / job.plugin.distribution),
     }
     fitted = host.fit(job.plugin, job.cell.config, run, validate)
-    save_fold(
-        scratch, "test", parts.test, narrow
-    )  # only now: test histories hold validation targets
+    if source is not None:
+        parts, n_items = question.split, question.log.n_items
+        exchange.save_items(scratch, question.log.items)
+        host.transfer()
+        narrow = widest is not None and widest < n_items
+    # only now: test histories hold validation targets
+    save_fold(scratch, "test", parts.test, narrow, strangers=source is not None)
     host.score_seconds = 0.0
     ranks = evaluate(
         parts.test,
@@ -242,13 +310,32 @@ def asker(host: Host, fold: str, witness: Witness | None = None) -> Ask:
     return ask
 
 
-def save_fold(scratch: Path, name: str, fold: Fold, narrow: bool) -> None:
+def save_fold(
+    scratch: Path, name: str, fold: Fold, narrow: bool, *, strangers: bool = False
+) -> None:
     """Write what a plugin may see of a fold: queries, and the candidates if it is asked of those.
+
+    ``strangers``: it was fitted elsewhere, and knows none of the users.
 
     A model that is asked of the whole catalogue gets no candidates: the target is among them, and
     a hundred others are easier to beat than all.
     """
-    exchange.save_queries(scratch, name, fold.queries, fold.candidates if narrow else None)
+    queries = fold.queries
+    if strangers:
+        queries = replace(queries, user=np.full_like(queries.user, -1))
+    exchange.save_queries(scratch, name, queries, fold.candidates if narrow else None)
+
+
+def not_applicable(job: Job, question: Question, source: Question | None) -> str:
+    """Why a model cannot be asked this question, or an empty text."""
+    for log in (question.log, *([source.log] if source else [])):
+        missing = missing_modalities(job.declared["needs"], log.items)
+        if missing:
+            where = f"{log.id} has not" if source else "the data has not"
+            return f"needs {' and '.join(missing)}, which {where}"
+    if source is not None and not job.declared.get("transfers"):
+        return "knows its items by number: it has no hook `transfer`, so it cannot change catalogue"
+    return ""
 
 
 def missing_modalities(needs: Sequence[str], items: Items) -> list[str]:
@@ -293,6 +380,7 @@ def empty_record(job: Job, question: Question, isolated: bool) -> dict[str, Any]
             )
         ),
         "curves": {},
+        "spaces": {},
         "papers": list(job.declared["papers"]),
         "environment": describe_machine() | code_state("mmbench", job.plugin.distribution),
         "device": job.device,
@@ -303,7 +391,7 @@ def empty_record(job: Job, question: Question, isolated: bool) -> dict[str, Any]
 def fail(record: dict[str, Any], kind: str, reason: str, traceback: str = "") -> None:
     """Turn a record into a failed row."""
     record["status"] = {"kind": kind, "reason": reason, "traceback": traceback}
-    for part in ("metrics", "beyond", "tie_rate", "unanswered"):
+    for part in ("metrics", "beyond", "tie_rate", "unanswered", "spaces"):
         record[part] = {}
 
 

@@ -15,6 +15,7 @@ from mmbench.grid.registry import ModelRef, Plugin, UsageError, did_you_mean
 from mmbench.hookspecs import PROJECT, ModelHooks
 
 HOOKS = tuple(name for name in vars(ModelHooks) if not name.startswith("_"))
+EMBEDDINGS = ("embed_items", "embed_queries")
 MODALITIES = {"text", "image"}
 
 
@@ -103,7 +104,20 @@ def describe(plugin: Plugin, ref: ModelRef, size: str, overrides: Mapping[str, s
         "papers": [_plain(published) for published in getattr(model_class, "papers", ())],
         "presets": sorted(model_class.presets),
         "known_failures": dict(getattr(model_class, "known_failures", {})),
+        "embeds": [hook for hook in EMBEDDINGS if hasattr(model_class, hook)],
+        "transfers": hasattr(model_class, "transfer"),
+        "upstream": _upstream(model_class, ref, config),
     }
+
+
+def _upstream(model_class: Any, ref: ModelRef, config: Mapping[str, Any]) -> dict[str, str] | None:
+    """The config field that names another model, and that name; None where none is named."""
+    field = getattr(model_class, "upstream", None)
+    if field is None:
+        return None
+    if field not in config:
+        raise ContractError(f"{ref.name}: upstream is {field!r}, and Config has no such field")
+    return {"field": field, "model": str(config[field])} if config[field] else None
 
 
 def examine(plugin: Plugin, config: Mapping[str, Any]) -> dict[str, Any]:

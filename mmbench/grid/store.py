@@ -1,13 +1,15 @@
 """Results on disk: a cell is done or it is not, and nothing finished is ever half there.
 
 ``<root>/<dataset>/<protocol>/<model>/<cell id>.json`` is the record; ``.ranks.parquet`` beside it
-holds each query's ranks and ``.top.parquet`` its top lists. A file is written under a temporary
+holds each query's ranks, ``.top.parquet`` its top lists and, where another cell starts from them,
+``.items.npy`` its item embeddings. A file is written under a temporary
 name, flushed to the disk and renamed; the record comes last: where it is, all is there.
 """
 
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import shutil
@@ -31,6 +33,11 @@ def record_path(root: Path, cell: Cell) -> Path:
     return root / slug(cell.dataset) / slug(cell.protocol) / slug(cell.model) / f"{cell.id}.json"
 
 
+def items_path(root: Path, cell: Cell) -> Path:
+    """Where a cell's item embeddings are, if another cell wanted them: float32[n_items + 1, d]."""
+    return record_path(root, cell).with_suffix(".items.npy")
+
+
 def read_record(root: Path, cell: Cell) -> dict[str, Any] | None:
     """A cell's record, or None where there is none or it cannot be read."""
     try:
@@ -47,6 +54,7 @@ def write_record(
     record: dict[str, Any],
     ranks: dict[str, np.ndarray] | None = None,
     top: dict[str, np.ndarray] | None = None,
+    items: np.ndarray | None = None,
 ) -> Path:
     """Store a cell's result; returns the record's path. Raises OSError, leaving no half file."""
     path = record_path(root, cell)
@@ -56,6 +64,7 @@ def write_record(
         path.with_suffix(suffix): None if columns is None else _parquet(columns)
         for suffix, columns in ((".ranks.parquet", ranks), (".top.parquet", top))
     }
+    parts[path.with_suffix(".items.npy")] = None if items is None else _npy(items)
     parts[path] = text.encode()
     # all is on the disk before anything gets its name: an older result is replaced whole
     written: dict[Path, Path] = {}
@@ -150,6 +159,12 @@ def _parquet(columns: dict[str, np.ndarray]) -> bytes:
     )
     data: bytes = sink.getvalue().to_pybytes()
     return data
+
+
+def _npy(array: np.ndarray) -> bytes:
+    sink = io.BytesIO()
+    np.save(sink, array, allow_pickle=False)
+    return sink.getvalue()
 
 
 def _take_lock(path: Path) -> int | None:

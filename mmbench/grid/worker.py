@@ -117,6 +117,19 @@ class Worker:
             "parameters": parameter_count(self.manager),
         }
 
+    def do_transfer(self) -> Message:
+        """Turn the fitted plugin to the catalogue that now stands in the folder."""
+        assert self.manager is not None
+        self.queries, self.candidates = {}, {}
+        self.items = exchange.load_items(self.folder)
+        if self.watch is not None and self.items.images:
+            self.watch.allow(reads=[self.items.images.root], writes=[])
+        self.catalogue = np.arange(1, self.items.n_items + 1, dtype=np.int32)
+        self.catalogue.setflags(write=False)
+        with self.during("transfer"):
+            self.manager.hook.transfer(items=self.items)
+        return {}
+
     def do_score(self, fold: str, kind: str, start: int, stop: int, slot: int) -> Message:
         """Ask the plugin about rows of a fold; the answer goes into a file."""
         assert self.manager is not None

@@ -162,7 +162,15 @@ def _identity(result: Result) -> str:
     """What the seeds of one row share, as text."""
     cell = result.cell
     parts = [display_name(result), cell.model, cell.distribution, cell.version, cell.config]
-    return _text([*parts, cell.limit, result.isolated])
+    return _text([*parts, cell.limit, result.isolated, _without_seed(cell.upstream), cell.fit_on])
+
+
+def _without_seed(cell: dict[str, Any] | None) -> dict[str, Any] | None:
+    """An upstream's identity as far as all seeds of a row share it."""
+    if cell is None:
+        return None
+    shared = {key: value for key, value in cell.items() if key not in ("id", "seed")}
+    return {**shared, "upstream": _without_seed(cell.get("upstream"))}
 
 
 def display_name(result: Result) -> str:

@@ -40,6 +40,8 @@ class Cell(_Part):
     protocol: str
     seed: int
     limit: int | None = None
+    upstream: dict[str, Any] | None = None
+    fit_on: dict[str, str] | None = None
 
 
 class Status(_Part):
@@ -65,6 +67,18 @@ class Cost(_Part):
     score_seconds_per_1000: float | None = None
     peak_memory_mb: float | None = None
     parameters: int | None = None
+
+
+class Spaces(_Part):
+    """A multimodal model's embeddings: their geometry, and what each modality finds by itself.
+
+    ``geometry`` maps space to figure to value, ``modalities`` maps ``f2f``, ``t2f``, ``v2f`` to
+    candidate set to metric to value.
+    """
+
+    geometry: dict[str, dict[str, float]] = {}
+    modalities: dict[str, dict[str, dict[str, float]]] = {}
+    embed_seconds: float | None = None
 
 
 class Environment(_Part):
@@ -100,6 +114,8 @@ class Result(_Part):
     candidates_sha256: str | None = None
     data: Data = Data()
     cost: Cost = Cost()
+    curves: dict[str, list[tuple[float, float]]] = {}
+    spaces: Spaces = Spaces()
     papers: tuple[Published, ...] = ()
     environment: Environment = Environment()
     device: str = ""

@@ -46,7 +46,7 @@ def cells(monkeypatch):
     """Cells are run by ``cells.work(job, how)``; ``cells.ran`` lists their seeds."""
     made = SimpleNamespace(ran=[], work=lambda job, how: record())
 
-    def run_cell(job, question, scratch, how, on_event):
+    def run_cell(job, question, scratch, how, on_event, **kept):
         made.ran.append(job.cell.seed)
         return Outcome(made.work(job, how))
 
@@ -65,9 +65,9 @@ def test_what_is_due(cells, tmp_path, overwrite, due):
     assert [finished.row.seed for finished in done if finished.ran] == due
 
 
-def test_a_broken_row_is_never_due():
+def test_a_broken_row_is_never_due(tmp_path):
     broken = Planned("m", "shop", 0, problem="does not import")
-    assert execute.due([broken], "always") == []
+    assert execute.due([broken], "always", tmp_path) == []
 
 
 def test_an_interrupt_stops_the_running_and_the_waiting(cells, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 
 from mmbench.grid import plan
 from mmbench.grid.plan import Grid, make_label, make_plan, parse_seeds, read_grid
-from mmbench.grid.registry import Plugin, UsageError, parse_ref
+from mmbench.grid.registry import ModelRef, Plugin, UsageError, parse_ref
 from mmbench.grid.store import write_record
 
 SHELF = {
@@ -79,7 +79,7 @@ def test_an_interrupt_does_not_wait_for_a_plugin_that_hangs(monkeypatch):
     begun, stopped = threading.Event(), threading.Event()
 
     def describe(plugin, ref, overrides, *, size, isolated, stop):
-        if plugin == "bad":
+        if ref.name == "bad":
             assert begun.wait(20)
             raise UsageError("no")
         begun.set()
@@ -87,8 +87,9 @@ def test_an_interrupt_does_not_wait_for_a_plugin_that_hangs(monkeypatch):
         stopped.set()
 
     monkeypatch.setattr(plan, "describe_plugin", describe)
+    monkeypatch.setattr(plan, "find_plugin", lambda name: name)
     with pytest.raises(UsageError):
-        plan._describe_all([("bad", None, {}), ("hangs", None, {})], "tiny", True)
+        plan._describe_all([ModelRef("bad"), ModelRef("hangs")], [], "tiny", True)
     assert stopped.is_set()
 
 

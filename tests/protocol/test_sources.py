@@ -6,7 +6,12 @@ from pathlib import Path
 import mmbench
 
 PACKAGE = Path(mmbench.__file__).parent
-ALLOWED = {"protocol/evaluate.py", "protocol/split.py", "protocol/candidates.py"}
+ALLOWED = {
+    "protocol/evaluate.py",
+    "protocol/split.py",
+    "protocol/candidates.py",
+    "protocol/geometry.py",
+}
 
 
 def touches(source):
@@ -24,7 +29,7 @@ def touches(source):
     return False
 
 
-def test_only_three_modules_read_a_target():
+def test_only_these_modules_read_a_target():
     found = {
         path.relative_to(PACKAGE).as_posix()
         for path in PACKAGE.rglob("*.py")

@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from mmbench_sequential.configs import SASRecConfig
+from mmbench_sequential.dropout import Dropout
 from mmbench_sequential.network import FeedForward, Network, Positions, initialise_normal
 
 
@@ -29,7 +30,7 @@ class Block(nn.Module):
         self.heads, self.rate = config.heads, config.dropout
         self.inward = nn.Linear(config.dim, 3 * config.dim)
         self.outward = nn.Linear(config.dim, config.dim)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.norm = nn.LayerNorm(config.dim)
         self.feed_forward = FeedForward(config.dim, config.inner, config.dropout)
 

@@ -21,12 +21,16 @@ class Training:
         clip: the largest norm of a step's gradient.
         patience: validations without gain before training stops.
         validate_every: epochs between two validations.
-        logits: the precision in which the catalogue is rated during training. ``bfloat16`` is
-            faster where the processor multiplies such numbers; the softmax itself, its sums and
-            all weights stay in float32, and so do the scores that the model answers.
+        logits: the precision in which the catalogue is rated during training: ``auto`` is
+            ``bfloat16`` where the processor multiplies such numbers, and ``float32`` elsewhere. The
+            softmax itself, its sums and all weights stay in float32, and so do the scores that the
+            model answers.
         sampled_above: in catalogues with more items, the softmax runs over the target and a sample
             of negatives instead of over all items.
         negatives: size of that sample, drawn for each step and shared by its targets.
+        init: another model, as ``--models`` names it. Item vectors are then its ``fused`` item
+            embeddings through a linear adapter; empty for vectors of the model's own.
+        init_frozen: whether those embeddings stay as they came, so that only the adapter learns.
     """
 
     max_history: int = 50
@@ -38,15 +42,20 @@ class Training:
     clip: float = 5.0
     patience: int = 10
     validate_every: int = 1
-    logits: Literal["float32", "bfloat16"] = "float32"
+    logits: Literal["auto", "float32", "bfloat16"] = "auto"
     sampled_above: int = 200_000
     negatives: int = 4096
+    init: str = ""
+    init_frozen: bool = True
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
+            if field.name in ("init", "init_frozen"):
+                continue
             if field.name == "logits":
-                good, wanted = value in ("float32", "bfloat16"), "'float32' or 'bfloat16'"
+                known = ("auto", "float32", "bfloat16")
+                good, wanted = value in known, "one of " + ", ".join(known)
             elif "dropout" in field.name:
                 good, wanted = 0 <= value < 1, "at least 0 and below 1"
             elif field.name in ("weight_decay", "sampled_above"):

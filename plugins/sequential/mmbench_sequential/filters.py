@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from mmbench_sequential.configs import FMLPRecConfig
+from mmbench_sequential.dropout import Dropout
 from mmbench_sequential.network import FeedForward, Network, Positions, initialise_normal
 
 
@@ -46,7 +47,7 @@ class Block(nn.Module):
     def __init__(self, config: FMLPRecConfig) -> None:
         super().__init__()
         self.filter = Filter(config.max_history, config.dim)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.norm = nn.LayerNorm(config.dim)
         self.feed_forward = FeedForward(config.dim, config.inner, config.dropout)
 

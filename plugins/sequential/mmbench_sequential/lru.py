@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from mmbench_sequential.configs import LRURecConfig
+from mmbench_sequential.dropout import Dropout
 from mmbench_sequential.network import FeedForward, Network
 
 
@@ -88,7 +89,7 @@ class Block(nn.Module):
     def __init__(self, dim: int, dropout: float) -> None:
         super().__init__()
         self.recurrence = LinearRecurrence(dim, 2 * dim)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.norm = nn.LayerNorm(dim)
         self.feed_forward = FeedForward(dim, 4 * dim, dropout, inner_dropout=dropout)
 
@@ -111,7 +112,7 @@ class LRURec(Network):
     def __init__(self, n_items: int, config: LRURecConfig) -> None:
         super().__init__(n_items, config.dim, config.max_history, padding=None)
         self.bias = nn.Parameter(torch.empty(n_items))
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.norm = nn.LayerNorm(config.dim)
         self.blocks = nn.ModuleList(Block(config.dim, config.dropout) for _ in range(config.layers))
         self._initialise()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench import Interactions, Queries, Run, hookimpl
+from mmbench import Interactions, Items, Queries, Run, hookimpl
 from mmbench_sequential import papers
 from mmbench_sequential.configs import (
     FMLPRecConfig,
@@ -29,6 +29,7 @@ class _Sequential:
 
     needs: frozenset[str] = frozenset()
     loss = "softmax CE over the catalogue (a sample of it above config.sampled_above items)"
+    upstream = "init"
     network: Network
     device: str
 
@@ -40,14 +41,28 @@ class _Sequential:
         raise NotImplementedError
 
     @hookimpl
-    def fit(self, train: Interactions, run: Run) -> None:
+    def fit(self, train: Interactions, items: Items, run: Run) -> None:
         from mmbench_sequential.training import seeded
         from mmbench_sequential.training import train as train_network
 
         self.device = run.device
         with seeded(run):
-            self.network = self.build(train.n_items).to(run.device)
+            self.network = self.build(train.n_items)
+            if self.config.init:
+                self._start_from_upstream(items)
+            self.network.to(run.device)
             train_network(self.network, train, self.config, run)
+
+    def _start_from_upstream(self, items: Items) -> None:
+        import torch
+
+        if "init" not in items.features:
+            raise ValueError(
+                f"init={self.config.init} wants that model's item embeddings, and none came: "
+                "run it with `mmbench run`, which runs that model first"
+            )
+        vectors = torch.from_numpy(np.array(items.features["init"]))
+        self.network.start_from(vectors, frozen=self.config.init_frozen)
 
     @hookimpl
     def score(self, queries: Queries) -> Float32:

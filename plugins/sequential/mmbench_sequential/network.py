@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import nn
+from torch.nn.functional import embedding, linear
+
+from mmbench_sequential.dropout import Dropout
 
 
 class Network(nn.Module):
@@ -33,7 +36,21 @@ class Network(nn.Module):
     def __init__(self, n_items: int, dim: int, max_history: int, padding: int | None = 0) -> None:
         super().__init__()
         self.max_history = max_history
-        self.items = nn.Embedding(n_items + 1, dim, padding_idx=padding)
+        self.items: nn.Embedding | Adapted = nn.Embedding(n_items + 1, dim, padding_idx=padding)
+
+    def start_from(self, vectors: torch.Tensor, *, frozen: bool) -> None:
+        """Read items from another model's vectors, float[n_items + 1, e], through an adapter.
+
+        Raises ValueError where the vectors are of another catalogue or not finite.
+        """
+        rows = len(self.items.weight)
+        if len(vectors) != rows:
+            raise ValueError(f"init has vectors of {len(vectors) - 1} items, not of {rows - 1}")
+        if not torch.isfinite(vectors).all():
+            raise ValueError("init has vectors that are not finite")
+        padding = self.items.weight[0].detach().clone()
+        trained = getattr(self.items, "padding_idx", None) is None
+        self.items = Adapted(vectors, nn.Parameter(padding) if trained else padding, frozen)
 
     def table(self) -> torch.Tensor:
         """float[n_items, e]: the items in the space where an inner product is a score."""
@@ -42,6 +59,41 @@ class Network(nn.Module):
     def queries(self, states: torch.Tensor) -> torch.Tensor:
         """float[..., e]: states in the space of ``table``."""
         return states
+
+
+class Adapted(nn.Module):
+    """Item vectors that are another model's, through a linear map: ``E W^T + b``.
+
+    The map is read where a history is looked up and where the catalogue is rated, and learns from
+    both (LLM2Rec's evaluation and VLM2Rec's Task 2: Xavier-normal weights, a bias of 0).
+
+    Args:
+        vectors: float[n_items + 1, e], the other model's; the row of padding is not read.
+        padding: float[d], the vector of padding; it learns if it is a parameter.
+        frozen: the other model's vectors stay as they are.
+    """
+
+    def __init__(self, vectors: torch.Tensor, padding: torch.Tensor, frozen: bool) -> None:
+        super().__init__()
+        self.vectors = nn.Parameter(vectors[1:].clone(), requires_grad=not frozen)
+        if isinstance(padding, nn.Parameter):
+            self.padding = padding
+        else:
+            self.register_buffer("padding", padding)
+        self.map = nn.Parameter(torch.empty(len(padding), vectors.shape[1]))
+        self.offset = nn.Parameter(torch.zeros(len(padding)))
+        nn.init.xavier_normal_(self.map)
+
+    @property
+    def weight(self) -> torch.Tensor:
+        """float[n_items + 1, d]: all vectors, the padding's first."""
+        return torch.cat([self.padding[None], linear(self.vectors, self.map, self.offset)])
+
+    def forward(self, history: torch.Tensor) -> torch.Tensor:
+        """float[..., d]: the vectors of items."""
+        real = history > 0
+        vectors = embedding(history - real.to(history.dtype), self.vectors)
+        return torch.where(real[..., None], linear(vectors, self.map, self.offset), self.padding)
 
 
 class FeedForward(nn.Module):
@@ -59,9 +111,9 @@ class FeedForward(nn.Module):
         self.layers = nn.Sequential(
             nn.Linear(dim, inner),
             nn.GELU(),
-            nn.Dropout(inner_dropout),
+            Dropout(inner_dropout),
             nn.Linear(inner, dim),
-            nn.Dropout(dropout),
+            Dropout(dropout),
         )
         self.norm = nn.LayerNorm(dim)
 
@@ -77,7 +129,7 @@ class Positions(nn.Module):
         super().__init__()
         self.positions = nn.Embedding(max_history, dim)
         self.norm = nn.LayerNorm(dim)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         aligned = self.positions.weight[-x.shape[1] :]

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from mmbench_sequential.configs import GRU4RecConfig
+from mmbench_sequential.dropout import Dropout
 from mmbench_sequential.network import Network
 
 
@@ -18,7 +19,7 @@ class GRU4Rec(Network):
 
     def __init__(self, n_items: int, config: GRU4RecConfig) -> None:
         super().__init__(n_items, config.dim, config.max_history)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.gru = nn.GRU(config.dim, config.hidden, config.layers, bias=False, batch_first=True)
         self.outward = nn.Linear(config.hidden, config.dim)
         nn.init.xavier_normal_(self.items.weight)

@@ -153,5 +153,13 @@ def batch_loss(
     if len(table) > config.sampled_above:
         drawn = torch.from_numpy(rng.integers(len(table), size=config.negatives))
         return sampled_loss(hidden, table, right, drawn.to(hidden.device))
-    narrow = torch.bfloat16 if config.logits == "bfloat16" else None
-    return full_loss(hidden, table, right, dtype=narrow)
+    return full_loss(hidden, table, right, dtype=logits_dtype(config.logits, hidden.device))
+
+
+def logits_dtype(logits: str, device: torch.device) -> torch.dtype | None:
+    """What ``config.logits`` means on this machine; None for the weights' own type."""
+    if logits == "auto":
+        capable = getattr(torch.cpu, "_is_avx512_bf16_supported", bool)  # not in every release
+        narrow = device.type == "cuda" or capable()
+        return torch.bfloat16 if narrow else None
+    return torch.bfloat16 if logits == "bfloat16" else None

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmbench import Interactions, Queries, Run
+from mmbench import Interactions, Items, Queries, Run
 
 N_ITEMS, N_USERS, WIDTH = 20, 80, 10
 
@@ -76,7 +76,7 @@ def world():
 def fitted(world, tmp_path):
     """``fitted(model, seed=0)``: the model after ``fit`` on the world, with its run's record."""
 
-    def fit(model, seed=0, train=None):
+    def fit(model, seed=0, train=None, features=None):
         record = SimpleNamespace(curve=[], progress=[])
         run = Run(
             seed=seed,
@@ -88,7 +88,9 @@ def fitted(world, tmp_path):
             log=lambda step, **values: record.curve.append((step, values)),
             progress=lambda done, total, unit: record.progress.append((done, total, unit)),
         )
-        model.fit(train=world.train if train is None else train, run=run)
+        train = world.train if train is None else train
+        items = Items(train.n_items, fields={}, images=None, features=features or {})
+        model.fit(train=train, items=items, run=run)
         model.record = record
         return model
 

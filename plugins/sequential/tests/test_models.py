@@ -166,7 +166,7 @@ def test_presets_are_the_stated_settings():
     [
         ({"dropout": 1.0}, "dropout is 1.0; it must be at least 0 and below 1"),
         ({"heads": 3}, "heads must divide dim"),
-        ({"logits": "float16"}, "'float32' or 'bfloat16'"),
+        ({"logits": "float16"}, "one of auto, float32, bfloat16"),
         ({"clip": 0.0}, "clip is 0.0; it must be above 0"),
     ],
 )

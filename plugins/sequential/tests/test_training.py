@@ -11,7 +11,14 @@ from mmbench_sequential.configs import LRURecConfig, SASRecConfig
 from mmbench_sequential.lru import LRURec
 from mmbench_sequential.memory import keep_freed_blocks
 
-SMALL = {"dim": 8, "inner": 16, "layers": 1, "batch_size": 32, "max_history": 10}
+SMALL = {
+    "logits": "float32",
+    "dim": 8,
+    "inner": 16,
+    "layers": 1,
+    "batch_size": 32,
+    "max_history": 10,
+}
 
 
 def run_with(values, seed=0):

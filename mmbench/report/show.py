@@ -1,0 +1,185 @@
+"""All that is known of a row, for the terminal and as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from mmbench.report.aggregate import Board, Estimate, Row, set_order
+from mmbench.report.board import spread
+from mmbench.report.record import Result
+from mmbench.report.slices import Slice
+from mmbench.report.words import count, decimals, duration, plain
+
+BY = {
+    "frequency": "training events\nof the target",
+    "history_length": "events in\nthe history",
+}
+
+
+def find_rows(boards: Iterable[Board], asked: str) -> list[tuple[Board, Row]]:
+    """The rows that a text names: a cell's id (or its beginning), a row's name, or a model."""
+    every = [(board, row) for board in boards for row in board.rows]
+    for matches in (
+        lambda row: any(r.cell.id.startswith(asked) for r in row.results) and len(asked) >= 4,
+        lambda row: row.name == asked or row.first.label == asked,
+        lambda row: row.first.cell.model == asked,
+    ):
+        found = [(board, row) for board, row in every if matches(row)]
+        if found:
+            return found
+    return []
+
+
+def show_row(board: Board, row: Row, slices: Sequence[Slice]) -> RenderableType:
+    """The row: figures, costs, slices, embedding spaces and the ends of its curves."""
+    parts: list[RenderableType] = [_heading(board, row)]
+    if row.done:
+        parts += [Text(""), _figures(row)]
+    for by, words in BY.items():
+        chosen = [part for part in slices if part.by == by]
+        if chosen:
+            parts += [Text(""), _slices(chosen, words)]
+    parts += _spaces(row.done)
+    curves = _curves(row)
+    if curves:
+        parts += [Text(""), Text("curves (draw them with --plot)", style="bold"), *curves]
+    for note in row.notes:
+        parts += [Text(note, style="dim")]
+    return Group(*parts)
+
+
+def row_json(board: Board, row: Row, slices: Sequence[Slice]) -> dict[str, Any]:
+    """The same as JSON-able data."""
+    return {
+        "protocol": board.protocol,
+        "dataset": board.dataset,
+        "fingerprint": board.fingerprint,
+        "name": row.name,
+        "config": row.first.cell.config,
+        "cells": {
+            result.cell.id: {
+                "seed": result.cell.seed,
+                "status": result.status.model_dump(mode="json"),
+                "cost": result.cost.model_dump(mode="json"),
+                "spaces": result.spaces.model_dump(mode="json"),
+                "curves": result.curves,
+            }
+            for result in row.results
+        },
+        "metrics": _plain(row.metrics),
+        "slices": [{**asdict(part)} for part in slices],
+        "notes": list(row.notes),
+    }
+
+
+def _heading(board: Board, row: Row) -> Text:
+    cells = ", ".join(result.cell.id for result in row.results)
+    seeds = ", ".join(str(result.cell.seed) for result in row.results)
+    heading = Text.assemble((plain(row.name), "bold"), f" on {plain(board.dataset)} · ")
+    heading.append(f"{plain(board.protocol)} · seeds {seeds} · cells {cells}\n")
+    heading.append(f"{row.first.cell.distribution} {row.first.cell.version}")
+    for key, unit in (("fit_seconds", "fit"), ("score_seconds_per_1000", "1,000 queries")):
+        if key in row.cost:
+            heading.append(f" · {unit} {duration(row.cost[key])}")
+    if "peak_memory_mb" in row.cost:
+        heading.append(f" · {row.cost['peak_memory_mb']:,.0f} MB")
+    if "parameters" in row.cost:
+        heading.append(f" · {count(int(row.cost['parameters']))} parameters")
+    for result in row.failed:
+        heading.append(
+            f"\nseed {result.cell.seed}: {result.status.kind}, {plain(result.status.reason)}",
+            style="red",
+        )
+    return heading
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, collapse_padding=True, pad_edge=False)
+    for number, name in enumerate(columns):
+        table.add_column(name, justify="right" if number else "left", no_wrap=True)
+    return table
+
+
+def _figures(row: Row) -> Table:
+    names = sorted(next(iter(row.metrics.values())), key=_by_cutoff)
+    table = _table("", *sorted(row.metrics, key=set_order))
+    for metric in names:
+        cells = [row.figure(name, metric) for name in sorted(row.metrics, key=set_order)]
+        table.add_row(metric, *(spread(cell) or "–" for cell in cells))
+    return table
+
+
+def _by_cutoff(metric: str) -> tuple[str, int]:
+    name, _, cutoff = metric.partition("@")
+    return name, int(cutoff or 0)
+
+
+def _slices(slices: Sequence[Slice], words: str) -> Table:
+    shown = [
+        (name, metric)
+        for name in sorted(slices[0].metrics, key=set_order)
+        for metric in slices[0].metrics[name]
+    ]
+    table = _table(words, "queries", *(f"{name}\n{metric}" for name, metric in shown))
+    for part in slices:
+        figures = (spread(part.metrics[name][metric]) or "–" for name, metric in shown)
+        table.add_row(part.name, count(part.queries), *figures)
+    return table
+
+
+def _spaces(done: Sequence[Result]) -> list[RenderableType]:
+    parts: list[RenderableType] = []
+    with_spaces = [result.spaces for result in done if result.spaces.geometry]
+    if not with_spaces:
+        return []
+    geometry = _table("space", *next(iter(with_spaces[0].geometry.values())))
+    for space in with_spaces[0].geometry:
+        geometry.add_row(space, *_means([s.geometry[space] for s in with_spaces]))
+    parts += [Text(""), geometry]
+    if with_spaces[0].modalities:
+        sets = sorted(with_spaces[0].modalities["f2f"], key=set_order)
+        modalities = _table("history to fused target", *(f"{name}\nndcg@10" for name in sets))
+        for name in with_spaces[0].modalities:
+            modalities.add_row(
+                name,
+                *_means([{n: s.modalities[name][n]["ndcg@10"] for n in sets} for s in with_spaces]),
+            )
+        parts += [Text(""), modalities]
+    seconds = [s.embed_seconds for s in with_spaces if s.embed_seconds is not None]
+    if seconds:
+        parts += [Text(f"embedding the catalogue {duration(sum(seconds) / len(seconds))}")]
+    return parts
+
+
+def _means(figures: Sequence[Mapping[str, float]]) -> list[str]:
+    return [spread(Estimate.of([part[name] for part in figures])) or "–" for name in figures[0]]
+
+
+def _curves(row: Row) -> list[Text]:
+    lines = []
+    for result in row.done:
+        for name, points in result.curves.items():
+            values = [value for _, value in points]
+            if values:
+                lines.append(
+                    Text(
+                        f"  seed {result.cell.seed} {plain(name)}: {len(values)} points, first "
+                        f"{decimals(values[0])}, last {decimals(values[-1])}, "
+                        f"least {decimals(min(values))}, most {decimals(max(values))}"
+                    )
+                )
+    return lines
+
+
+def _plain(metrics: Mapping[str, Mapping[str, Estimate]]) -> dict[str, Any]:
+    return {
+        name: {metric: asdict(estimate) for metric, estimate in figures.items()}
+        for name, figures in metrics.items()
+    }
