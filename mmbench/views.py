@@ -194,12 +194,14 @@ class Run:
         seed: the only source of chance a model may use.
         device: ``"cpu"`` or ``"cuda"``, in torch's words.
         scratch: an empty folder, deleted after the cell.
-        cache: a folder that outlives the cell, for weights and encodings.
+        cache: a folder that outlives the cell, for weights; the plugin's own.
         preset: the preset's name, for messages.
         validate: ``validate(limit=None) -> ndcg@10`` on the validation fold, whole catalogue;
             asks this plugin's ``score``. ``limit`` takes the first so many queries.
         log: ``log(step, name=value, ...)`` records a curve.
         progress: ``progress(done, total, unit)`` moves the running cell's bar.
+        encodings: the folder that all plugins share, for ``mmbench.encodings`` alone. Who builds a
+            ``Run`` for a test may leave it out: it is then in ``cache``.
     """
 
     seed: int
@@ -210,6 +212,11 @@ class Run:
     validate: Callable[..., float]
     log: Callable[..., None]
     progress: Callable[..., None]
+    encodings: Path = Path()
+
+    def __post_init__(self) -> None:
+        if self.encodings == Path():
+            object.__setattr__(self, "encodings", self.cache / "encodings")
 
 
 Modality = Literal["text", "image"]

@@ -260,6 +260,7 @@ def converse(
         "device": job.device,
         "preset": job.preset,
         "cache": str(how.cache / "models" / job.plugin.distribution),
+        "encodings": str(how.cache / "encodings"),
     }
     fitted = host.fit(job.plugin, job.cell.config, run, validate)
     if source is not None:

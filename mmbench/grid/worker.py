@@ -78,16 +78,17 @@ class Worker:
 
     def do_fit(self, plugin: Message, config: Message, run: Message) -> Message:
         """Build the instance, fetch, fit. A second fit in the same process starts afresh."""
-        cache, scratch = Path(run["cache"]), self.folder / "scratch"
+        cache, encodings = Path(run["cache"]), Path(run["encodings"])
+        scratch = self.folder / "scratch"
         shutil.rmtree(scratch, ignore_errors=True)
-        for place in (cache, scratch):
+        for place in (cache, encodings, scratch):
             place.mkdir(parents=True, exist_ok=True)
         self.queries, self.candidates = {}, {}
         train, items = exchange.load_train(self.folder), exchange.load_items(self.folder)
         if self.watch is not None:
             self.watch.allow(
                 reads=[items.images.root] if items.images else [],
-                writes=[cache, scratch, self.folder / "tmp"],
+                writes=[cache, encodings, scratch, self.folder / "tmp"],
             )
             self.watch.offline = is_tiny(run["preset"])
         with self.during("import"):
@@ -108,6 +109,7 @@ class Worker:
             validate=_validator(self),
             log=_logger(self.channel),
             progress=_progressor(self.channel),
+            encodings=encodings,
         )
         started = time.perf_counter()
         with self.during("fit"):

@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from mmbench.vlm.generation import Generated, generate
     from mmbench.vlm.needs import lacking
     from mmbench.vlm.pictures import Pictures
-    from mmbench.vlm.prompts import Encoded, Image, Prompt, Span
+    from mmbench.vlm.prompts import Encoded, Image, Part, Prompt, Span
     from mmbench.vlm.training import seeded, train
 
 HOMES = {
     "config": ("BackboneConfig", "TrainingConfig"),
     "needs": ("lacking",),
     "backbones": ("Backbone", "fetch", "load_backbone"),
-    "prompts": ("Encoded", "Image", "Prompt", "Span"),
+    "prompts": ("Encoded", "Image", "Part", "Prompt", "Span"),
     "pictures": ("Pictures",),
     "batches": ("Batch",),
     "embedding": ("embed", "last_token", "mean_over"),
@@ -48,6 +48,7 @@ __all__ = [
     "Encoded",
     "Generated",
     "Image",
+    "Part",
     "Pictures",
     "Prompt",
     "Span",

@@ -41,6 +41,7 @@ from mmbench.vlm.tiny import build_tiny
 
 ABOUT = "backbone.json"
 TRAINED = "trained.safetensors"
+KNOWN = 100_000  # texts whose tokens are remembered
 WEIGHTS = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja")
 
 
@@ -204,6 +205,7 @@ class Backbone(nn.Module):
         self.config = config
         self.source = source
         self.tokens = tokens
+        self._known: dict[tuple[str, bool], list[int]] = {}
         self.dim = int(model.config.get_text_config().hidden_size)
         self.pad = int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0)
         self.end = self._tokenise(family.chat.closing, True)[0]
@@ -216,7 +218,6 @@ class Backbone(nn.Module):
             side = self.image_size // family.vision.cell(model.config)
         self.image_tokens = side * side
         self.writer = Writer(family, self._tokenise, side, config.chat)
-        self._known: dict[tuple[str, bool], list[int]] = {}
         self.eval()
 
     @property
@@ -231,10 +232,8 @@ class Backbone(nn.Module):
 
     def train(self, mode: bool = True) -> Backbone:
         """As of any module, but what is not trained never drops out."""
-        super().train(mode)
-        if self.config.trained == "none" or not mode:
-            return self
-        if self.sees_the_same:
+        super().train(mode and self.config.trained != "none")
+        if self.training and self.sees_the_same:
             for name, module in self.model.model.named_children():
                 if name != self.family.language:
                     module.eval()
@@ -254,7 +253,7 @@ class Backbone(nn.Module):
 
     def encode_text(self, text: str) -> list[int]:
         """Token ids of a text of ours, in which special and new tokens are read as such."""
-        return self._tokenise(text, True)
+        return list(self._tokenise(text, True))
 
     def cut(self, text: str, tokens: int) -> str:
         """The first so many tokens of a text."""
@@ -379,9 +378,10 @@ class Backbone(nn.Module):
 
     def _tokenise(self, text: str, ours: bool) -> list[int]:
         """Token ids; special tokens are read in our own text only."""
-        known = self.__dict__.setdefault("_known", {})
-        if (text, ours) not in known:
-            known[text, ours] = self.tokenizer(
+        if (text, ours) not in self._known:
+            if len(self._known) >= KNOWN:
+                self._known.clear()
+            self._known[text, ours] = self.tokenizer(
                 text, add_special_tokens=False, split_special_tokens=not ours
             )["input_ids"]
-        return list(known[text, ours])
+        return self._known[text, ours]

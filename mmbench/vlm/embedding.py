@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from mmbench import encodings
 from mmbench.views import Float32
 from mmbench.vlm.backbones import Backbone
 from mmbench.vlm.batches import Batch, by_length
 from mmbench.vlm.pictures import Pictures
-from mmbench.vlm.prompts import Prompt
+from mmbench.vlm.prompts import Encoded, Prompt
 
 Pool = Callable[[Tensor, Batch], Tensor]
+
+CHUNK = 8  # batches that are kept on the disk together
 
 
 def last_token(hidden: Tensor, attended: Tensor) -> Tensor:
@@ -48,6 +53,7 @@ def embed(
     *,
     pool: Pool | str | None = None,
     batch_size: int = 32,
+    folder: Path | None = None,
     progress: Callable[[int, int, str], None] = lambda done, total, unit: None,
 ) -> Float32:
     """float32[n, dim]: a vector for each prompt, as the backbone is now.
@@ -62,25 +68,65 @@ def embed(
         pool: ``None`` for the last token; the name of a span for the mean over it; or a function of
             the states [b, L, dim] and the batch.
         batch_size: prompts in a forward pass.
+        folder: ``run.encodings`` to keep the vectors, for a backbone that stands still: under its
+            ``identity``, the pooling, and each prompt's tokens, spans and pictures. Then ``pool``
+            is no function, for that has no name.
         progress: ``run.progress``.
     """
     encoded = [backbone.encode(prompt) for prompt in prompts]
-    vectors: Float32 = np.zeros((len(prompts), backbone.dim), np.float32)
-    done, training = 0, backbone.training
+    if folder is None:
+        return _read(backbone, encoded, pictures, pool, batch_size, progress)
+    if callable(pool):
+        raise ValueError(
+            "vectors that are kept need a pooling with a name; mark a Span and name it"
+        )
+
+    def encode(places: Sequence[int]) -> Float32:
+        return _read(backbone, [encoded[n] for n in places], pictures, pool, batch_size)
+
+    return encodings.cached(
+        folder,
+        {"part": "embedding", "pool": pool or "", **backbone.identity()},
+        [_content(prompt, pictures) for prompt in encoded],
+        encode,
+        progress=lambda done, total: progress(done, total, "prompts"),
+        chunk=CHUNK * batch_size,
+    )
+
+
+def _read(
+    backbone: Backbone,
+    encoded: Sequence[Encoded],
+    pictures: Pictures | None,
+    pool: Pool | str | None,
+    batch_size: int,
+    progress: Callable[[int, int, str], None] = lambda done, total, unit: None,
+) -> Float32:
+    rows: list[NDArray[np.int64]] = []
+    vectors: list[Float32] = []
+    training, done = backbone.training, 0
     backbone.eval()
     try:
-        for rows in by_length([len(prompt) for prompt in encoded], batch_size):
-            batch = backbone.batch([encoded[row] for row in rows], pictures)
+        for part in by_length([len(prompt) for prompt in encoded], batch_size):
+            batch = backbone.batch([encoded[row] for row in part], pictures)
             with torch.inference_mode():
-                pooled = _pooling(pool)(backbone(batch), batch).cpu().numpy()
-            if not done and pooled.shape[1] != backbone.dim:
-                vectors = np.zeros((len(prompts), pooled.shape[1]), np.float32)
-            vectors[rows] = pooled
-            done += len(rows)
-            progress(done, len(prompts), "prompts")
+                vectors.append(_pooling(pool)(backbone(batch), batch).float().cpu().numpy())
+            rows.append(part)
+            done += len(part)
+            progress(done, len(encoded), "prompts")
     finally:
         backbone.train(training)
-    return vectors
+    if not rows:
+        return np.zeros((0, backbone.dim), np.float32)
+    answer: Float32 = np.concatenate(vectors)[np.argsort(np.concatenate(rows))]
+    return answer
+
+
+def _content(prompt: Encoded, pictures: Pictures | None) -> str:
+    """All that a prompt says and shows. (Positions follow from tokens and pictures.)"""
+    seen = [pictures.content(item) for item in prompt.images] if pictures is not None else []
+    spans = [part for name, mask in prompt.spans.items() for part in (name, mask.tobytes())]
+    return encodings.digest(prompt.ids.tobytes(), prompt.answer.tobytes(), *spans, *seen)
 
 
 def _pooling(pool: Pool | str | None) -> Pool:

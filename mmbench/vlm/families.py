@@ -92,7 +92,7 @@ class Family:
     prefix: bool = False
 
 
-def _plain_pixels(processor: Any, pictures: list[Picture], **options: Any) -> torch.Tensor:
+def _plain_pixels(processor: Any, pictures: list[Any], **options: Any) -> torch.Tensor:
     found = processor(pictures, return_tensors="pt", do_resize=False, **options)
     pixels: torch.Tensor = found["pixel_values"]
     return pixels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,6 +59,7 @@ class Pictures:
         self._backbone = backbone
         self._images = images if backbone.family.vision is not None else None
         self.seen = backbone.sees_the_same
+        self._content: dict[int, str] = {}
         self._readable: dict[int, bool] = {}
         self._row: dict[int, int] = {}
         self._features = torch.zeros(0)
@@ -77,6 +79,13 @@ class Pictures:
                 self._readable[item] = False
         return self._readable[item]
 
+    def content(self, item: int) -> str:
+        """The digest of an item's picture file; it has one."""
+        assert self._images is not None
+        if item not in self._content:
+            self._content[item] = encodings.digest(self._images.read(item))
+        return self._content[item]
+
     def take(self, items: Sequence[int]) -> Tensor:
         """Features [k, tokens, dim] of k items' pictures, or pixels where the tower is trained.
 
@@ -95,14 +104,11 @@ class Pictures:
     def _see(
         self, images: ImageStore, folder: Path | None, progress: Callable[[int, int, str], None]
     ) -> None:
-        content: dict[int, str] = {}
         for item in range(1, len(images.names)):
             if item in images:
-                try:
-                    content[item] = encodings.digest(images.read(item))
-                except ImageError:
-                    continue
-        first = {digest: item for item, digest in reversed(content.items())}
+                with contextlib.suppress(ImageError):  # one that cannot be read is none
+                    self.content(item)
+        first = {digest: item for item, digest in reversed(self._content.items())}
         shown = list(first.values())
         if not shown:
             return
@@ -121,7 +127,9 @@ class Pictures:
             rows = encodings.cached(folder, about, list(first), encode, progress=tell, chunk=CHUNK)
         readable = rows.any(axis=1)
         place = {digest: row for row, digest in enumerate(first) if readable[row]}
-        self._row = {item: place[digest] for item, digest in content.items() if digest in place}
+        self._row = {
+            item: place[digest] for item, digest in self._content.items() if digest in place
+        }
         shape = (len(rows), self._backbone.image_tokens, self._backbone.dim)
         self._features = torch.from_numpy(rows).view(shape).to(self._backbone.arithmetic)
 

@@ -165,7 +165,8 @@ class Writer:
 
     def _turn(self, parts: Sequence[Part], answer: bool) -> Iterator[Piece]:
         """Neighbouring texts of the same spans are one piece; pictures come with their frames."""
-        text, last = "", ()
+        text = ""
+        last: tuple[str, ...] = ()
         for part, spans in _flat(parts, ()):
             if isinstance(part, str) and spans == last:
                 text += part

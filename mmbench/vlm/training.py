@@ -143,7 +143,7 @@ def _arguments(config: TrainingConfig, run: Run, folder: Path) -> TrainingArgume
         disable_tqdm=True,
         remove_unused_columns=False,
         dataloader_pin_memory=False,
-        ddp_find_unused_parameters=False,
+        ddp_find_unused_parameters=True,
     )
 
 

@@ -91,6 +91,16 @@ def test_a_good_model_passes(model):
     assert cell_of(lab)["status"]["kind"] == "done"
 
 
+def test_encodings_are_kept_in_a_folder_that_is_no_plugins_own():
+    lab = Lab(find_subject("good_models:Looks"))
+    assert lab.cell("first").findings == []
+    assert lab.cell("bare").findings == []
+    for cache in ("cache", "other-cache"):
+        assert any(lab.folder.glob(f"{cache}/encodings/*/shards/*.safetensors"))
+        assert not any(lab.folder.glob(f"{cache}/models/*/*"))
+    lab.leave()
+
+
 @pytest.mark.parametrize(("model", "by"), BAD, ids=[model for model, _ in BAD])
 def test_a_bad_model_is_caught_by_these_checks_and_no_other(model, by):
     _, caught = look(model)

@@ -1,0 +1,1 @@
+"""Content-based baselines, as mmbench models."""

@@ -1,0 +1,368 @@
+"""The plugin's models. Importing this module loads neither torch nor scikit-learn; fitting does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmbench import Interactions, Items, Queries, Run, hookimpl
+from mmbench_content.configs import (
+    COLOURS,
+    TFIDF,
+    BM25Config,
+    HybridConfig,
+    HybridMarkovConfig,
+    ImageEncoderConfig,
+    MarkovConfig,
+    TextEncoderConfig,
+    VBPRConfig,
+)
+
+if TYPE_CHECKING:
+    from mmbench_content.bm25 import Index
+    from mmbench_content.fusion import Part, Weights
+    from mmbench_content.transitions import Chain
+    from mmbench_content.vbpr import Network
+
+Float32 = NDArray[np.float32]
+
+NO_ORDER = "it looks for what is like the history, above all the history itself; it knows no order"
+
+
+class Markov:
+    """What followed the last item in training, backed off to popularity."""
+
+    Config = MarkovConfig
+    presets: ClassVar = {"paper": MarkovConfig()}
+    needs: frozenset[str] = frozenset()
+    chain: Chain
+
+    def __init__(self, config: MarkovConfig) -> None:
+        self.config = config
+
+    @hookimpl
+    def fit(self, train: Interactions) -> None:
+        from mmbench_content.transitions import learn
+
+        self.chain = learn(train, self.config)
+
+    @hookimpl
+    def score(self, queries: Queries) -> Float32:
+        return self.chain.rate(queries.history, self.config)
+
+
+class BM25Text:
+    """The history's text as a BM25 query against the items' texts."""
+
+    Config = BM25Config
+    presets: ClassVar = {"paper": BM25Config()}
+    needs = frozenset({"text"})
+    index: Index
+    known_failures: ClassVar = {"learns_which_item_follows_which": NO_ORDER}
+
+    def __init__(self, config: BM25Config) -> None:
+        self.config = config
+
+    @hookimpl
+    def fit(self, items: Items) -> None:
+        from mmbench_content.bm25 import Index
+        from mmbench_content.texts import item_texts
+
+        self.index = Index(item_texts(items, self.config.fields), self.config)
+
+    @hookimpl
+    def score(self, queries: Queries) -> Float32:
+        return self.index.rate(queries.history)
+
+
+class _Encoder:
+    """Cosines of the history's mean vector and the items' vectors, from a frozen encoder."""
+
+    modality: str
+    vectors: Float32
+    known_failures: ClassVar = {"learns_which_item_follows_which": NO_ORDER}
+
+    def __init__(self, config: Any) -> None:
+        self.config = config
+
+    def encode(self, items: Items, run: Run) -> Float32:
+        """float32[n_items + 1, d]: unit rows, zeros for an item without content."""
+        raise NotImplementedError
+
+    @hookimpl
+    def fetch(self, cache: Path) -> None:
+        from mmbench_content.encode import fetch
+
+        fetch(self.config.encoder, cache)
+
+    @hookimpl
+    def fit(self, items: Items, run: Run) -> None:
+        self.vectors = self.encode(items, run)
+
+    @hookimpl
+    def score(self, queries: Queries) -> Float32:
+        from mmbench_content.profiles import rate
+
+        return rate(self.profiles(queries), self.vectors)
+
+    @hookimpl
+    def embed_items(self) -> Mapping[str, Float32]:
+        return {"fused": self.vectors, self.modality: self.vectors}
+
+    @hookimpl
+    def embed_queries(self, queries: Queries) -> Mapping[str, Float32]:
+        found = self.profiles(queries)
+        return {"fused": found, self.modality: found}
+
+    def profiles(self, queries: Queries) -> Float32:
+        """float32[b, d]: unit means of the histories."""
+        return history_profiles(queries, self.vectors, self.config)
+
+
+class TextEncoder(_Encoder):
+    """A frozen text encoder: cosines of mean titles and titles."""
+
+    Config = TextEncoderConfig
+    presets: ClassVar = {"paper": TextEncoderConfig(), "tiny": TextEncoderConfig(encoder=TFIDF)}
+    needs = frozenset({"text"})
+    modality = "text"
+
+    def encode(self, items: Items, run: Run) -> Float32:
+        from mmbench_content.encode import encode_texts
+
+        c = self.config
+        return encode_texts(
+            items,
+            run,
+            encoder=c.encoder,
+            fields=c.fields,
+            max_length=c.max_length,
+            dim=c.dim,
+            batch_size=c.batch_size,
+        )
+
+
+class ImageEncoder(_Encoder):
+    """A frozen image encoder: cosines of mean pictures and pictures."""
+
+    Config = ImageEncoderConfig
+    presets: ClassVar = {
+        "paper": ImageEncoderConfig(),
+        "tiny": ImageEncoderConfig(encoder=COLOURS),
+    }
+    needs = frozenset({"image"})
+    modality = "image"
+
+    def encode(self, items: Items, run: Run) -> Float32:
+        from mmbench_content.encode import encode_pictures
+
+        return encode_pictures(
+            items, run, encoder=self.config.encoder, batch_size=self.config.batch_size
+        )
+
+
+class _Hybrid:
+    """Text, image and a third part on one scale, their weights chosen on the validation fold."""
+
+    needs = frozenset({"text", "image"})
+    text: Float32
+    image: Float32
+    parts: tuple[Part, ...]
+    weights: Weights
+
+    def __init__(self, config: Any) -> None:
+        self.config = config
+
+    def rate(self, queries: Queries) -> Float32:
+        """float32[b, n_items]: the weighted sum."""
+        raise NotImplementedError
+
+    def learn_third_part(self, train: Interactions) -> None:
+        """What there is beside the content."""
+        raise NotImplementedError
+
+    @hookimpl
+    def fetch(self, cache: Path) -> None:
+        from mmbench_content.encode import fetch
+
+        fetch(self.config.text_encoder, cache)
+        fetch(self.config.image_encoder, cache)
+
+    @hookimpl
+    def fit(self, train: Interactions, items: Items, run: Run) -> None:
+        from mmbench_content.encode import encode_pictures, encode_texts
+        from mmbench_content.fusion import choose, grid, make_part
+
+        c = self.config
+        self.text = encode_texts(
+            items,
+            run,
+            encoder=c.text_encoder,
+            fields=c.fields,
+            max_length=c.max_length,
+            dim=c.dim,
+            batch_size=c.batch_size,
+        )
+        self.image = encode_pictures(items, run, encoder=c.image_encoder, batch_size=c.batch_size)
+        self.parts = tuple(
+            make_part(vectors, np.asarray(vectors.any(axis=1)))
+            for vectors in (self.text, self.image)
+        )
+        self.learn_third_part(train)
+        tried = list(grid(c.image_shares, c.other_shares))
+        names = ("text weight", "image weight", "other weight")
+
+        def validate(weights: Weights) -> float:
+            self.weights = weights
+            value = run.validate(limit=c.validate_queries)
+            step = tried.index(weights) + 1
+            run.log(step, **dict(zip(names, weights, strict=True)), **{"valid ndcg@10": value})
+            run.progress(step, len(tried), "weights")
+            return value
+
+        self.weights = choose(tried, validate)
+
+    @hookimpl
+    def score(self, queries: Queries) -> Float32:
+        return self.rate(queries)
+
+    def ask_content(self, queries: Queries) -> Float32:
+        """float32[b, d]: queries to text and image, next to each other."""
+        asked = [
+            part.ask(history_profiles(queries, vectors, self.config), weight)
+            for part, vectors, weight in zip(
+                self.parts, (self.text, self.image), self.weights, strict=False
+            )
+        ]
+        return np.concatenate(asked, axis=1)
+
+
+class Hybrid(_Hybrid):
+    """Text, image and popularity: one inner product."""
+
+    Config = HybridConfig
+    presets: ClassVar = {
+        "paper": HybridConfig(),
+        "tiny": HybridConfig(text_encoder=TFIDF, image_encoder=COLOURS),
+    }
+    known_failures: ClassVar = {"learns_which_item_follows_which": NO_ORDER}
+
+    def learn_third_part(self, train: Interactions) -> None:
+        from mmbench_content.fusion import make_part
+
+        counts = np.bincount(train.item, minlength=train.n_items + 1)[:, None]
+        known = np.arange(train.n_items + 1).astype(bool)
+        self.parts += (make_part(np.log1p(counts).astype(np.float32), known),)
+
+    def rate(self, queries: Queries) -> Float32:
+        return self.ask(queries) @ self.fused()[1:].T
+
+    def ask(self, queries: Queries) -> Float32:
+        """float32[b, d]: queries to all parts."""
+        third = self.parts[2].ask(np.ones((len(queries), 1), np.float32), self.weights[2])
+        return np.concatenate([self.ask_content(queries), third], axis=1)
+
+    def fused(self) -> Float32:
+        """float32[n_items + 1, d]: all parts of the items, next to each other."""
+        return np.concatenate([part.vectors for part in self.parts], axis=1)
+
+    @hookimpl
+    def embed_items(self) -> Mapping[str, Float32]:
+        return {"fused": self.fused(), "text": self.text, "image": self.image}
+
+    @hookimpl
+    def embed_queries(self, queries: Queries) -> Mapping[str, Float32]:
+        return {
+            "fused": self.ask(queries),
+            "text": history_profiles(queries, self.text, self.config),
+            "image": history_profiles(queries, self.image, self.config),
+        }
+
+
+class HybridMarkov(_Hybrid):
+    """Text, image and transitions; the last are no inner product, so nothing is embedded."""
+
+    Config = HybridMarkovConfig
+    presets: ClassVar = {
+        "paper": HybridMarkovConfig(),
+        "tiny": HybridMarkovConfig(text_encoder=TFIDF, image_encoder=COLOURS),
+    }
+    chain: Chain
+
+    def learn_third_part(self, train: Interactions) -> None:
+        from mmbench_content.transitions import learn
+
+        self.first_order = MarkovConfig(discount=self.config.discount)
+        self.chain = learn(train, self.first_order)
+
+    def rate(self, queries: Queries) -> Float32:
+        from mmbench_content.fusion import standardise
+
+        content = np.concatenate([part.vectors for part in self.parts], axis=1)
+        scores: Float32 = self.ask_content(queries) @ content[1:].T
+        likely = np.log(self.chain.rate(queries.history, self.first_order))
+        return scores + np.float32(self.weights[2]) * standardise(likely)
+
+
+class VBPR:
+    """Matrix factorisation with visual features; knows the user, not the history."""
+
+    Config = VBPRConfig
+    presets: ClassVar = {"paper": VBPRConfig(), "tiny": VBPRConfig(encoder=COLOURS)}
+    needs = frozenset({"image"})
+    known_failures: ClassVar = {"learns_which_item_follows_which": "it knows users, not order"}
+    loss = "BPR, one negative"
+    network: Network
+
+    def __init__(self, config: VBPRConfig) -> None:
+        self.config = config
+
+    @hookimpl
+    def fetch(self, cache: Path) -> None:
+        from mmbench_content.encode import fetch
+
+        fetch(self.config.encoder, cache)
+
+    @hookimpl
+    def fit(self, train: Interactions, items: Items, run: Run) -> None:
+        from mmbench_content import vbpr
+        from mmbench_content.encode import encode_pictures
+
+        c = self.config
+        features = encode_pictures(items, run, encoder=c.encoder, batch_size=c.encoder_batch_size)
+        self.active = np.unique(train.user)
+        with vbpr.seeded(run):
+            centred = vbpr.centre(features[1:])
+            self.network = vbpr.Network(train.n_users, centred, c).to(run.device)
+            vbpr.train(self.network, train, c, run)
+
+    @hookimpl
+    def score(self, queries: Queries) -> Float32:
+        users, items = self.network.factors()
+        return self.look_up(users, queries) @ items.T
+
+    @hookimpl
+    def embed_items(self) -> Mapping[str, Float32]:
+        return {"fused": np.pad(self.network.factors()[1], ((1, 0), (0, 0)))}
+
+    @hookimpl
+    def embed_queries(self, queries: Queries) -> Mapping[str, Float32]:
+        return {"fused": self.look_up(self.network.factors()[0], queries)}
+
+    def look_up(self, users: Float32, queries: Queries) -> Float32:
+        """float32[b, e]: the queries' users; one without a training event is the mean user."""
+        known = np.isin(queries.user, self.active)
+        mean = users[self.active].mean(axis=0)
+        return np.where(known[:, None], users[queries.user], mean).astype(np.float32)
+
+
+def history_profiles(queries: Queries, vectors: Float32, config: Any) -> Float32:
+    """float32[b, d]: unit means of the histories' vectors, as ``config`` weighs events."""
+    from mmbench_content.profiles import profiles, weigh
+
+    n_items = len(vectors) - 1
+    return profiles(weigh(queries.history, n_items, config.max_history, config.decay), vectors)

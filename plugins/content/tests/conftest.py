@@ -1,0 +1,101 @@
+"""A small shop with titles and pictures, and runs to fit models in."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmbench import ImageStore, Interactions, Items, Queries, Run
+
+WIDTH = 8
+COLOURS = {"red": (220, 20, 20), "green": (20, 200, 30), "blue": (20, 30, 220)}
+THINGS = ("hat", "boot", "scarf", "glove")
+
+
+def make_interactions(sequences, n_items):
+    lengths = [len(s) for s in sequences]
+    return Interactions(
+        user=np.repeat(np.arange(len(sequences)), lengths).astype(np.int32),
+        item=np.array([item for s in sequences for item in s], dtype=np.int32),
+        time=np.concatenate([np.arange(n) for n in [*lengths, 0]]).astype(np.int64),
+        n_users=len(sequences),
+        n_items=n_items,
+    )
+
+
+def make_queries(histories, user=None, width=WIDTH):
+    rows = np.zeros((len(histories), width), dtype=np.int32)
+    for row, items in zip(rows, histories, strict=True):
+        row[width - len(items) :] = items
+    user = np.arange(len(histories)) if user is None else user
+    return Queries(np.asarray(user, dtype=np.int32), rows, np.zeros(rows.shape, dtype=np.int64))
+
+
+@pytest.fixture
+def interactions_of():
+    return make_interactions
+
+
+@pytest.fixture
+def queries_of():
+    return make_queries
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Tiny tensors gain nothing from threads, and lose much where cores are shared."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def shop(tmp_path):
+    """Twelve items, each colour with each thing; the last has neither title nor picture.
+
+    A user stays with a colour, another with a thing.
+    """
+    kinds = [(colour, thing) for colour in COLOURS for thing in THINGS]
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for item, (colour, _) in enumerate(kinds[:-1], 1):
+        noise = rng.integers(-15, 15, (24, 24, 3))
+        pixels = np.clip(np.array(COLOURS[colour]) + noise, 0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"{item}.png")
+    titles = ["", *(f"{colour} {thing}" for colour, thing in kinds[:-1]), ""]
+    brands = ["", *(f"{thing}ers of York" for _, thing in kinds[:-1]), ""]
+    names = (None, *(f"{item}.png" for item in range(1, len(kinds))), None)
+    items = Items(len(kinds), {"title": titles, "brand": brands}, ImageStore(folder, names))
+    sequences = [[4 * k + j for j in (1, 2, 3)] for k in (0, 1)] + [[j, j + 4] for j in (1, 2, 3)]
+    return SimpleNamespace(
+        items=items,
+        titles=titles,
+        sequences=sequences,
+        train=make_interactions(sequences, len(kinds)),
+        n_items=len(kinds),
+        folder=folder,
+    )
+
+
+@pytest.fixture
+def run_in(tmp_path):
+    """``run_in(validate=..., seed=0)``: a Run that records what it is told."""
+
+    def make(validate=lambda limit=None: 0.0, seed=0):
+        record = SimpleNamespace(curve=[], progress=[])
+        run = Run(
+            seed=seed,
+            device="cpu",
+            scratch=tmp_path / "scratch",
+            cache=tmp_path / "cache",
+            preset="tiny",
+            validate=validate,
+            log=lambda step, **values: record.curve.append((step, values)),
+            progress=lambda done, total, unit: record.progress.append((done, total, unit)),
+        )
+        run.cache.mkdir(exist_ok=True)
+        return run, record
+
+    return make

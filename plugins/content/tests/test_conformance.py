@@ -1,0 +1,20 @@
+"""The plugin's models keep mmbench's contract."""
+
+from mmbench_content import models
+
+from mmbench.testing import parametrize_with_checks
+
+MODELS = [
+    models.Markov,
+    models.BM25Text,
+    models.TextEncoder,
+    models.ImageEncoder,
+    models.Hybrid,
+    models.HybridMarkov,
+    models.VBPR,
+]
+
+
+@parametrize_with_checks(MODELS)
+def test_conformance(check):
+    check()
