@@ -93,7 +93,9 @@ class Embedder:
         )
         return [int(tokens[list(row[-self.config.max_history :])].sum()) for row in histories]
 
-    def embed(self, histories: Sequence[Sequence[int]], views: Iterable[View]) -> dict[str, Float32]:
+    def embed(
+        self, histories: Sequence[Sequence[int]], views: Iterable[View]
+    ) -> dict[str, Float32]:
         """``fused`` and each asked view: float32[n, d] for n sequences of items."""
         wanted = dict.fromkeys([*self.config.views, *views])
         found = {

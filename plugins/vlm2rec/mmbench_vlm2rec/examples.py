@@ -22,7 +22,7 @@ class Example:
 def make_examples(
     train: Interactions, *, all_prefixes: bool = False, few: int = 0, seed: int = 0
 ) -> list[Example]:
-    """The examples of each user with two events: the last one is the target, or each after the first.
+    """The examples of each user with two events or more; the last one is the target.
 
     Args:
         train: the training events.
@@ -47,6 +47,4 @@ def negatives(examples: Sequence[Example]) -> NDArray[np.bool_]:
     It is not where it is the same item as the positive, or one that the user had before.
     """
     targets = np.array([example.target for example in examples])
-    return np.stack(
-        [~np.isin(targets, [*example.history, example.target]) for example in examples]
-    )
+    return np.stack([~np.isin(targets, [*example.history, example.target]) for example in examples])

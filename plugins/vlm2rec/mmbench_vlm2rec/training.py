@@ -28,9 +28,7 @@ def train_embedder(
         ValueError: no user has two events.
     """
     config = embedder.config
-    examples = make_examples(
-        train, all_prefixes=config.all_prefixes, few=config.few, seed=run.seed
-    )
+    examples = make_examples(train, all_prefixes=config.all_prefixes, few=config.few, seed=run.seed)
 
     def collate(chosen: Sequence[Example], rng: np.random.Generator) -> Sides:
         return {
