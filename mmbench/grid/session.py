@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pluggy
@@ -12,7 +12,7 @@ import pluggy
 from mmbench.grid.cell import canonical
 from mmbench.grid.config import as_dict, build, choose_preset, resolve
 from mmbench.grid.registry import ModelRef, Plugin, UsageError, did_you_mean
-from mmbench.hookspecs import PROJECT, ModelHooks
+from mmbench.hookspecs import PROJECT, ModelHooks, Published
 
 HOOKS = tuple(name for name in vars(ModelHooks) if not name.startswith("_"))
 EMBEDDINGS = ("embed_items", "embed_queries")
@@ -101,13 +101,19 @@ def describe(plugin: Plugin, ref: ModelRef, size: str, overrides: Mapping[str, s
         "needs": sorted(getattr(model_class, "needs", ())),
         "loss": getattr(model_class, "loss", None),
         "max_candidates": getattr(model_class, "max_candidates", None),
-        "papers": [_plain(published) for published in getattr(model_class, "papers", ())],
+        "papers": [_plain(published) for published in _papers(model_class, ref)],
         "presets": sorted(model_class.presets),
         "known_failures": dict(getattr(model_class, "known_failures", {})),
         "embeds": [hook for hook in EMBEDDINGS if hasattr(model_class, hook)],
         "transfers": hasattr(model_class, "transfer"),
         "upstream": _upstream(model_class, ref, config),
     }
+
+
+def _papers(model_class: Any, ref: ModelRef) -> Sequence[Published]:
+    """The published figures of the variant that is asked for, or of the class."""
+    found = getattr(model_class, "papers", ())
+    return found.get(ref.variant or "", ()) if isinstance(found, Mapping) else found
 
 
 def _upstream(model_class: Any, ref: ModelRef, config: Mapping[str, Any]) -> dict[str, str] | None:

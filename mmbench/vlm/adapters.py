@@ -43,7 +43,7 @@ def nf4_config(auto: Any, model_config: Any, family: Family, compute: torch.dtyp
         for name, module in outline.named_modules()
         if isinstance(module, nn.Linear) and name not in keep
     ]
-    return BitsAndBytesConfig(
+    return BitsAndBytesConfig(  # type: ignore[no-untyped-call]
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
@@ -92,7 +92,7 @@ def choose_trained(
         model.add_adapter(
             LoraConfig(
                 r=config.lora_rank,
-                lora_alpha=config.lora_alpha,
+                lora_alpha=config.lora_alpha,  # type: ignore[arg-type]  # a ratio is as good
                 lora_dropout=config.lora_dropout,
                 target_modules=language_linears(model, family),
                 trainable_token_indices=dict.fromkeys(tables, rows) if rows else None,

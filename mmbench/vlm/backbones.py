@@ -21,6 +21,7 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from transformers.utils.import_utils import is_flash_attn_2_available
 
 import mmbench.vlm.quiet  # noqa: F401
 from mmbench.views import Run
@@ -112,13 +113,13 @@ def _source(config: BackboneConfig, run: Run, texts: Iterable[str]) -> tuple[Pat
         folder = Path(tempfile.mkdtemp(prefix="backbone-", dir=run.scratch))
         build_tiny(config, texts, run.seed, folder)
         return folder, {}
-    folder = find_weights(config, run.cache)
-    assert folder is not None  # lacking() has looked
-    if not (folder / ABOUT).exists():
-        return folder, {}
-    about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+    weights = find_weights(config, run.cache)
+    assert weights is not None  # lacking() has looked
+    if not (weights / ABOUT).exists():
+        return weights, {}
+    about = json.loads((weights / ABOUT).read_text(encoding="utf-8"))
     if about["base"] is None:
-        return folder / "base", about
+        return weights / "base", about
     base = dataclasses.replace(
         config, backbone=about["base"]["backbone"], revision=about["base"]["revision"]
     )
@@ -170,7 +171,7 @@ def _attention(config: BackboneConfig, family: Family, device: str) -> str:
     if config.attention != "auto":
         return config.attention
     half = arithmetic(config, device) == torch.bfloat16
-    flash = transformers.utils.is_flash_attn_2_available()  # type: ignore[no-untyped-call]
+    flash = is_flash_attn_2_available()
     if torch.device(device).type == "cuda" and half and flash and not family.prefix:
         return "flash_attention_2"
     return ""
@@ -223,7 +224,8 @@ class Backbone(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return next(self.model.parameters()).device
+        found: torch.device = next(self.model.parameters()).device
+        return found
 
     @property
     def sees_the_same(self) -> bool:
@@ -355,7 +357,9 @@ class Backbone(nn.Module):
         folder.mkdir(parents=True, exist_ok=True)
         base = None
         if self.revision:
-            base = {"backbone": self.config.backbone, "revision": self.revision}
+            home = self.source.resolve().parents[1].name  # as in models--org--name
+            name = home.removeprefix("models--").replace("--", "/")
+            base = {"backbone": name, "revision": self.revision}
         else:
             shutil.copytree(self.source, folder / "base", dirs_exist_ok=True)
         about = {"base": base, "tokens": list(self.tokens), "trained": self.config.trained}

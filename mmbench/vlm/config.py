@@ -97,8 +97,8 @@ class TrainingConfig:
         clip: the largest norm of a step's gradient.
         optimizer: ``adamw8bit`` holds AdamW's moments in 8 bits (bitsandbytes).
         patience: validations without gain before training stops.
-        validate_every: epochs between two validations; the last epoch is validated in any case. 0 for
-            none: the last state is left.
+        validate_every: epochs between two validations, and the last epoch is validated too; 0 for
+            none, and the last state is left.
         validate_limit: so many queries of the validation fold; 0 for all.
         checkpoint_every: epochs between two checkpoints in ``run.scratch``; 0 for none.
     """

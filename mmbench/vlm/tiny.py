@@ -65,7 +65,7 @@ def train_tokenizer(
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.train_from_iterator([*texts, SYMBOLS], trainer)
     pad, end, begin = family.specials[:3]
-    return PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer,
         pad_token=pad,
         eos_token=end,
@@ -225,7 +225,7 @@ def _paligemma2(config: BackboneConfig, tokenizer: Any) -> PreTrainedModel:
         transformers.PaliGemmaConfig(
             text_config=text,
             vision_config=vision,
-            image_token_id=_image_token("paligemma2", tokenizer),
+            image_token_index=_image_token("paligemma2", tokenizer),
             projection_dim=config.dim,
             hidden_size=config.dim,
         )
@@ -238,7 +238,7 @@ def _llava(config: BackboneConfig, tokenizer: Any) -> PreTrainedModel:
         transformers.LlavaConfig(
             text_config={"model_type": "llama", **_text(config, tokenizer)},
             vision_config=vision,
-            image_token_id=_image_token("llava", tokenizer),
+            image_token_index=_image_token("llava", tokenizer),
             vision_feature_layer=-2 if config.layers > 1 else -1,
         )
     )

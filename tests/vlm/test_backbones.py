@@ -273,8 +273,11 @@ def test_a_checkpoint_is_found_in_the_cache(run, fresh, tmp_path, no_network):
     backbone.save(tmp_path / "kept")  # refers to the commit, and holds the adapters alone
     assert not (tmp_path / "kept" / "base").exists()
     again = vlm.load_backbone(replace(config, backbone=str(tmp_path / "kept")), run)
+    again.save(tmp_path / "twice")
+    twice = vlm.load_backbone(replace(config, backbone=str(tmp_path / "twice")), run)
     prompt = [vlm.Prompt(["a"])]
     assert (vlm.embed(again, prompt) == vlm.embed(backbone, prompt)).all()
+    assert (vlm.embed(twice, prompt) == vlm.embed(backbone, prompt)).all()
 
 
 def test_what_a_machine_lacks_is_said(run, monkeypatch):

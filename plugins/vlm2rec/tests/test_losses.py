@@ -126,7 +126,7 @@ def test_a_weight_is_a_margin_of_the_positive():
     fused, *_ = as_cosines(vectors)
     mask, tau, w = torch.from_numpy(negative), 0.2, 1.7
     weight = torch.full((len(fused),), w, dtype=torch.float64)
-    shifted = fused - torch.eye(len(fused)) * tau * math.log(w)
+    shifted = fused - torch.eye(len(fused), dtype=torch.float64) * tau * math.log(w)
     found = losses.contrastive(fused, mask, tau, weight)
     assert float(found) == pytest.approx(float(losses.contrastive(shifted, mask, tau)), abs=1e-9)
 
