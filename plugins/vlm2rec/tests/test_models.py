@@ -146,41 +146,37 @@ def trained_weights(model):
     }
 
 
-def test_training_lowers_the_loss_and_is_repeatable(fitted, queries_of):
-    changes = {"epochs": 6, "validate_every": 0, "learning_rate": 3e-3, "probe_every": 4}
-    first = fitted(**changes)
-    losses = [values["loss"] for _, values in first.curve if "loss" in values]
-    assert losses[-1] < 0.8 * losses[0]
-    curve = {step: values for step, values in first.curve if "gradient text" in values}
-    assert sorted(curve) == [0, 4, 8, 12, 16]
+def test_training_lowers_the_loss(fitted):
+    model = fitted(
+        epochs=10, validate_every=0, learning_rate=1e-2, schedule="constant", probe_every=12
+    )
+    losses = [values["loss"] for _, values in model.curve if "loss" in values]
+    assert losses[-1] < losses[0] - 0.15
+    curve = {step: values for step, values in model.curve if "gradient text" in values}
+    assert sorted(curve) == [0, 12, 24]
     assert all(-1 <= value <= 1 for values in curve.values() for value in values.values())
-    logged = next(values for _, values in first.curve if "loss" in values)
+    logged = next(values for _, values in model.curve if "loss" in values)
     assert logged.keys() >= {"penalty", "contrastive", "crtr", "text margin", "image margin"}
-    scores = first.score(queries_of(HISTORIES))
-    again = fitted(**changes).score(queries_of(HISTORIES))
-    np.testing.assert_array_equal(scores, again)
 
 
-def test_measuring_changes_nothing(fitted, queries_of):
+def test_the_seed_decides_and_measuring_changes_nothing(fitted, queries_of):
     watched = fitted(probe_every=2, lora_dropout=0.2, trained="lora", learning_rate=1e-2)
     plain = fitted(probe_every=0, lora_dropout=0.2, trained="lora", learning_rate=1e-2)
     queries = queries_of(HISTORIES)
     np.testing.assert_array_equal(watched.score(queries), plain.score(queries))
 
 
-def test_adapters_alone_are_trained(fitted):
-    model = fitted(trained="lora", lora_rank=4, learning_rate=1e-2)
-    assert trained_weights(model)
-    assert all("lora" in name for name in trained_weights(model))
-
-
-def test_four_bits(fitted, queries_of):
-    pytest.importorskip("bitsandbytes")
-    model = fitted(
-        trained="lora", quantization="nf4", lora_rank=4, learning_rate=1e-2, epochs=3, dim=64
-    )
-    losses = [values["loss"] for _, values in model.curve if "loss" in values]
-    assert losses[-1] < losses[0]
+@pytest.mark.parametrize("quantization", ["", "nf4"])
+def test_adapters_alone_are_trained(fitted, queries_of, quantization):
+    if quantization:
+        pytest.importorskip("bitsandbytes")
+    model = fitted(trained="lora", lora_rank=4, learning_rate=1e-2, quantization=quantization)
+    weights = trained_weights(model)
+    assert weights
+    assert all("lora" in name for name in weights)
+    moved = [bool(weight.any()) for name, weight in weights.items() if "lora_B" in name]
+    assert moved
+    assert all(moved)  # they start at 0
     assert np.isfinite(model.score(queries_of(HISTORIES))).all()
 
 
