@@ -6,13 +6,24 @@ The public names are loaded when first used, so that the command line starts wit
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mmbench.embedding import EmbeddingModel
     from mmbench.hookspecs import DatasetInfo, Published, RawDataset, Recipe, hookimpl
-    from mmbench.views import ImageError, ImageStore, Interactions, Items, Queries, Run, TopK
+    from mmbench.views import (
+        ImageError,
+        ImageStore,
+        Interactions,
+        Items,
+        Queries,
+        Run,
+        TopK,
+        Vectors,
+    )
 
 __version__ = "0.1.0"
 
 __all__ = [
     "DatasetInfo",
+    "EmbeddingModel",
     "ImageError",
     "ImageStore",
     "Interactions",
@@ -23,6 +34,7 @@ __all__ = [
     "Recipe",
     "Run",
     "TopK",
+    "Vectors",
     "__version__",
     "hookimpl",
 ]
@@ -30,7 +42,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from mmbench import hookspecs, views
+        from mmbench import embedding, hookspecs, views
 
-        return getattr(views if hasattr(views, name) else hookspecs, name)
+        home = next(home for home in (views, hookspecs, embedding) if hasattr(home, name))
+        return getattr(home, name)
     raise AttributeError(f"module 'mmbench' has no attribute {name!r}")

@@ -167,6 +167,10 @@ class ModelHooks:
         (column ``j`` is item ``j + 1``), or answers a ``TopK``. One that names ``candidates``
         (int32[b, c], ascending in each row) rates those: float32[b, c]. ``-inf`` means not
         retrieved. NaN, +inf, a wrong shape or a padding item in a TopK fail the cell.
+
+        A model whose scores are inner products answers ``Vectors``, and ``embed_items`` the other
+        side of them; ``mmbench.EmbeddingModel`` does so. The harness multiplies and ranks in
+        blocks, and equal vectors are exactly level.
         """
 
     @hookspec(firstresult=True)

@@ -187,6 +187,23 @@ class TopK:
 
 
 @dataclass(frozen=True, slots=True)
+class Vectors:
+    """What a model returns whose scores are inner products: the queries' side of them.
+
+    The score of an item is the product with its vector, which ``embed_items`` answers in the space
+    ``fused``. The harness asks for those once after a fit (and once in each ``run.validate``),
+    multiplies, and ranks in blocks of rows: no matrix of queries and items is made or handed over.
+
+    Attributes:
+        queries: float32[b, d], finite.
+        items: float32[n_items + 1, d], row 0 is padding. Leave it out: the harness fills it in.
+    """
+
+    queries: Float32
+    items: Float32 | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """The circumstances of one fit.
 
@@ -220,5 +237,5 @@ class Run:
 
 
 Modality = Literal["text", "image"]
-Answer = Float32 | TopK
+Answer = Float32 | TopK | Vectors
 Config = Any

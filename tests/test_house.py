@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "files": set(),
     "views": set(),
     "hookspecs": {"views"},
+    "embedding": {"hookspecs", "views"},
     "encodings": {"views", "files"},
     "data": {"data", "hookspecs", "views", "problems", "files"},
     "protocol": {"protocol", "data", "hookspecs", "views", "problems"},
@@ -48,7 +49,7 @@ MAY_IMPORT = {
         ),
         *("report", "grid", "protocol", "data", "problems"),
     },
-    "__init__": {"hookspecs", "views"},
+    "__init__": {"embedding", "hookspecs", "views"},
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,7 +96,7 @@ class Onlooker:
     def answered(self, fold: str, rows: slice, answer: Answer) -> None:
         """Keep what is ranked."""
         if fold == "test":
-            self.answers.append((rows, answer))
+            self.answers.append((rows, copy.deepcopy(answer)))
 
     def ranked(self, host: Host) -> None:
         """Put the further questions; what fails here fails a check, not the cell."""
@@ -162,7 +163,7 @@ class Onlooker:
         kind = "catalogue" if candidates is None else "candidates"
         width = worlds.ITEMS if candidates is None else candidates.shape[1]
         try:
-            answers = list(self.host.score(f"check-{name}", kind, slices))
+            answers = [copy.deepcopy(a) for a in self.host.score(f"check-{name}", kind, slices)]
             dense = _dense(list(zip(slices, answers, strict=True)), width)
         except (PluginFailure, AnswerError) as error:
             self.viewed.replies[name] = error

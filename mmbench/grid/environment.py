@@ -14,7 +14,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
-LIBRARIES = ("numpy", "scipy", "pandas", "pyarrow", "torch", "transformers", "peft", "recbole")
+LIBRARIES = (
+    "numpy",
+    "scipy",
+    "pandas",
+    "pyarrow",
+    "torch",
+    "transformers",
+    "peft",
+    "recbole",
+    "numba",
+)
 
 
 @dataclass(frozen=True, slots=True)

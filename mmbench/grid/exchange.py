@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mmbench.files import save_array
 from mmbench.views import (
@@ -19,8 +22,10 @@ from mmbench.views import (
     Items,
     Queries,
     TopK,
+    Vectors,
 )
 
+Bytes = NDArray[np.uint8]
 SPACES = ("fused", "text", "image")
 
 
@@ -82,43 +87,91 @@ def load_queries(folder: Path, fold: str) -> Queries:
 def save_answer(folder: Path, slot: int, answer: Any) -> dict[str, Any]:
     """Write a plugin's answer and describe it in a message.
 
-    Raises TypeError for what is neither a numeric numpy array nor a TopK of two.
+    Raises TypeError for what is neither a numeric numpy array nor a TopK or Vectors of such.
     """
     if isinstance(answer, TopK):
         parts = {"items": answer.items, "scores": answer.scores}
+    elif isinstance(answer, Vectors):
+        parts = {"queries": answer.queries}
     else:
         parts = {"scores": answer}
-    described = {}
-    for name, array in parts.items():
-        if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
-            kind = getattr(array, "dtype", type(array).__name__)
-            raise TypeError(
-                f"score answered {kind} where a numeric numpy array or a TopK of two is due"
-            )
-        with open(folder / f"answer-{slot}-{name}", "wb") as file:
-            file.write(np.ascontiguousarray(array).data)
-        described[name] = {"dtype": array.dtype.str, "shape": list(array.shape)}
-    return described
+    return {name: _write(_answer(folder, slot, name), array) for name, array in parts.items()}
 
 
-def load_answer(folder: Path, slot: int, described: dict[str, Any]) -> Answer:
+def load_answer(
+    folder: Path, slot: int, described: dict[str, Any], memory: dict[str, Bytes]
+) -> Answer:
     """Read an answer back, with the sizes that the message states held against the file's.
 
-    Raises ValueError where they disagree.
+    Args:
+        folder: where it lies.
+        slot: which of several answers.
+        described: the message.
+        memory: of earlier answers, to be filled again: fresh memory costs more than reading.
+
+    Raises ValueError where message and file disagree.
     """
-    parts = {}
-    for name, layout in described.items():
-        dtype = np.dtype(str(layout["dtype"]))
-        shape = tuple(int(size) for size in layout["shape"])
-        if dtype.kind not in "fiub":
-            raise ValueError(f"an answer of type {dtype}")
-        flat = np.fromfile(folder / f"answer-{slot}-{name}", dtype=dtype)
-        if flat.size != int(np.prod(shape)):
-            raise ValueError(f"an answer of shape {shape} with {flat.size} values")
-        parts[name] = flat.reshape(shape)
+    parts = {
+        name: _read(_answer(folder, slot, name), layout, memory, name)
+        for name, layout in described.items()
+    }
+    if "queries" in parts:
+        return Vectors(parts["queries"])
     if "items" in parts:
         return TopK(items=parts["items"], scores=parts["scores"])
     return parts["scores"]
+
+
+def save_item_vectors(folder: Path, answer: Any) -> dict[str, Any]:
+    """Write what ``embed_items`` answered to go with ``Vectors``, and describe it in a message.
+
+    Raises TypeError where that holds no ``fused`` matrix.
+    """
+    fused = answer.get("fused") if isinstance(answer, Mapping) else None
+    if not isinstance(fused, np.ndarray) or fused.ndim != 2 or fused.dtype.kind != "f":
+        raise TypeError(
+            "score answered Vectors, so embed_items must answer {'fused': a matrix of floats}"
+        )
+    return _write(folder / "item-vectors", fused.astype(np.float32, copy=False))
+
+
+def load_item_vectors(folder: Path, layout: Mapping[str, Any]) -> Float32:
+    """Read the items' vectors back. Raises ValueError where message and file disagree."""
+    return _read(folder / "item-vectors", layout, {}, "fused")
+
+
+def _answer(folder: Path, slot: int, name: str) -> Path:
+    return folder / f"answer-{slot}-{name}"
+
+
+def _write(path: Path, array: Any) -> dict[str, Any]:
+    """An array's bytes, over those of the last one: pages that are there need not be made."""
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
+        kind = getattr(array, "dtype", type(array).__name__)
+        raise TypeError(
+            f"score answered {kind} where a numeric numpy array, a TopK or Vectors is due"
+        )
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+        file.write(np.ascontiguousarray(array).data)
+        file.truncate()
+    return {"dtype": array.dtype.str, "shape": list(array.shape)}
+
+
+def _read(path: Path, layout: Mapping[str, Any], memory: dict[str, Bytes], name: str) -> np.ndarray:
+    dtype = np.dtype(str(layout["dtype"]))
+    shape = tuple(int(size) for size in layout["shape"])
+    if dtype.kind not in "fiub":
+        raise ValueError(f"an answer of type {dtype}")
+    size = path.stat().st_size
+    if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != size:
+        raise ValueError(f"an answer of shape {shape} and type {dtype} in {size} bytes")
+    if name not in memory or len(memory[name]) < size:
+        memory[name] = np.empty(size, dtype=np.uint8)
+    filled = memory[name][:size]
+    with open(path, "rb") as file:
+        if file.readinto(filled.data) != size:
+            raise ValueError("an answer that changed while it was read")
+    return filled.view(dtype).reshape(shape)
 
 
 def save_embeddings(folder: Path, answer: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,7 +24,7 @@ from mmbench.grid import exchange
 from mmbench.grid.channel import Channel, ChannelClosed, Message, PipeChannel, queue_pair
 from mmbench.grid.registry import ModelRef, Plugin, UsageError
 from mmbench.grid.worker import serve
-from mmbench.views import Answer, Float32
+from mmbench.views import Answer, Float32, Vectors
 
 POLL = 0.1  # seconds between looks at a child's memory
 LOG_BYTES = 64 * 1024
@@ -75,6 +75,8 @@ class Host:
     stop: threading.Event = field(default_factory=threading.Event)
     started: float = field(default_factory=time.monotonic)
     score_seconds: float = 0.0
+    memory: tuple[dict[str, exchange.Bytes], ...] = field(default_factory=lambda: ({}, {}))
+    item_vectors: Float32 | None = None
 
     def describe(self, plugin: Plugin, ref: ModelRef, size: str, overrides: Message) -> Message:
         """What the plugin's class declares, with the whole resolved config."""
@@ -104,18 +106,27 @@ class Host:
         """The plugin's answers for row ranges of a fold, in order.
 
         The next question is on its way before an answer is handed out, so that the caller ranks
-        while the plugin scores.
+        while the plugin scores. An answer's memory is filled again two answers later: copy what is
+        to be kept.
         """
         self._ask(fold, kind, slices, 0)
         for number in range(len(slices)):
             reply = self._await()
             self.score_seconds += float(reply["seconds"])
             try:
-                answer = exchange.load_answer(self.folder, number % 2, reply["answer"])
+                answer = self._load(reply, number % 2)
             except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
                 raise PluginFailure("failed", f"unreadable answer: {error}") from error
             self._ask(fold, kind, slices, number + 1)
             yield answer
+
+    def _load(self, reply: Message, slot: int) -> Answer:
+        if "item_vectors" in reply:
+            self.item_vectors = exchange.load_item_vectors(self.folder, reply["item_vectors"])
+        answer = exchange.load_answer(self.folder, slot, reply["answer"], self.memory[slot])
+        if isinstance(answer, Vectors):
+            return replace(answer, items=self.item_vectors)
+        return answer
 
     def embed_items(self) -> dict[str, Float32]:
         """The plugin's embeddings of the catalogue, by space."""

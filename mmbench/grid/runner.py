@@ -104,7 +104,7 @@ class Witness(Interface):
     """Who may look on while a cell runs, as the conformance checks do. Nothing waits for it."""
 
     def answered(self, fold: str, rows: slice, answer: Answer) -> None:
-        """The plugin answered for rows of a fold."""
+        """The plugin answered for rows of a fold; the answer's memory will be used again."""
 
     def ranked(self, host: Host) -> None:
         """All test queries are ranked; the host still answers."""
@@ -283,6 +283,7 @@ def converse(
     )
     queries = len(parts.test.queries)
     metrics = summarise(ranks, protocol)
+    record["environment"]["ranked_by"] = ranks.engine
     record["metrics"] = metrics
     record["tie_rate"] = tie_rate(ranks)
     record["unanswered"] = unanswered(ranks)

@@ -18,7 +18,7 @@ from mmbench.grid.config import is_tiny
 from mmbench.grid.registry import ModelRef, Plugin, UsageError
 from mmbench.grid.session import describe, examine, open_session, parameter_count, takes
 from mmbench.grid.watch import Watch
-from mmbench.views import Int32, Items, Queries, Run
+from mmbench.views import Int32, Items, Queries, Run, Vectors
 
 PROGRESS_EVERY = 0.1  # seconds
 
@@ -49,6 +49,7 @@ class Worker:
         self.queries: dict[str, Queries] = {}
         self.candidates: dict[str, Int32] = {}
         self.catalogue: Int32 = np.empty(0, np.int32)
+        self.sent_vectors = False  # the items', as they are since the weights last changed
 
     def obey(self, command: Message) -> bool:
         """Carry out one command and answer it; False after ``stop``."""
@@ -84,6 +85,7 @@ class Worker:
         for place in (cache, encodings, scratch):
             place.mkdir(parents=True, exist_ok=True)
         self.queries, self.candidates = {}, {}
+        self.sent_vectors = False
         train, items = exchange.load_train(self.folder), exchange.load_items(self.folder)
         if self.watch is not None:
             self.watch.allow(
@@ -114,6 +116,7 @@ class Worker:
         started = time.perf_counter()
         with self.during("fit"):
             hook.fit(train=train, items=items, run=circumstances)
+        self.sent_vectors = False
         return {
             "seconds": time.perf_counter() - started,
             "parameters": parameter_count(self.manager),
@@ -130,6 +133,7 @@ class Worker:
         self.catalogue.setflags(write=False)
         with self.during("transfer"):
             self.manager.hook.transfer(items=self.items)
+        self.sent_vectors = False
         return {}
 
     def do_score(self, fold: str, kind: str, start: int, stop: int, slot: int) -> Message:
@@ -142,10 +146,21 @@ class Worker:
         started = time.perf_counter()
         with self.during("score"):
             answer = self.manager.hook.score(queries=part, candidates=candidates)
-        seconds = time.perf_counter() - started
         if answer is None:
             raise TypeError("score answered None")
-        return {"seconds": seconds, "answer": exchange.save_answer(self.folder, slot, answer)}
+        more = {}
+        if isinstance(answer, Vectors) and not self.sent_vectors:
+            more["item_vectors"] = self._save_item_vectors()
+            self.sent_vectors = True
+        seconds = time.perf_counter() - started
+        described = exchange.save_answer(self.folder, slot, answer)
+        return {"seconds": seconds, "answer": described, **more}
+
+    def _save_item_vectors(self) -> Message:
+        assert self.manager is not None
+        with self.during("embed_items"):
+            embeddings = self.manager.hook.embed_items(items=self.items)
+        return exchange.save_item_vectors(self.folder, embeddings)
 
     def do_embed_items(self) -> Message:
         """The plugin's embeddings of the whole catalogue, in files."""
@@ -205,6 +220,7 @@ def _validator(worker: Worker) -> Callable[..., float]:
 
     def validate(limit: int | None = None) -> float:
         """ndcg@10 on the validation fold, over the whole catalogue."""
+        worker.sent_vectors = False
         channel.send({"event": "validate", "limit": limit})
         with worker.during(""):
             while True:

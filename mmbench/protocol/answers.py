@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from mmbench.views import Float32, TopK
+from mmbench.views import Float32, TopK, Vectors
+
+_MOST_ROWS, _FEWEST_ROWS = 64, 16  # of a block: its scores should fit a cache; few rows are slow
+_BLOCK_BYTES = 32 * 2**20
 
 
 class AnswerError(ValueError):
@@ -17,7 +22,8 @@ def check_answer(answer: Any, rows: slice, n_items: int, width: int) -> Float32:
     """The answer's scores, or AnswerError.
 
     Args:
-        answer: a numpy array of any real dtype, read-only or not, or a ``TopK``.
+        answer: a numpy array of any real dtype, read-only or not, a ``TopK``, or ``Vectors`` with
+            the items' vectors.
         rows: which queries of the fold were asked.
         n_items: size of the catalogue.
         width: how many candidates a query was asked about; ``n_items`` for the whole catalogue.
@@ -27,81 +33,191 @@ def check_answer(answer: Any, rows: slice, n_items: int, width: int) -> Float32:
         was asked about candidates and rated the whole catalogue. A ``TopK`` becomes
         float32[b, n_items], -inf where it is silent. It may be the answer's own memory.
     """
-    count = rows.stop - rows.start
-    if isinstance(answer, TopK):
-        return _dense(answer, rows, count, n_items)
-    scores = _array(answer, "scores", rows)
-    if scores.shape not in {(count, width), (count, n_items)}:
-        raise AnswerError(_wrong_shape(scores.shape, rows, count, n_items, width))
-    return _finite(scores, rows)
+    found = []
+    for part, scores in Reader(n_items, width).blocks(answer, rows):
+        demand_finite(scores, part)
+        found.append(scores if isinstance(answer, np.ndarray) else scores.copy())
+    return found[0] if len(found) == 1 else np.concatenate(found)
 
 
-def _dense(answer: TopK, rows: slice, count: int, n_items: int) -> Float32:
-    items = _array(answer.items, "TopK.items", rows)
-    scores = _array(answer.scores, "TopK.scores", rows)
-    if items.ndim != 2 or items.shape != scores.shape or len(items) != count:
+class Reader:
+    """Takes answers apart into blocks of dense scores; what they fill is used again and again.
+
+    A ``TopK`` or ``Vectors`` is unfolded some rows at a time, so that users x items never exists.
+
+    Args:
+        n_items: size of the catalogue.
+        width: how many candidates a query is asked about; ``n_items`` for the whole catalogue.
+    """
+
+    def __init__(self, n_items: int, width: int) -> None:
+        self.n_items, self.width = n_items, width
+        self.rows = max(_FEWEST_ROWS, min(_MOST_ROWS, _BLOCK_BYTES // (4 * n_items)))
+        self.buffer: Float32 = np.empty((0, n_items), dtype=np.float32)
+        self.items: Float32 | None = None  # the vectors that were looked at last
+
+    def blocks(self, answer: Any, rows: slice) -> Iterator[tuple[slice, Float32]]:
+        """Blocks of the asked queries, in order, with float32[r, n], C-contiguous, each good until
+        the next is asked for.
+
+        Raises AnswerError for what is not right, but for one thing: NaN and +inf in the scores are
+        left to who reads them all anyway, see ``demand_finite``.
+        """
+        if isinstance(answer, np.ndarray):
+            yield rows, self._dense(answer, rows)
+            return
+        unfold: Callable[[int, int], None]
+        if isinstance(answer, TopK):
+            self._check_lists(answer, rows)
+            unfold = functools.partial(self._listed, answer)
+        elif isinstance(answer, Vectors):
+            self._check_vectors(answer, rows)
+            unfold = functools.partial(self._products, answer)
+        else:
+            raise AnswerError(_wrong_kind(answer, "scores", rows))
+        if not len(self.buffer):
+            self.buffer = np.empty((self.rows, self.n_items), dtype=np.float32)
+        for start in range(0, rows.stop - rows.start, self.rows):
+            stop = min(start + self.rows, rows.stop - rows.start)
+            unfold(start, stop)
+            yield (
+                slice(rows.start + start, rows.start + stop),
+                self.buffer[: stop - start],
+            )
+
+    def _dense(self, answer: np.ndarray, rows: slice) -> Float32:
+        scores, count = _array(answer, "scores", rows), rows.stop - rows.start
+        if scores.shape not in {(count, self.width), (count, self.n_items)}:
+            raise AnswerError(_wrong_shape(scores.shape, rows, count, self.n_items, self.width))
+        return _narrow(scores, rows)
+
+    def _listed(self, answer: TopK, start: int, stop: int) -> None:
+        block = self.buffer[: stop - start]
+        block.fill(-np.inf)
+        items, scores = answer.items[start:stop], answer.scores[start:stop]
+        np.put_along_axis(block, items.astype(np.int64) - 1, scores.astype(np.float32), axis=1)
+
+    def _products(self, answer: Vectors, start: int, stop: int) -> None:
+        """The block's inner products, always from as many rows.
+
+        Libraries multiply matrices of a few rows by other roads, where a query's scores depend on
+        its company and two items with one vector need not be level.
+        """
+        assert answer.items is not None
+        queries = np.zeros((self.rows, answer.queries.shape[1]), dtype=np.float32)
+        queries[: stop - start] = answer.queries[start:stop]
+        with np.errstate(over="ignore", invalid="ignore"):
+            np.matmul(queries, answer.items[1:].T, out=self.buffer)
+
+    def _check_lists(self, answer: TopK, rows: slice) -> None:
+        count = rows.stop - rows.start
+        items = _array(answer.items, "TopK.items", rows)
+        scores = _array(answer.scores, "TopK.scores", rows)
+        if items.ndim != 2 or items.shape != scores.shape or len(items) != count:
+            raise AnswerError(
+                f"{_asked(rows)}: TopK.items has shape {items.shape} and TopK.scores "
+                f"{scores.shape}; both must be ({count}, k)"
+            )
+        if items.dtype.kind not in "iu":
+            raise AnswerError(f"{_asked(rows)}: TopK.items has dtype {items.dtype}; make it int32")
+        outside = (items < 1) | (items > self.n_items)
+        if outside.any():
+            row, column = _first(outside)
+            what = "the padding item 0" if items[row, column] == 0 else f"item {items[row, column]}"
+            raise AnswerError(
+                f"query {rows.start + row}: TopK holds {what}; items are 1..{self.n_items}. Fill a "
+                "short row with other items of score -inf"
+            )
+        ordered = np.sort(items, axis=1)
+        twice = ordered[:, 1:] == ordered[:, :-1]
+        if twice.any():
+            row, column = _first(twice)
+            raise AnswerError(
+                f"query {rows.start + row}: TopK holds item {ordered[row, column]} twice; keep the "
+                "better score and drop the other"
+            )
+        demand_finite(_narrow(scores, rows), rows)
+
+    def _check_vectors(self, answer: Vectors, rows: slice) -> None:
+        count = rows.stop - rows.start
+        queries = _array(answer.queries, "Vectors.queries", rows)
+        items = answer.items
+        if items is None or items.ndim != 2 or len(items) != self.n_items + 1:
+            shape = None if items is None else items.shape
+            raise AnswerError(
+                f"{_asked(rows)}: the items' vectors have shape {shape}; embed_items must answer "
+                f"({self.n_items + 1}, d) as 'fused', row 0 for padding"
+            )
+        if queries.shape != (count, items.shape[1]):
+            raise AnswerError(
+                f"{_asked(rows)}: Vectors.queries has shape {queries.shape}, not "
+                f"({count}, {items.shape[1]}): a row a query, as wide as the items' vectors"
+            )
+        _demand_vectors(queries, "Vectors.queries", "query", rows.start)
+        if items is not self.items:
+            _demand_vectors(items[1:], "embed_items", "item", 1)
+            self.items = items
+
+
+def demand_finite(scores: Float32, rows: slice) -> None:
+    """Raise AnswerError, with the first bad query, where float32 scores hold NaN or +inf."""
+    if not scores.size:
+        return
+    # A row's maximum is NaN or +inf where any of its scores is: one pass, nothing kept.
+    bad = ~(scores.max(axis=1) < np.inf)
+    if bad.any():
+        row = int(np.argmax(bad))
+        column = int(np.argmax(~(scores[row] < np.inf)))
+        raise AnswerError(_not_a_score(rows.start + row, column, scores[row, column]))
+
+
+def _demand_vectors(vectors: np.ndarray, name: str, kind: str, first: int) -> None:
+    """Raise AnswerError where a vector's number is not finite in float32."""
+    with np.errstate(over="ignore"):
+        bad = ~np.isfinite(vectors.astype(np.float32, copy=False))
+    if bad.any():
+        row, column = _first(bad)
         raise AnswerError(
-            f"{_asked(rows)}: TopK.items has shape {items.shape} and TopK.scores {scores.shape}; "
-            f"both must be ({count}, k)"
+            f"{name}: the vector of {kind} {first + row} holds {vectors[row, column]} in column "
+            f"{column}. Vectors must be finite in float32"
         )
-    if items.dtype.kind not in "iu":
-        raise AnswerError(f"{_asked(rows)}: TopK.items has dtype {items.dtype}; make it int32")
-    outside = (items < 1) | (items > n_items)
-    if outside.any():
-        row, column = _first(outside)
-        what = "the padding item 0" if items[row, column] == 0 else f"item {items[row, column]}"
-        raise AnswerError(
-            f"query {rows.start + row}: TopK holds {what}; items are 1..{n_items}. Fill a short "
-            "row with other items of score -inf"
-        )
-    ordered = np.sort(items, axis=1)
-    twice = ordered[:, 1:] == ordered[:, :-1]
-    if twice.any():
-        row, column = _first(twice)
-        raise AnswerError(
-            f"query {rows.start + row}: TopK holds item {ordered[row, column]} twice; keep the "
-            "better score and drop the other"
-        )
-    dense = np.full((count, n_items), -np.inf, dtype=np.float32)
-    np.put_along_axis(dense, items.astype(np.int64) - 1, _finite(scores, rows), axis=1)
-    return dense
 
 
 def _array(values: Any, name: str, rows: slice) -> np.ndarray:
     if not isinstance(values, np.ndarray):
-        kind = type(values)
-        mend = (
-            "answer scores.detach().cpu().numpy()"
-            if kind.__module__.split(".")[0] == "torch"
-            else "answer a numpy array of shape (queries, items), or a TopK"
-        )
-        raise AnswerError(f"{_asked(rows)}: {name} is a {kind.__module__}.{kind.__name__}; {mend}")
+        raise AnswerError(_wrong_kind(values, name, rows))
     if values.dtype.kind not in "biuf":
         raise AnswerError(f"{_asked(rows)}: {name} has dtype {values.dtype}; make it float32")
     return values
 
 
-def _finite(scores: np.ndarray, rows: slice) -> Float32:
-    """The scores as float32, none of them NaN or +inf, nor made infinite by the conversion."""
+def _wrong_kind(values: Any, name: str, rows: slice) -> str:
+    kind = type(values)
+    mend = (
+        "answer scores.detach().cpu().numpy()"
+        if kind.__module__.split(".")[0] == "torch"
+        else "answer a numpy array of shape (queries, items), a TopK, or Vectors"
+    )
+    return f"{_asked(rows)}: {name} is a {kind.__module__}.{kind.__name__}; {mend}"
+
+
+def _narrow(scores: np.ndarray, rows: slice) -> Float32:
+    """The scores as float32, C-contiguous, none of them made infinite by the conversion."""
     with np.errstate(over="ignore"):
-        narrow: Float32 = scores.astype(np.float32, copy=False)
-    if not narrow.size:
-        return narrow
-    # A row's maximum is NaN or +inf where any of its scores is: one pass, nothing kept.
-    top = narrow.max(axis=1)
-    bad = ~(top < np.inf)
+        narrow: Float32 = np.ascontiguousarray(scores, dtype=np.float32)
     if narrow.dtype != scores.dtype:
-        bad |= (np.isneginf(narrow) & ~np.isneginf(scores)).any(axis=1)
-    if not bad.any():
-        return narrow
-    row = int(np.argmax(bad))
-    wrong = ~(narrow[row] < np.inf) | (np.isneginf(narrow[row]) & ~np.isneginf(scores[row]))
-    column = int(np.argmax(wrong))
-    value = scores[row, column]
+        bad = np.isinf(narrow) & np.isfinite(scores)
+        if bad.any():
+            row, column = _first(bad)
+            raise AnswerError(_not_a_score(rows.start + row, column, scores[row, column]))
+    return narrow
+
+
+def _not_a_score(query: int, column: int, value: Any) -> str:
     about = "too large for float32" if np.isfinite(value) else "not a score"
-    raise AnswerError(
-        f"query {rows.start + row}: column {column} is {value}, {about}. Scores must be finite "
-        "in float32, or -inf for an item that was not retrieved"
+    return (
+        f"query {query}: column {column} is {value}, {about}. Scores must be finite in float32, or "
+        "-inf for an item that was not retrieved"
     )
 
 

@@ -1,107 +1,109 @@
 """Ranks by counting: how many items score above a target, and how many tie with it.
 
-Scores are dense, float32[b, c]; -inf is an item that was not retrieved, and ties with all others
-that were not. Nothing sorts the catalogue, and beyond the scores a few blocks of rows are held.
+Two modules hold the same two functions: ``rank_numpy`` runs everywhere, ``rank_numba`` is compiled
+and reads each row of scores from memory once. They answer the same to the last bit, so which one
+runs is recorded with a result's environment and is no part of its identity.
+
+Scores are float32[b, n], C-contiguous; -inf is an item that was not retrieved, and ties with all
+others that were not. Nothing sorts the catalogue.
 """
 
 from __future__ import annotations
 
-import numpy as np
+import functools
+import importlib.util
+from typing import NamedTuple, Protocol
 
 from mmbench.views import Float32, Int32, Int64
 
-Counts = tuple[Int32, Int32]
-"""``greater`` and ``equal``, int32[b] each: the items above the target, and the others level with
-it. A ``greater`` of -1 marks a query that has no answer in the candidate set."""
-
-_BLOCK = 64  # rows that fit a processor's cache
-_LOWEST = np.finfo(np.float32).min
-
-
-def count_full(scores: Float32, target: Int32) -> Counts:
-    """Against the whole catalogue; column ``j`` of ``scores`` is item ``j + 1``."""
-    return _count(scores, target.astype(np.int64) - 1)
+TOP = 20
+SPARE = 12  # so many more are looked for at first, as some of the best will have been seen
+GROUPED = 16  # items to a group, see ``rank_numba``
+SETS = ("full", "unseen", "neg100")
+COMPILED_FROM = 100_000_000  # scores in an evaluation; for fewer, loading numba takes longer
 
 
-def count_unseen(scores: Float32, target: Int32, full: Counts, row: Int64, seen: Int32) -> Counts:
-    """Against the items not seen: what was counted in ``full``, less the seen ones.
+class RankRows(Protocol):
+    """Rank the targets of some queries against all candidate sets."""
 
-    Args:
-        scores: float32[b, n_items].
-        target: int32[b].
-        full: what ``count_full`` answered for these.
-        row: int64[m], the query, and
-        seen: int32[m], an item that its user has seen; no pair twice.
+    def __call__(
+        self,
+        scores: Float32,
+        target: Int32,
+        offsets: Int64,
+        seen: Int32,
+        candidates: Int32,
+        counts: Int32,
+        top: Int32,
+    ) -> int:
+        """Fill ``counts`` and ``top``.
+
+        Args:
+            scores: float32[b, n_items]; column ``j`` is item ``j + 1``.
+            target: int32[b].
+            offsets: int64[b + 1]: query ``i`` has seen ``seen[offsets[i]:offsets[i + 1]]``,
+            seen: ascending for each query, no item twice.
+            candidates: int32[b, c], the target among them.
+            counts: out, int32[3, 2, b]: for each of ``SETS`` the candidates above the target, and
+                the others level with it; -1 and 0 where the target is no candidate.
+            top: out, int32[2, b, TOP]: for the first two of ``SETS`` the best items, by score and,
+                where level, by number; 0 where none is left. Items of score -inf are not listed.
+
+        Returns:
+            The first row that holds NaN or +inf, where the outputs say nothing then; or -1.
+        """
+
+
+class CountRows(Protocol):
+    """Rank the targets of some queries against the columns of a matrix alone."""
+
+    def __call__(self, scores: Float32, column: Int64, counts: Int32) -> int:
+        """Fill ``counts``.
+
+        Args:
+            scores: float32[b, c].
+            column: int64[b], where the target stands.
+            counts: out, int32[2, b], as in ``RankRows``.
+
+        Returns:
+            As ``RankRows``.
+        """
+
+
+class Engine(NamedTuple):
+    """What ranks: the library's name, and its two functions."""
+
+    name: str
+    rank_rows: RankRows
+    count_rows: CountRows
+
+
+def choose_engine(scores: int) -> Engine:
+    """The engine for an evaluation of so many scores.
+
+    numba where it is installed and the work is large, else numpy.
     """
-    own = scores[np.arange(len(target)), target - 1]
-    values, level = scores[row, seen - 1], own[row]
-    greater = full[0] - np.bincount(row[values > level], minlength=len(target))
-    equal = full[1] - np.bincount(row[values == level], minlength=len(target))
-    answered = np.ones(len(target), dtype=bool)
-    answered[row[seen == target[row]]] = False
-    return (
-        np.where(answered, greater, -1).astype(np.int32),
-        np.where(answered, equal, 0).astype(np.int32),
-    )
+    if scores >= COMPILED_FROM and has_numba():
+        return numba_engine()
+    return numpy_engine()
 
 
-def count_candidates(scores: Float32, target: Int32, candidates: Int32) -> Counts:
-    """Against the candidates alone; ``scores`` is float32[b, c], column for column."""
-    return _count(scores, np.argmax(candidates == target[:, None], axis=1))
+def has_numba() -> bool:
+    """Whether the extra ``mmbench[fast]`` is installed; numba is not imported for it."""
+    return importlib.util.find_spec("numba") is not None
 
 
-def _count(scores: Float32, column: Int64) -> Counts:
-    total, width = scores.shape
-    own = scores[np.arange(total), column]
-    greater, equal = np.empty(total, dtype=np.int32), np.empty(total, dtype=np.int32)
-    buffer = np.empty((min(_BLOCK, total), width), dtype=bool)
-    for start in range(0, total, _BLOCK):
-        block, level = scores[start : start + _BLOCK], own[start : start + _BLOCK, None]
-        flags = buffer[: len(block)]
-        # A flat row at a time, count_nonzero is twice as fast as over an axis.
-        np.greater(block, level, out=flags)
-        greater[start : start + _BLOCK] = [np.count_nonzero(row) for row in flags]
-        np.equal(block, level, out=flags)
-        equal[start : start + _BLOCK] = [np.count_nonzero(row) - 1 for row in flags]
-    return greater, equal
+@functools.cache
+def numpy_engine() -> Engine:
+    """The engine that needs numpy alone."""
+    from mmbench.protocol import rank_numpy
+
+    return Engine("numpy", rank_numpy.rank_rows, rank_numpy.count_rows)
 
 
-def top_items(scores: Float32, k: int) -> Int32:
-    """int32[b, k]: the best items, by score and, where level, by number; 0 where none is left.
+@functools.cache
+def numba_engine() -> Engine:
+    """The compiled engine. Raises ImportError where numba is not installed."""
+    from mmbench.protocol import rank_numba
 
-    Items of score -inf are not listed.
-    """
-    total, n_items = scores.shape
-    out = np.zeros((total, k), dtype=np.int32)
-    for start in range(0, total, _BLOCK):
-        out[start : start + _BLOCK, : min(k, n_items)] = _top_block(
-            np.ascontiguousarray(scores[start : start + _BLOCK]), min(k, n_items)
-        )
-    return out
-
-
-def _top_block(block: Float32, k: int) -> Int32:
-    rows, n_items = block.shape
-    last = np.full(rows, _LOWEST, dtype=np.float32)  # leaves -inf out
-    many = np.count_nonzero(block > -np.inf, axis=1) > k  # partition is slow on rows full of ties
-    if many.any():
-        some = block if many.all() else block[many]
-        last[many] = np.partition(some, n_items - k, axis=1)[:, n_items - k]
-    flat = np.flatnonzero(block >= last[:, None])
-    row, value = flat // n_items, block.ravel()[flat]
-    # Of those level with the last place, the lowest numbers get what places remain.
-    level = value == last[row]
-    above = np.bincount(row[~level], minlength=rows)
-    kept = ~level
-    kept[level] = _place(row[level], rows) < (k - above)[row[level]]
-    row, value, item = row[kept], value[kept], flat[kept] % n_items + 1
-    order = np.lexsort((-value, row))  # stable, so by number where level
-    out = np.zeros((rows, k), dtype=np.int32)
-    out[row[order], _place(row[order], rows)] = item[order]
-    return out
-
-
-def _place(row: Int64, rows: int) -> Int64:
-    """For ascending ``row``: how many entries of the same row come before each."""
-    starts = np.searchsorted(row, np.arange(rows))
-    return np.arange(len(row)) - starts[row]
+    return Engine("numba", rank_numba.rank_rows, rank_numba.count_rows)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from mmbench.report.aggregate import Board, Row
 
 TINY = (
-    "Tiny preset: the same code with a small, randomly initialised backbone. It shows that the "
-    "model runs, and nothing of what the published model can do."
+    "Tiny preset: the same code with a small stand-in for the pretrained backbone (random weights, "
+    "or statistics of the items). It says nothing of what the published model can do."
 )
 UNISOLATED = (
     "Not isolated: ran inside the harness's own process, so that no process wall kept the model "

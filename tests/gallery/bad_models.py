@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from good_models import Follows, Looks, Plain
+from good_models import Follows, Looks, Multiplies, Plain
 
-from mmbench import TopK, hookimpl
+from mmbench import EmbeddingModel, TopK, Vectors, hookimpl
 
 
 class Constant(Follows):
@@ -35,6 +35,38 @@ class Infinite(Follows):
         scores = self.rate(queries)
         scores[3, 0] = np.inf
         return scores
+
+
+class ItemNotANumber(Multiplies):
+    @hookimpl
+    def embed_items(self):
+        vectors = self.items.copy()
+        vectors[7, 2] = np.nan
+        return {"fused": vectors}
+
+
+class QueryInfinite(Multiplies):
+    @hookimpl
+    def embed_queries(self, queries):
+        vectors = Multiplies.embed_queries(self, queries)["fused"]
+        vectors[5, 1] = np.inf
+        return {"fused": vectors}
+
+
+class ForgetsThePadding(Multiplies):
+    @hookimpl
+    def embed_items(self):
+        return {"fused": self.items[1:]}
+
+
+class OnlyQueries(Follows):
+    @hookimpl
+    def score(self, queries):
+        return Vectors(np.ones((len(queries), 3), np.float32))
+
+
+class NoItems(Multiplies):
+    embed_items = EmbeddingModel.embed_items
 
 
 class WrongShape(Follows):

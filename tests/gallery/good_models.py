@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmbench import TopK, encodings, hookimpl
+from mmbench import EmbeddingModel, TopK, encodings, hookimpl
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,30 @@ class Retrieves(Follows):
         scores = self.rate(queries)
         best = np.argsort(-scores, axis=1, kind="stable")[:, : self.config.k].astype(np.int32)
         return TopK(best + 1, np.take_along_axis(scores, best, axis=1))
+
+
+class Multiplies(EmbeddingModel):
+    """Follows, as products of a user's last item and rows of the table."""
+
+    Config = Plain
+    presets = {"paper": Plain()}
+
+    def __init__(self, config):
+        self.config = config
+
+    @hookimpl
+    def fit(self, train, run):
+        Follows.fit(self, train)
+        self.items = np.ascontiguousarray(self.table.T)
+        self.bonus = run.validate()
+
+    @hookimpl
+    def embed_items(self):
+        return {"fused": self.items}
+
+    @hookimpl
+    def embed_queries(self, queries):
+        return {"fused": np.eye(len(self.items), dtype=np.float32)[queries.history[:, -1]]}
 
 
 class Reranks(Follows):

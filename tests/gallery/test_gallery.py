@@ -12,13 +12,18 @@ from mmbench.grid.host import Limits
 HERE = str(Path(__file__).parent)
 RUNS = "runs_from_a_cold_cache_without_network"
 
-GOOD = ("Follows", "Retrieves", "Reranks", "ReranksFew", "Looks")
+GOOD = ("Follows", "Retrieves", "Multiplies", "Reranks", "ReranksFew", "Looks")
 
 BAD = [
     # the answers
     ("Constant", {"learns_which_item_follows_which": "ndcg@10"}),
     ("NotANumber", {RUNS: "query 1: column 2 is nan"}),
     ("Infinite", {RUNS: "query 3: column 0 is inf"}),
+    ("ItemNotANumber", {RUNS: "embed_items: the vector of item 7 holds nan in column 2"}),
+    ("QueryInfinite", {RUNS: "Vectors.queries: the vector of query 5 holds inf in column 1"}),
+    ("ForgetsThePadding", {RUNS: "embed_items must answer (31, d) as 'fused', row 0 for padding"}),
+    ("OnlyQueries", {RUNS: "score answered Vectors, so embed_items must answer"}),
+    ("NoItems", {RUNS: "NoItems has no embed_items"}),
     ("WrongShape", {RUNS: "drop the column of padding"}),
     ("Padding", {RUNS: "the padding item 0"}),
     ("RaisesInScore", {RUNS: "RuntimeError: no score today"}),

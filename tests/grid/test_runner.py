@@ -4,6 +4,7 @@ import json
 import signal
 import sys
 import threading
+import time
 import types
 from dataclasses import asdict, dataclass
 
@@ -18,7 +19,7 @@ from mmbench.grid.registry import Plugin, UsageError, parse_ref
 from mmbench.grid.runner import Circumstances, Job, ask_question, run_cell
 from mmbench.hookspecs import Published
 from mmbench.protocol import get_protocol
-from mmbench.views import TopK
+from mmbench.views import TopK, Vectors
 
 MODELS = __import__("pathlib").Path(__file__).parents[1] / "models"
 
@@ -81,10 +82,55 @@ def test_a_record_is_complete(cell):
     assert record["papers"][0]["metric"] == "ndcg@10"
     assert record["cost"]["peak_memory_mb"] > 1
     assert record["queries"] == 30
+    assert record["environment"]["ranked_by"] == "numpy"
     assert len(done.ranks["query"]) == 30
     assert done.top["top_full"].shape == (30, 20)
     assert {"event": "progress", "done": 2.0, "total": 2.0, "unit": "epochs"} in events
     json.dumps(record, allow_nan=False)
+
+
+@pytest.mark.parametrize("isolated", [True, False], ids=["process", "thread"])
+def test_vectors_are_ranked_as_their_products(cell, isolated):
+    vectors = cell("shelf:Products", isolated=isolated)
+    matrix = cell("shelf:Matrix", isolated=isolated)
+    assert vectors.record["status"]["kind"] == "done"
+    assert vectors.record["metrics"] == matrix.record["metrics"]
+    assert vectors.record["curves"] == matrix.record["curves"]
+    assert vectors.record["curves"]["valid"][0][1] != vectors.record["curves"]["valid"][1][1]
+    np.testing.assert_array_equal(vectors.top["top_unseen"], matrix.top["top_unseen"])
+
+
+def test_item_vectors_are_asked_for_once_a_validation_and_once_after_the_fit(cell, monkeypatch):
+    monkeypatch.setattr(sys.modules["mmbench.protocol.evaluate"], "_CHUNK_ROWS", 8)
+    cell("shelf:Products", isolated=False)
+    import shelf
+
+    round_ = [8, "items", 8, 8, 6]
+    assert shelf.Products.diary == round_ * 3
+
+
+def test_the_next_question_is_asked_before_an_answer_is_handed_out(log, tmp_path):
+    plugin, described = describe("shelf:Witness")
+    queries = ask_question(log, get_protocol("loo@1")).split.test.queries
+    exchange.save_train(tmp_path, ask_question(log, get_protocol("loo@1")).split.train)
+    exchange.save_items(tmp_path, log.items)
+    exchange.save_queries(tmp_path, "test", queries)
+    host = launch(tmp_path, isolated=False)
+    run = {"seed": 0, "device": "cpu", "preset": "paper", "cache": str(tmp_path / "cache")}
+    host.fit(plugin, described.declared["config"], run, lambda limit: 0.0)
+    import shelf
+
+    def asked():
+        return [part.user[0] for part in shelf.Witness.given[3:]]
+
+    answers = host.score("test", "catalogue", [slice(i, i + 1) for i in range(4)])
+    for number in range(4):
+        next(answers)
+        deadline = time.monotonic() + 20
+        while len(asked()) < min(number + 2, 4) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert asked() == queries.user[: min(number + 2, 4)].tolist()
+    host.close()
 
 
 def test_a_reranker_is_asked_only_what_it_can_afford(cell, log):
@@ -180,17 +226,40 @@ def test_views_cross_to_the_child_unchanged_and_read_only(log, tmp_path):
     [
         np.arange(6, dtype=np.float32).reshape(2, 3),
         np.arange(6, dtype=np.float64).reshape(3, 2).T,
+        np.empty((0, 3), np.float32),
         TopK(np.array([[1, 2]], np.int32), np.array([[0.5, -np.inf]], np.float32)),
+        Vectors(np.array([[1, 2]], np.float32)),
     ],
 )
 def test_answers_come_back_as_they_were(tmp_path, answer):
+    exchange.save_answer(tmp_path, 1, np.ones((9, 9)))  # a longer one lay there before
     described = exchange.save_answer(tmp_path, 1, answer)
-    found = exchange.load_answer(tmp_path, 1, json.loads(json.dumps(described)))
+    found = exchange.load_answer(tmp_path, 1, json.loads(json.dumps(described)), {})
     if isinstance(answer, TopK):
         np.testing.assert_array_equal(found.items, answer.items)
         np.testing.assert_array_equal(found.scores, answer.scores)
+    elif isinstance(answer, Vectors):
+        np.testing.assert_array_equal(found.queries, answer.queries)
+        assert found.items is None
     else:
         np.testing.assert_array_equal(found, answer)
+
+
+def test_the_memory_of_an_answer_is_filled_again(tmp_path):
+    memory = {}
+
+    def through(answer):
+        return exchange.load_answer(tmp_path, 0, exchange.save_answer(tmp_path, 0, answer), memory)
+
+    long, short = np.arange(8, dtype=np.float32), np.ones(3, np.float32)
+    first = through(long)
+    held = memory["scores"]
+    second = through(short)
+    assert np.array_equal(second, short)
+    assert np.array_equal(first, [1, 1, 1, 3, 4, 5, 6, 7])
+    assert memory["scores"] is held
+    assert np.array_equal(through(np.arange(9.0)), np.arange(9.0))
+    assert memory["scores"] is not held
 
 
 @pytest.mark.parametrize("answer", [None, [[1.0]], np.array([[object()]]), "scores"])
@@ -199,14 +268,14 @@ def test_an_answer_that_is_no_array_of_numbers_is_refused(tmp_path, answer):
         exchange.save_answer(tmp_path, 0, answer)
 
 
-def test_a_message_that_lies_about_an_answer_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    "lie", [{"shape": [200, 3]}, {"shape": [-1, -6]}, {"shape": [2, 2]}, {"dtype": "|O"}]
+)
+def test_a_message_that_lies_about_an_answer_is_refused(tmp_path, lie):
     described = exchange.save_answer(tmp_path, 0, np.zeros((2, 3), np.float32))
-    described["scores"]["shape"] = [200, 3]
-    with pytest.raises(ValueError, match=r"values"):
-        exchange.load_answer(tmp_path, 0, described)
-    described["scores"]["dtype"] = "|O"
+    described["scores"] |= lie
     with pytest.raises(ValueError, match="type"):
-        exchange.load_answer(tmp_path, 0, described)
+        exchange.load_answer(tmp_path, 0, described, {})
 
 
 def test_a_child_ends_when_its_parent_s_end_closes(tmp_path):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmbench import Published, TopK, hookimpl
+from mmbench import EmbeddingModel, Published, TopK, hookimpl
 
 
 @dataclass(frozen=True)
@@ -101,3 +101,40 @@ class Witness(Noise):
     def score(self, queries):
         self.given.append(queries)
         return super().score(queries)
+
+
+class Products(EmbeddingModel):
+    """Random vectors, other ones in each epoch; keeps a diary."""
+
+    Config = CountsConfig
+    presets = {"paper": CountsConfig()}
+    diary: list = []
+
+    def __init__(self, config):
+        self.config = config
+
+    @hookimpl
+    def fit(self, train, run):
+        del self.diary[:]
+        rng = np.random.default_rng(run.seed)
+        for epoch in range(self.config.epochs):
+            self.table = rng.standard_normal((train.n_items + 1, 8)).astype(np.float32)
+            run.log(epoch, valid=run.validate())
+
+    @hookimpl
+    def embed_items(self):
+        self.diary.append("items")
+        return {"fused": self.table}
+
+    @hookimpl
+    def embed_queries(self, queries):
+        self.diary.append(len(queries))
+        return {"fused": self.table[queries.history[:, -1]]}
+
+
+class Matrix(Products):
+    """The same scores as a matrix."""
+
+    @hookimpl
+    def score(self, queries):
+        return (self.embed_queries(queries)["fused"] @ self.table.T)[:, 1:]

@@ -6,8 +6,8 @@ import types
 import numpy as np
 import pytest
 
-from mmbench import TopK
-from mmbench.protocol.answers import AnswerError, check_answer
+from mmbench import TopK, Vectors
+from mmbench.protocol.answers import AnswerError, Reader, check_answer
 
 ROWS = slice(40, 43)
 GOOD = np.arange(15, dtype=np.float32).reshape(3, 5)
@@ -128,3 +128,81 @@ def test_bad_lists(answer, said):
 def test_an_empty_list_retrieves_nothing():
     got = check(TopK(np.empty((3, 0), np.int32), np.empty((3, 0), np.float32)))
     assert (got == -np.inf).all()
+
+
+def vectors(queries=None, items=None):
+    queries = np.arange(6).reshape(3, 2) if queries is None else queries
+    items = np.arange(12).reshape(6, 2) if items is None else items
+    return Vectors(np.asarray(queries, np.float32), np.asarray(items, np.float32))
+
+
+def test_vectors_become_products_with_the_items_but_not_the_padding():
+    got = check(vectors())
+    assert got.dtype == np.float32
+    assert np.array_equal(got, vectors().queries @ vectors().items[1:].T)
+
+
+def test_vectors_answer_for_candidates_with_the_whole_catalogue():
+    assert check(vectors(), width=2).shape == (3, 5)
+
+
+def with_(array, place, value):
+    array = np.asarray(array, np.float64).copy()
+    array[place] = value
+    return array
+
+
+QUERIES, ITEMS = np.ones((3, 2)), np.ones((6, 2))
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (vectors(with_(QUERIES, (1, 0), np.nan)), "vector of query 41 holds nan in column 0"),
+        (vectors(with_(QUERIES, (2, 1), -np.inf)), "vector of query 42 holds -inf in column 1"),
+        (vectors(items=with_(ITEMS, (4, 1), np.nan)), "vector of item 4 holds nan in column 1"),
+        (Vectors(with_(QUERIES, (0, 0), 1e300), ITEMS.astype(np.float32)), "query 40 holds 1e.300"),
+        (vectors(QUERIES[:2]), r"shape \(2, 2\), not \(3, 2\)"),
+        (vectors(np.ones((3, 3))), r"shape \(3, 3\), not \(3, 2\)"),
+        (vectors(items=ITEMS[1:]), r"must answer \(6, d\) as 'fused', row 0 for padding"),
+        (Vectors(QUERIES.astype(np.float32)), "items' vectors have shape None"),
+        (Vectors([[1.0]], ITEMS.astype(np.float32)), "Vectors.queries is a builtins.list"),
+        (vectors(np.full((3, 2), 3e38), np.full((6, 2), 3e38)), "query 40: column 0 is inf"),
+    ],
+)
+def test_bad_vectors(answer, said):
+    with pytest.raises(AnswerError, match=said):
+        check(answer)
+
+
+def test_the_padding_item_s_vector_is_not_looked_at():
+    assert np.isfinite(check(vectors(items=with_(ITEMS, 0, np.nan)))).all()
+
+
+@pytest.mark.parametrize("n_items", [5, 37, 130, 1003, 12_101])
+@pytest.mark.parametrize("dim", [1, 7, 33, 64, 65, 384])
+def test_equal_vectors_are_level_and_company_does_not_matter(n_items, dim):
+    """Products of a few rows take other roads through a library, and round otherwise."""
+    rng = np.random.default_rng(dim)
+    items = rng.standard_normal((n_items + 1, dim)).astype(np.float32)
+    twins = np.unique([1, 2, n_items // 2, n_items - 1, n_items])
+    items[twins] = items[twins[0]]
+    queries = rng.standard_normal((70, dim)).astype(np.float32)
+    together = check_answer(Vectors(queries, items), slice(0, 70), n_items, n_items)
+    assert (together[:, twins - 1] == together[:, twins[:1] - 1]).all()
+    for rows in (slice(0, 1), slice(3, 5), slice(64, 70), slice(1, 66)):
+        alone = check_answer(Vectors(queries[rows], items), rows, n_items, n_items)
+        assert np.array_equal(alone, together[rows])
+
+
+def test_what_is_unfolded_shares_one_buffer():
+    reader = Reader(12_101, 12_101)
+    rng = np.random.default_rng(0)
+    answer = Vectors(
+        rng.random((300, 4), dtype=np.float32), rng.random((12_102, 4), dtype=np.float32)
+    )
+    blocks = list(reader.blocks(answer, slice(100, 400)))
+    assert [rows.start for rows, _ in blocks] == [100, 164, 228, 292, 356]
+    assert blocks[-1][0].stop == 400
+    assert all(np.shares_memory(scores, reader.buffer) for _, scores in blocks)
+    assert reader.buffer.nbytes < 4 * 2**20

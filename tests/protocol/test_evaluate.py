@@ -15,7 +15,6 @@ from mmbench import TopK
 from mmbench.protocol import chunks, evaluate, get_protocol, split, validation_ndcg
 from mmbench.protocol.answers import AnswerError
 from mmbench.protocol.metrics import per_query
-from mmbench.protocol.rank import top_items
 
 LOO = get_protocol("loo@1")
 MODULE = sys.modules["mmbench.protocol.evaluate"]
@@ -82,22 +81,6 @@ def test_against_the_oracle(make_log, as_list, world):
             assert ranks.top[name][i].tolist() == (best + [0] * 20)[:20]
 
 
-@settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 2**20), k=st.integers(1, 25), levels=st.integers(1, 40))
-def test_top_lists_are_a_stable_sort(seed, k, levels):
-    """With many ties, over more than one block."""
-    rng = np.random.default_rng(seed)
-    scores = rng.integers(0, levels, (70, 30)).astype(np.float32)
-    scores[rng.random(scores.shape) < 0.3] = -np.inf
-    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-    want = np.where(np.take_along_axis(scores, order, axis=1) > -np.inf, order + 1, 0)
-    assert np.array_equal(top_items(scores, k), want)
-
-
-def test_a_list_longer_than_the_catalogue_ends_in_zeros():
-    assert top_items(np.array([[1.0, 3.0]], np.float32), 4).tolist() == [[2, 1, 0, 0]]
-
-
 @pytest.fixture(scope="module")
 def test_fold(shop):
     return split(shop, LOO).test
@@ -130,8 +113,8 @@ def test_the_size_of_chunks_does_not_matter(monkeypatch, test_fold, tied_scores,
 
 def test_chunks_are_bounded_in_bytes(test_fold):
     assert chunks(test_fold, 400) == [slice(0, 300)]
-    assert chunks(test_fold, 2**20)[:2] == [slice(0, 8), slice(8, 16)]
-    assert chunks(test_fold, 10**9)[0] == slice(0, 1)
+    assert chunks(test_fold, 2**18)[:2] == [slice(0, 32), slice(32, 64)]
+    assert chunks(test_fold, 10**9)[0] == slice(0, 16)
     assert chunks(test_fold, 400, limit=20) == [slice(0, 20)]
     with pytest.raises(ValueError, match="1 or more"):
         chunks(test_fold, 400, limit=0)
@@ -286,6 +269,6 @@ def test_memory_does_not_grow_with_users(make_log):
         kept = [*ranks.greater.values(), *ranks.equal.values(), *ranks.top.values()]
         return most - sum(array.nbytes for array in kept)
 
-    few, many = peak(1024), peak(4096)
-    assert many < few * 1.6  # the last answer still stands while the next one is made
-    assert many < 150 * 2**20
+    few, many = peak(2048), peak(8192)
+    assert many < few * 1.05
+    assert many < 40 * 2**20  # two answers: the last still stands while the next one is made

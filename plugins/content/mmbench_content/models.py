@@ -69,6 +69,10 @@ class BM25Text:
 
     @hookimpl
     def fit(self, items: Items) -> None:
+        self.transfer(items)
+
+    @hookimpl
+    def transfer(self, items: Items) -> None:
         from mmbench_content.bm25 import Index
         from mmbench_content.texts import item_texts
 
@@ -83,6 +87,7 @@ class _Encoder:
     """Cosines of the history's mean vector and the items' vectors, from a frozen encoder."""
 
     modality: str
+    run: Run
     vectors: Float32
     known_failures: ClassVar = {"learns_which_item_follows_which": NO_ORDER}
 
@@ -101,7 +106,12 @@ class _Encoder:
 
     @hookimpl
     def fit(self, items: Items, run: Run) -> None:
-        self.vectors = self.encode(items, run)
+        self.run = run
+        self.transfer(items)
+
+    @hookimpl
+    def transfer(self, items: Items) -> None:
+        self.vectors = self.encode(items, self.run)
 
     @hookimpl
     def score(self, queries: Queries) -> Float32:

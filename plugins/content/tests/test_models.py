@@ -12,7 +12,7 @@ from mmbench_content import models, weights
 from mmbench_content.configs import MINILM, HybridConfig, MarkovConfig
 from mmbench_content.transitions import learn
 
-from mmbench import Items
+from mmbench import ImageStore, Items
 from mmbench.grid.config import as_dict, build
 
 PLUGINS = {
@@ -103,6 +103,22 @@ def test_embeddings_give_the_scores(name, fitted, queries_of):
     np.testing.assert_allclose(
         (asked["fused"] @ items["fused"][1:].T)[kept], scores[kept], rtol=1e-5, atol=1e-5
     )
+
+
+@pytest.mark.parametrize("name", ["bm25-text", *ENCODERS])
+def test_another_catalogue_is_answered_as_if_fitted_on_it(name, fitted, queries_of, shop):
+    order = [0, *range(5, 13), *range(1, 5)]
+    fields = {name: [values[i] for i in order] for name, values in shop.items.fields.items()}
+    names = tuple(shop.items.images.names[i] for i in order)
+    other = Items(12, fields, ImageStore(shop.folder, names))
+    queries = queries_of([[1, 2], [8]])
+    moved, _ = fitted(tiny(name))
+    before = moved.score(queries)
+    moved.transfer(items=other)
+    np.testing.assert_array_equal(
+        moved.score(queries), fitted(tiny(name), items=other)[0].score(queries)
+    )
+    assert not np.array_equal(moved.score(queries), before)
 
 
 @pytest.mark.parametrize("name", ["hybrid", "hybrid-markov"])

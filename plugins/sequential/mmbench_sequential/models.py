@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench import Interactions, Items, Queries, Run, hookimpl
+from mmbench import EmbeddingModel, Interactions, Items, Queries, Run, hookimpl
 from mmbench_sequential import papers
 from mmbench_sequential.configs import (
     FMLPRecConfig,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Float32 = NDArray[np.float32]
 
 
-class _Sequential:
+class _Sequential(EmbeddingModel):
     """A model that answers inner products of a history's state and the items' vectors."""
 
     needs: frozenset[str] = frozenset()
@@ -63,12 +63,6 @@ class _Sequential:
             )
         vectors = torch.from_numpy(np.array(items.features["init"]))
         self.network.start_from(vectors, frozen=self.config.init_frozen)
-
-    @hookimpl
-    def score(self, queries: Queries) -> Float32:
-        from mmbench_sequential.scoring import score
-
-        return score(self.network, queries.history, self.device)
 
     @hookimpl
     def embed_items(self) -> Mapping[str, Float32]:

@@ -1,4 +1,4 @@
-"""From histories to states and scores."""
+"""From histories to states."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import torch
 from numpy.typing import NDArray
 
 from mmbench_sequential.network import Network
-
-Float32 = NDArray[np.float32]
 
 ROWS = 256  # queries that are encoded at a time
 
@@ -30,13 +28,6 @@ def embed(network: Network, history: NDArray[np.int32], device: str) -> torch.Te
         rows = torch.from_numpy(events[index, -width:]).to(device)
         answer[torch.from_numpy(index).to(device)] = network.queries(network(rows)[:, -1])
     return answer
-
-
-@torch.inference_mode()
-def score(network: Network, history: NDArray[np.int32], device: str) -> Float32:
-    """float32[b, n_items]: inner products of queries and items."""
-    scores: Float32 = (embed(network, history, device) @ network.table().T).cpu().numpy()
-    return scores
 
 
 def _at_width(history: NDArray[np.int32], width: int) -> NDArray[np.int64]:

@@ -31,6 +31,10 @@ def make_queries(histories, user=None, width=WIDTH):
     return Queries(np.asarray(user, dtype=np.int32), rows, np.zeros(rows.shape, dtype=np.int64))
 
 
+def multiplied(model, queries):
+    return model.score(queries).queries @ model.embed_items()["fused"][1:].T
+
+
 def ndcg_at_10(scores, target):
     rank = (scores > scores[np.arange(len(target)), target - 1][:, None]).sum(1)
     return float(np.where(rank < 10, 1 / np.log2(rank + 2), 0).mean())
@@ -74,7 +78,10 @@ def world():
 
 @pytest.fixture
 def fitted(world, tmp_path):
-    """``fitted(model, seed=0)``: the model after ``fit`` on the world, with its run's record."""
+    """``fitted(model, seed=0)``: the model after ``fit`` on the world, with its run's record.
+
+    ``model.rated(queries)`` are its scores, float32[b, n_items], as the harness makes them.
+    """
 
     def fit(model, seed=0, train=None, features=None):
         record = SimpleNamespace(curve=[], progress=[])
@@ -84,10 +91,11 @@ def fitted(world, tmp_path):
             scratch=tmp_path,
             cache=tmp_path,
             preset="paper",
-            validate=lambda limit=None: ndcg_at_10(model.score(world.queries), world.target),
+            validate=lambda limit=None: ndcg_at_10(model.rated(world.queries), world.target),
             log=lambda step, **values: record.curve.append((step, values)),
             progress=lambda done, total, unit: record.progress.append((done, total, unit)),
         )
+        model.rated = lambda queries: multiplied(model, queries)
         train = world.train if train is None else train
         items = Items(train.n_items, fields={}, images=None, features=features or {})
         model.fit(train=train, items=items, run=run)

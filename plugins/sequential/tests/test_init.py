@@ -91,11 +91,11 @@ def test_frozen_vectors_stay_and_others_learn(frozen, vectors, world, fitted):
 def test_fit_score_and_embeddings_agree(kind, vectors, world, fitted):
     model = fitted(make(kind), features={"init": vectors})
     assert isinstance(model.network.items, Adapted)
-    scores = model.score(world.queries)
+    scores = model.rated(world.queries)
     items, queries = model.embed_items()["fused"], model.embed_queries(world.queries)["fused"]
     np.testing.assert_allclose(queries @ items[1:].T, scores, rtol=0, atol=1e-5)
     other = fitted(make(kind), features={"init": vectors[:, ::-1].copy()})
-    assert not np.allclose(other.score(world.queries), scores)
+    assert not np.allclose(other.rated(world.queries), scores)
 
 
 def test_the_initial_map_is_xavier_normal(world):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from mmbench_sequential import models
 
 from mmbench import Published, Queries
@@ -40,44 +41,49 @@ def test_contract(name, world, fitted, queries_of, monkeypatch, tmp_path):
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")
     model = fitted(make(name))
-    scores = model.score(world.queries)
+    scores = model.rated(world.queries)
     assert scores.dtype == np.float32
     assert scores.shape == (len(world.queries), world.n_items)
     assert np.isfinite(scores).all()
-    assert np.array_equal(scores, model.score(world.queries))
+    assert np.array_equal(scores, model.rated(world.queries))
 
-    alone = [model.score(take(world.queries, slice(k, k + 1))) for k in (0, 7, 50)]
+    alone = [model.rated(take(world.queries, slice(k, k + 1))) for k in (0, 7, 50)]
     np.testing.assert_allclose(np.concatenate(alone), scores[[0, 7, 50]], rtol=0, atol=1e-5)
-    back = model.score(take(world.queries, slice(None, None, -1)))
+    back = model.rated(take(world.queries, slice(None, None, -1)))
     np.testing.assert_allclose(back[::-1], scores, rtol=0, atol=1e-5)
     histories = [row[row > 0] for row in world.queries.history]
     for width in (max(map(len, histories)), 25):
-        other = model.score(queries_of(histories, width=width))
+        other = model.rated(queries_of(histories, width=width))
         np.testing.assert_allclose(other, scores, rtol=0, atol=1e-5)
 
-    odd = model.score(queries_of([histories[0], histories[0][-1:], []], user=[-1, -1, 3]))
+    odd = model.rated(queries_of([histories[0], histories[0][-1:], []], user=[-1, -1, 3]))
     assert np.isfinite(odd).all()
     np.testing.assert_allclose(odd[0], scores[0], rtol=0, atol=1e-5)
     assert not np.allclose(odd[1], odd[2])
-    assert model.score(take(world.queries, slice(0, 0))).shape == (0, world.n_items)
+    assert model.rated(take(world.queries, slice(0, 0))).shape == (0, world.n_items)
     assert not list(Path.cwd().iterdir())
     assert model.record.progress == [(1, 2, "epochs"), (2, 2, "epochs")]
 
 
 @pytest.mark.parametrize("name", PLUGINS)
-def test_embeddings_agree_with_the_scores(name, world, fitted):
+def test_embeddings_are_the_states_and_the_table(name, world, fitted):
     model = fitted(make(name, epochs=1))
     items, queries = model.embed_items()["fused"], model.embed_queries(world.queries)["fused"]
     assert items.dtype == queries.dtype == np.float32
     assert items.shape == (world.n_items + 1, queries.shape[1])
     assert not items[0].any()
-    np.testing.assert_allclose(queries @ items[1:].T, model.score(world.queries), rtol=0, atol=1e-5)
+    assert np.array_equal(model.score(world.queries).queries, queries)
+    network = model.network.eval()
+    with torch.inference_mode():
+        history = torch.from_numpy(world.queries.history.astype(np.int64))
+        scores = network.queries(network(history)[:, -1]) @ network.table().T
+    np.testing.assert_allclose(queries @ items[1:].T, scores.numpy(), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", PLUGINS)
 def test_only_the_last_events_are_seen(name, world, fitted, queries_of):
     model = fitted(make(name, epochs=1, max_history=3))
-    full, other, longer = model.score(queries_of([[1, 2, 3], [9, 2, 3], [7, 8, 1, 2, 3]]))
+    full, other, longer = model.rated(queries_of([[1, 2, 3], [9, 2, 3], [7, 8, 1, 2, 3]]))
     assert not np.allclose(full, other)
     np.testing.assert_allclose(full, longer, rtol=0, atol=1e-6)
 
@@ -85,7 +91,7 @@ def test_only_the_last_events_are_seen(name, world, fitted, queries_of):
 @pytest.mark.parametrize("name", PLUGINS)
 def test_seed_decides_everything(name, world, fitted):
     first, again, other = (
-        fitted(make(name, epochs=1), seed=seed).score(world.queries) for seed in (3, 3, 4)
+        fitted(make(name, epochs=1), seed=seed).rated(world.queries) for seed in (3, 3, 4)
     )
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
@@ -106,7 +112,7 @@ def test_learns_the_usual_successor(name, fields, world, fitted):
     schedule = {"epochs": 24, "validate_every": 8, "learning_rate": 1e-2, "dropout": 0.1}
     model = fitted(make(name, **{**schedule, **fields}))
     successor = world.queries.history[:, -1] % world.n_items + 1
-    top = model.score(world.queries).argmax(1) + 1
+    top = model.rated(world.queries).argmax(1) + 1
     assert (top == successor).mean() > 0.9
 
 
@@ -115,7 +121,7 @@ def test_lrurec_answers_an_empty_history_with_what_users_begin_with(
 ):
     train = interactions_of([[4, 9, 2], [4, 3], [4], [4, 8, 7], [4, 1], [5, 6]] * 5, world.n_items)
     model = fitted(make("lrurec", epochs=20, learning_rate=1e-2, dropout=0.0), train=train)
-    assert model.score(queries_of([[]])).argmax() + 1 == 4
+    assert model.rated(queries_of([[]])).argmax() + 1 == 4
 
 
 @pytest.mark.parametrize("name", PLUGINS)
@@ -124,7 +130,7 @@ def test_users_with_few_training_events_are_no_obstacle(
 ):
     train = interactions_of([[1, 2, 3], [], [2, 3, 4, 5], [7]], n_items=world.n_items)
     model = fitted(make(name, epochs=1), train=train)
-    assert np.isfinite(model.score(queries_of([[2], [3]], user=[1, -1]))).all()
+    assert np.isfinite(model.rated(queries_of([[2], [3]], user=[1, -1]))).all()
 
 
 @pytest.mark.parametrize("name", ["sasrec-ce", "gru4rec-ce", "fmlprec"])

@@ -1,0 +1,49 @@
+"""Each script of ``benchmarks/`` runs, at a tiny size; its figures are for people to look at."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "benchmarks"
+SMALL = ["--users", "60", "--items", "40"]
+
+
+def run(script, *arguments):
+    done = subprocess.run(
+        [sys.executable, FOLDER / script, *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONWARNINGS": "default"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return [line for line in done.stdout.splitlines() if line.startswith("| ")]
+
+
+@pytest.mark.slow
+def test_ranking():
+    rows = run("ranking.py", *SMALL, "--dim", "8", "--repeats", "1", "--without", "ranx")
+    assert any("mmbench, 3 sets and 2 lists (numpy)" in row for row in rows)
+    assert any("evaluate() and metrics" in row for row in rows)
+    if importlib.util.find_spec("mmbench_recbole"):
+        assert any("RecBole, Collector and Evaluator" in row for row in rows)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="reads Linux's /proc")
+def test_memory():
+    rows = run("memory.py", *SMALL, "--dim", "8", "--factors", "2", "--most", "500")
+    assert len(rows) == 1 + 5
+
+
+@pytest.mark.slow
+def test_training():
+    for plugin in ("mmbench_recbole", "mmbench_sequential"):
+        pytest.importorskip(plugin)
+    small = [*SMALL, "--data", "random", "--epochs", "2", "--minutes", "1"]
+    rows = run("training.py", *small)
+    assert [row.split("|")[1].strip() for row in rows[1:]] == ["RecBole's SASRec", "sasrec-ce"]
