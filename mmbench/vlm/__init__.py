@@ -19,20 +19,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mmbench.vlm.backbones import Backbone, fetch, load_backbone
+    from mmbench.vlm.backbones import Backbone, load_backbone
     from mmbench.vlm.batches import Batch
     from mmbench.vlm.config import BackboneConfig, TrainingConfig
     from mmbench.vlm.embedding import embed, last_token, mean_over
     from mmbench.vlm.generation import Generated, generate
-    from mmbench.vlm.needs import lacking
+    from mmbench.vlm.needs import fetch, lacking
     from mmbench.vlm.pictures import Pictures
     from mmbench.vlm.prompts import Encoded, Image, Part, Prompt, Span
     from mmbench.vlm.training import seeded, train
 
 HOMES = {
     "config": ("BackboneConfig", "TrainingConfig"),
-    "needs": ("lacking",),
-    "backbones": ("Backbone", "fetch", "load_backbone"),
+    "needs": ("fetch", "lacking"),
+    "backbones": ("Backbone", "load_backbone"),
     "prompts": ("Encoded", "Image", "Part", "Prompt", "Span"),
     "pictures": ("Pictures",),
     "batches": ("Batch",),

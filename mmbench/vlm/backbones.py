@@ -12,7 +12,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ from mmbench.vlm.adapters import (
 from mmbench.vlm.batches import Batch, collate
 from mmbench.vlm.config import BackboneConfig
 from mmbench.vlm.families import Family, family_of
-from mmbench.vlm.needs import HUB, find_weights, lacking, say_no_weights
+from mmbench.vlm.needs import find_weights, lacking
 from mmbench.vlm.pictures import Pictures
 from mmbench.vlm.prompts import Encoded, Prompt, Writer
 from mmbench.vlm.tiny import build_tiny
@@ -43,29 +43,6 @@ from mmbench.vlm.tiny import build_tiny
 ABOUT = "backbone.json"
 TRAINED = "trained.safetensors"
 KNOWN = 100_000  # texts whose tokens are remembered
-WEIGHTS = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja")
-
-
-def fetch(config: BackboneConfig, cache: Path) -> None:
-    """Download a checkpoint's weights, tokenizer and configs; the only place that uses the network.
-
-    Nothing to do for miniatures, local folders and what is there. Raises RuntimeError where it
-    cannot be had.
-    """
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError
-
-    if config.family or find_weights(config, cache) is not None:
-        return
-    try:
-        snapshot_download(
-            config.backbone,
-            revision=config.revision or None,
-            cache_dir=cache / HUB,
-            allow_patterns=list(WEIGHTS),
-        )
-    except (OSError, HfHubHTTPError) as error:
-        raise RuntimeError(f"{say_no_weights(config, cache)} ({error})") from error
 
 
 def load_backbone(
@@ -325,22 +302,35 @@ class Backbone(nn.Module):
 
     def identity(self) -> dict[str, Any]:
         """All that an embedding depends on beside the prompt, for ``mmbench.encodings``."""
-        config = self.config
         # a commit stands for the weights that are not trained
         weights = take_trained(self.model) if self.revision else self.model.state_dict()
-        found = hashlib.sha256()
-        for name, value in sorted(weights.items()):
-            found.update(f"{name} {value.dtype} {tuple(value.shape)} ".encode())
-            found.update(value.detach().cpu().flatten().view(torch.uint8).numpy().data)
         return {
-            "backbone": config.backbone,
+            **self._sight(),
+            "quantization": self.config.quantization,
+            "chat": self.config.chat,
+            "weights": _digest(weights),
+        }
+
+    def vision_identity(self) -> dict[str, Any]:
+        """All that a picture's features depend on beside it, where nothing of that is trained."""
+        words = (f"model.{self.family.language}.", "lm_head.")
+        weights = {} if self.revision else self.model.state_dict()
+        seeing = {name: value for name, value in weights.items() if not name.startswith(words)}
+        return {**self._sight(), "weights": _digest(seeing)}
+
+    def _sight(self) -> dict[str, Any]:
+        return {
+            "backbone": self.family.name if not self.revision else self.repository,
             "revision": self.revision,
             "precision": str(self.arithmetic),
-            "quantization": config.quantization,
             "image_size": self.image_size,
-            "chat": config.chat,
-            "weights": found.hexdigest(),
         }
+
+    @property
+    def repository(self) -> str:
+        """The Hugging Face id that was loaded, empty for what has none."""
+        home = self.source.resolve().parents[1].name  # as in models--org--name
+        return home.removeprefix("models--").replace("--", "/") if self.revision else ""
 
     @property
     def revision(self) -> str:
@@ -357,9 +347,7 @@ class Backbone(nn.Module):
         folder.mkdir(parents=True, exist_ok=True)
         base = None
         if self.revision:
-            home = self.source.resolve().parents[1].name  # as in models--org--name
-            name = home.removeprefix("models--").replace("--", "/")
-            base = {"backbone": name, "revision": self.revision}
+            base = {"backbone": self.repository, "revision": self.revision}
         else:
             shutil.copytree(self.source, folder / "base", dirs_exist_ok=True)
         about = {"base": base, "tokens": list(self.tokens), "trained": self.config.trained}
@@ -389,3 +377,12 @@ class Backbone(nn.Module):
                 text, add_special_tokens=False, split_special_tokens=not ours
             )["input_ids"]
         return self._known[text, ours]
+
+
+def _digest(weights: Mapping[str, Tensor]) -> str:
+    """The sha256 of names, types, shapes and values."""
+    found = hashlib.sha256()
+    for name, value in sorted(weights.items()):
+        found.update(f"{name} {value.dtype} {tuple(value.shape)} ".encode())
+        found.update(value.detach().cpu().flatten().view(torch.uint8).numpy().data)
+    return found.hexdigest()

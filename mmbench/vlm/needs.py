@@ -1,4 +1,4 @@
-"""What a machine lacks for a backbone, said before any work starts."""
+"""A checkpoint's weights, found or fetched, and what else a machine lacks for a backbone."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from mmbench.vlm.config import BackboneConfig
 
 HUB = "hub"  # the folder in the cache, laid out as Hugging Face does
+WEIGHTS = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja")
 ALWAYS = ("torch", "transformers", "peft", "accelerate", "safetensors", "tokenizers")
 
 
@@ -40,6 +41,28 @@ def lacking(config: BackboneConfig, device: str, cache: Path) -> list[str]:
         if not on_gpu:
             found.append("flash attention runs on a GPU only: set attention=auto")
     return found
+
+
+def fetch(config: BackboneConfig, cache: Path) -> None:
+    """Download a checkpoint's weights, tokenizer and configs; the only place that uses the network.
+
+    Nothing to do for miniatures, local folders and what is there. Raises RuntimeError where it
+    cannot be had.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError
+
+    if config.family or find_weights(config, cache) is not None:
+        return
+    try:
+        snapshot_download(
+            config.backbone,
+            revision=config.revision or None,
+            cache_dir=cache / HUB,
+            allow_patterns=list(WEIGHTS),
+        )
+    except (OSError, HfHubHTTPError) as error:
+        raise RuntimeError(f"{say_no_weights(config, cache)} ({error})") from error
 
 
 def say_no_weights(config: BackboneConfig, cache: Path) -> str:

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 KEPT_BYTES = 512 * 1024**2
 CHUNK = 32  # pictures that go through the tower at a time
+PIECE = 16 * CHUNK  # pictures whose features are in memory twice, in float32 too
 WHITE = (255, 255, 255)
 
 
@@ -113,29 +114,38 @@ class Pictures:
                 with contextlib.suppress(ImageError):  # one that cannot be read is none
                     self.content(item)
         first = {digest: item for item, digest in reversed(self._content.items())}
-        shown = list(first.values())
-        if not shown:
-            return
-
-        def encode(places: Sequence[int]) -> Float32:
-            return self._encode([shown[place] for place in places])
-
-        def tell(done: int, total: int) -> None:
-            progress(done, total, "pictures")
-
-        if folder is None:
-            parts = [range(n, min(n + CHUNK, len(shown))) for n in range(0, len(shown), CHUNK)]
-            rows = np.concatenate([encode(part) for part in parts])
-        else:
-            about = {"part": "vision", **self._backbone.identity()}
-            rows = encodings.cached(folder, about, list(first), encode, progress=tell, chunk=CHUNK)
-        readable = (rows != 0).any(axis=1).tolist()
-        place = {digest: row for row, digest in enumerate(first) if readable[row]}
+        shown, digests = list(first.values()), list(first)
+        tokens, dim = self._backbone.image_tokens, self._backbone.dim
+        self._features = torch.empty(len(shown), tokens, dim, dtype=self._backbone.arithmetic)
+        place: dict[str, int] = {}
+        about = {"part": "vision", **self._backbone.vision_identity()}
+        for start in range(0, len(shown), PIECE):
+            piece = shown[start : start + PIECE]
+            rows = self._rows(piece, digests[start : start + PIECE], folder, about)
+            self._features[start : start + PIECE] = torch.from_numpy(rows).view(-1, tokens, dim)
+            for row in np.flatnonzero((rows != 0).any(axis=1)):
+                place[digests[start + row]] = start + int(row)
+            progress(start + len(piece), len(shown), "pictures")
         self._row = {
             item: place[digest] for item, digest in self._content.items() if digest in place
         }
-        shape = (len(rows), self._backbone.image_tokens, self._backbone.dim)
-        self._features = torch.from_numpy(rows).view(shape).to(self._backbone.arithmetic)
+
+    def _rows(
+        self,
+        items: Sequence[int],
+        digests: Sequence[str],
+        folder: Path | None,
+        about: dict[str, Any],
+    ) -> Float32:
+        """float32[k, tokens * dim] of k items, from the disk where they are there."""
+        if folder is None:
+            parts = [items[start : start + CHUNK] for start in range(0, len(items), CHUNK)]
+            return np.concatenate([self._encode(part) for part in parts])
+
+        def encode(places: Sequence[int]) -> Float32:
+            return self._encode([items[place] for place in places])
+
+        return encodings.cached(folder, about, digests, encode, chunk=CHUNK)
 
     def _encode(self, items: Sequence[int]) -> Float32:
         """float32[k, tokens * dim]; zeros for a picture that is damaged."""

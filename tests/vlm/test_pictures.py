@@ -62,6 +62,11 @@ def test_features_are_kept_on_the_disk_by_content_and_weights(run, store, glance
     again = vlm.Pictures(vlm.load_backbone(config, run, TITLES), store, folder).take([1, 2])
     assert glances == [6]
     assert torch.equal(first, again)
+    learner = vlm.load_backbone(replace(config, trained="language", chat=False), run, TITLES)
+    with torch.no_grad():
+        learner.model.get_output_embeddings().weight.add_(1)
+    vlm.Pictures(learner, store, folder)
+    assert glances == [6]  # the same eyes, whatever else is trained
     other = vlm.load_backbone(config, replace(run, seed=4), TITLES)
     vlm.Pictures(other, store, folder)
     assert glances == [6, 6]  # other weights
