@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pluggy
@@ -12,7 +12,7 @@ import pluggy
 from mmbench.grid.cell import canonical
 from mmbench.grid.config import as_dict, build, choose_preset, resolve
 from mmbench.grid.registry import ModelRef, Plugin, UsageError, did_you_mean
-from mmbench.hookspecs import PROJECT, ModelHooks
+from mmbench.hookspecs import PROJECT, ModelHooks, Published
 
 HOOKS = tuple(name for name in vars(ModelHooks) if not name.startswith("_"))
 EMBEDDINGS = ("embed_items", "embed_queries")
@@ -51,7 +51,7 @@ def load_class(plugin: Plugin) -> Any:
             if not isinstance(preset, found.Config):
                 raise ContractError(f"{where}: preset {name!r} is not a {found.Config.__name__}")
             as_dict(preset)
-            strange = set(_declared(found, "needs", preset)) - MODALITIES
+            strange = set(_needs(found, preset)) - MODALITIES
             if strange:
                 raise ContractError(
                     f"{where}: needs holds {sorted(strange)}; it may hold text and image"
@@ -101,10 +101,10 @@ def describe(plugin: Plugin, ref: ModelRef, size: str, overrides: Mapping[str, s
     return {
         "preset": preset,
         "config": config,
-        "needs": sorted(_declared(model_class, "needs", resolved)),
+        "needs": sorted(_needs(model_class, resolved)),
         "loss": getattr(model_class, "loss", None),
         "max_candidates": getattr(model_class, "max_candidates", None),
-        "papers": [_plain(published) for published in _declared(model_class, "papers", resolved)],
+        "papers": [_plain(published) for published in _papers(model_class, ref)],
         "presets": sorted(model_class.presets),
         "known_failures": dict(getattr(model_class, "known_failures", {})),
         "embeds": [hook for hook in EMBEDDINGS if hasattr(model_class, hook)],
@@ -113,10 +113,17 @@ def describe(plugin: Plugin, ref: ModelRef, size: str, overrides: Mapping[str, s
     }
 
 
-def _declared(model_class: Any, name: str, config: Any) -> Any:
-    """``needs`` or ``papers``: what the class says, of itself or as a function of its Config."""
-    found = getattr(model_class, name, ())
-    return found(config) if callable(found) else found
+def _needs(model_class: Any, config: Any) -> Iterable[str]:
+    """The modalities that a class says it needs, of itself or as a function of its Config."""
+    found = getattr(model_class, "needs", ())
+    modalities: Iterable[str] = found(config) if callable(found) else found
+    return modalities
+
+
+def _papers(model_class: Any, ref: ModelRef) -> Sequence[Published]:
+    """The published figures of the variant that is asked for, or of the class."""
+    found = getattr(model_class, "papers", ())
+    return found.get(ref.variant or "", ()) if isinstance(found, Mapping) else found
 
 
 def _upstream(model_class: Any, ref: ModelRef, config: Mapping[str, Any]) -> dict[str, str] | None:

@@ -67,11 +67,10 @@ def collate(encoded: Sequence[Encoded], pad: int, pictures: Pictures | None) -> 
 
     def padded(arrays: Sequence[np.ndarray], fill: int | bool) -> Tensor:
         """[b, n_i] or [axes, n_i] rows to [b, L] or [axes, b, L]."""
-        rows = [
-            np.pad(a, [(0, 0)] * (a.ndim - 1) + [(width - a.shape[-1], 0)], constant_values=fill)
-            for a in arrays
-        ]
-        return torch.from_numpy(np.stack(rows, axis=arrays[0].ndim - 1))
+        whole = np.full((*arrays[0].shape[:-1], len(arrays), width), fill, arrays[0].dtype)
+        for row, a in enumerate(arrays):
+            whole[..., row, width - a.shape[-1] :] = a
+        return torch.from_numpy(whole)
 
     shown = [item for prompt in encoded for item in prompt.images]
     distinct = sorted(set(shown))

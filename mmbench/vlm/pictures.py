@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from mmbench.vlm.backbones import Backbone
 
+KEPT_BYTES = 512 * 1024**2
 CHUNK = 32  # pictures that go through the tower at a time
 PIECE = 16 * CHUNK  # pictures whose features are in memory twice, in float32 too
 WHITE = (255, 255, 255)
@@ -36,7 +38,7 @@ class Pictures:
 
     Where the vision tower and projector are not trained, all distinct pictures go through them when
     this is made, and their features are kept in memory, in the precision of the arithmetic:
-    ``image_tokens * dim`` numbers each. Else pictures are opened for each batch.
+    ``image_tokens * dim`` numbers each. Else the pixels of those shown last are kept.
 
     Attributes:
         seen: whether ``take`` answers features.
@@ -64,6 +66,8 @@ class Pictures:
         self._readable: dict[int, bool] = {}
         self._row: dict[int, int] = {}
         self._features = torch.zeros(0)
+        room = KEPT_BYTES // max(4 * 3 * backbone.image_size**2, 1)
+        self._kept = lru_cache(room)(lambda item: self._pixels([self._open(item)])[0])
         if self._images is not None and self.seen:
             self._see(self._images, folder, progress)
 
@@ -100,7 +104,7 @@ class Pictures:
             )
         if self.seen:
             return self._features[[self._row[item] for item in items]]
-        return self._pixels([self._open(item) for item in items])
+        return torch.stack([self._kept(item) for item in items])
 
     def _see(
         self, images: ImageStore, folder: Path | None, progress: Callable[[int, int, str], None]

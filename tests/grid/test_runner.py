@@ -5,17 +5,19 @@ import signal
 import sys
 import threading
 import time
-from dataclasses import asdict
+import types
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pytest
 
-from mmbench.grid import exchange
+from mmbench.grid import exchange, session
 from mmbench.grid.cell import Cell
 from mmbench.grid.host import Interrupted, Limits, launch
 from mmbench.grid.plan import describe_plugin
 from mmbench.grid.registry import Plugin, UsageError, parse_ref
 from mmbench.grid.runner import Circumstances, Job, ask_question, run_cell
+from mmbench.hookspecs import Published
 from mmbench.protocol import get_protocol
 from mmbench.views import TopK, Vectors
 
@@ -296,3 +298,32 @@ def test_candidates_are_kept_from_models_that_are_not_asked_about_them(cell, tmp
     assert not list(scratch.glob("*-candidates.npy"))
     assert cell("shelf:Reranker").record["status"]["kind"] == "done"
     assert len(list(scratch.glob("*-candidates.npy"))) == 2
+
+
+def test_published_figures_of_a_variant(monkeypatch):
+    """A class may hold them for each variant; its miniature is asked under the same name."""
+
+    class Two:
+        Config = Empty
+        presets = {name: Empty() for name in ("paper", "tiny", "bare", "bare/tiny", "lone")}
+        papers = {"": [published("whole")], "bare": [published("bare")]}
+
+    module = types.ModuleType("two_rows")
+    module.Two = Two
+    monkeypatch.setitem(sys.modules, "two_rows", module)
+    found = {}
+    for ref in ("m", "m/bare", "m/lone"):
+        described = session.describe(
+            Plugin("m", "two_rows:Two", "mmbench-two", "1.0"), parse_ref(ref), "tiny", {}
+        )
+        found[ref] = [paper["model"] for paper in described["papers"]]
+    assert found == {"m": ["whole"], "m/bare": ["bare"], "m/lone": []}
+
+
+@dataclass(frozen=True)
+class Empty:
+    pass
+
+
+def published(model):
+    return Published("demo", "full", "ndcg@10", 0.1, "a table", model)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench import Interactions, Items, Published, Queries, Run, hookimpl, vlm
+from mmbench import Interactions, Items, Queries, Run, hookimpl, vlm
 from mmbench_pixrec.configs import PRESETS, Config
-from mmbench_pixrec.papers import published_for
+from mmbench_pixrec.papers import PIXREC
 from mmbench_pixrec.windows import last_events
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ class PixRec:
 
     Config = Config
     presets: ClassVar = PRESETS
+    papers: ClassVar = PIXREC
     loss = "CE on the tokens of the target's text, and InfoNCE in the batch"
 
     def __init__(self, config: Config) -> None:
@@ -35,11 +36,6 @@ class PixRec:
     def needs(config: Config) -> frozenset[str]:
         """Text, and pictures unless the config only reads."""
         return frozenset({"text", "image"} if config.images else {"text"})
-
-    @staticmethod
-    def papers(config: Config) -> Sequence[Published]:
-        """The row of table 3 with the config's backbone."""
-        return published_for(config.backbone)
 
     @hookimpl
     def fetch(self, cache: Path) -> None:

@@ -18,17 +18,16 @@ FIGURES = {
 }
 
 
-def published(model: str) -> tuple[Published, ...]:
-    """The row of a model."""
+def _row(model: str) -> tuple[Published, ...]:
     return tuple(
         Published("amazon2023-pixrec", "full", metric, value, SOURCE, model, DIFFERS)
         for metric, value in zip(METRICS, FIGURES[model], strict=True)
     )
 
 
-def published_for(backbone: str) -> tuple[Published, ...]:
-    """The row whose backbone, or a miniature of whose family, a config has; else none."""
-    for model in FIGURES:
-        if model.split()[0].lower() in backbone.lower():
-            return published(model)
-    return ()
+PIXREC = {
+    "": _row("PaliGemma2 (text+image)"),
+    "paligemma2": _row("PaliGemma2 (text+image)"),
+    "smolvlm": _row("SmolVLM (text+image)"),
+    "smollm2": _row("SmolLM2 (text)"),
+}

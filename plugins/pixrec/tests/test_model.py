@@ -206,12 +206,13 @@ def test_presets_are_the_papers():
 def test_what_a_preset_needs_and_which_figures_are_its_own():
     assert PixRec.needs(PRESETS["paper"]) == {"text", "image"}
     assert PixRec.needs(PRESETS["smollm2/tiny"]) == {"text"}
-    rows = {name: {p.model for p in PixRec.papers(preset)} for name, preset in PRESETS.items()}
-    assert rows["paper"] == rows["paligemma2/tiny"] == {"PaliGemma2 (text+image)"}
-    assert rows["tiny"] == rows["smolvlm"] == {"SmolVLM (text+image)"}
-    assert rows["smollm2"] == {"SmolLM2 (text)"}
-    assert not PixRec.papers(Config(backbone="another/model"))
-    assert {p.metric: p.value for p in PixRec.papers(PRESETS["paper"])}["hit@10"] == 0.0313
+    assert {name: {p.model for p in row} for name, row in PixRec.papers.items()} == {
+        "": {"PaliGemma2 (text+image)"},
+        "paligemma2": {"PaliGemma2 (text+image)"},
+        "smolvlm": {"SmolVLM (text+image)"},
+        "smollm2": {"SmolLM2 (text)"},
+    }
+    assert {p.metric: p.value for p in PixRec.papers["paligemma2"]}["hit@10"] == 0.0313
 
 
 def test_repeat_last(train, queries):

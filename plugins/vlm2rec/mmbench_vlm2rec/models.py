@@ -1,0 +1,94 @@
+"""The model. Importing this module loads no torch; fitting does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmbench import Interactions, Items, Queries, Run, hookimpl, vlm
+from mmbench_vlm2rec.configs import PRESETS, Config, View
+from mmbench_vlm2rec.papers import PAPERS
+
+if TYPE_CHECKING:
+    from mmbench_vlm2rec.embedder import Embedder
+
+Float32 = NDArray[np.float32]
+
+
+class VLM2Rec:
+    """A vision-language model that describes histories and items, and compares what it says."""
+
+    Config = Config
+    presets: ClassVar = PRESETS
+    papers = PAPERS
+    needs = frozenset({"text", "image"})
+    loss = "WPCL and CRTR (InfoNCE in sft variants), negatives from the batch"
+    embedder: Embedder
+    catalogue: Float32
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    @hookimpl
+    def fetch(self, cache: Path) -> None:
+        """Download the backbone of the config."""
+        vlm.fetch(self.config, cache)
+
+    @hookimpl
+    def fit(self, train: Interactions, items: Items, run: Run) -> None:
+        """Adapt the backbone, and embed the catalogue."""
+        from mmbench_vlm2rec.embedder import Embedder, texts_of
+        from mmbench_vlm2rec.training import train_embedder
+
+        with vlm.seeded(run):
+            backbone = vlm.load_backbone(self.config, run, texts=texts_of(items))
+            self.embedder = Embedder(backbone, self.config, items)
+            if self.config.trains:
+                train_embedder(self.embedder, train, run, refresh=self.refresh)
+            else:
+                self.refresh()
+
+    @hookimpl
+    def transfer(self, items: Items) -> None:
+        """Read another catalogue with the same weights."""
+        self.embedder.open(items)
+        self.refresh()
+
+    @hookimpl
+    def score(self, queries: Queries) -> Float32:
+        """Cosines of fused vectors, float32[b, n_items]."""
+        found = self.embedder.embed(_histories(queries), ())["fused"]
+        return _unit(found) @ self.catalogue.T
+
+    @hookimpl
+    def embed_items(self) -> Mapping[str, Float32]:
+        """``fused``, ``text`` and ``image`` (not in ``llm`` variants)."""
+        return self.embedder.embed_catalogue(self.spaces)
+
+    @hookimpl
+    def embed_queries(self, queries: Queries) -> Mapping[str, Float32]:
+        """The same spaces; ``text`` and ``image`` read one modality of the history alone."""
+        return self.embedder.embed(_histories(queries), self.spaces)
+
+    @property
+    def spaces(self) -> tuple[View, ...]:
+        """The modalities that the config can read alone."""
+        return ("text",) if self.config.fusion == "text" else ("text", "image")
+
+    def refresh(self) -> None:
+        """Embed the catalogue with the weights as they are."""
+        self.catalogue = _unit(self.embedder.embed_catalogue()["fused"][1:])
+
+
+def _histories(queries: Queries) -> list[Sequence[int]]:
+    return [row[row > 0].tolist() for row in queries.history]
+
+
+def _unit(vectors: Float32) -> Float32:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    scaled: Float32 = vectors / np.maximum(lengths, np.float32(1e-12))
+    return scaled

@@ -1,0 +1,116 @@
+"""A tiny world whose next item depends on the title and the picture of the last one."""
+
+import pytest
+
+pytest.importorskip("transformers")
+pytest.importorskip("peft")
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+from mmbench_vlm2rec.configs import PRESETS
+from mmbench_vlm2rec.models import VLM2Rec
+from PIL import Image
+
+from mmbench import ImageStore, Interactions, Items, Queries, Run
+
+THINGS = ("tent", "lamp", "stove", "kettle")
+COLOURS = ((200, 30, 30), (30, 160, 40), (30, 60, 210), (230, 200, 30))
+N_ITEMS = len(THINGS) * len(COLOURS)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    """Tiny tensors gain nothing from threads, and lose much where cores are shared."""
+    torch.set_num_threads(1)
+
+
+def make_interactions(sequences, n_items):
+    lengths = [len(row) for row in sequences]
+    return Interactions(
+        user=np.repeat(np.arange(len(sequences)), lengths).astype(np.int32),
+        item=np.concatenate([np.asarray(row, dtype=np.int32) for row in sequences]),
+        time=np.concatenate([np.arange(n) for n in lengths]).astype(np.int64),
+        n_users=len(sequences),
+        n_items=n_items,
+    )
+
+
+def make_queries(histories, width=12):
+    rows = np.zeros((len(histories), width), dtype=np.int32)
+    for row, items in zip(rows, histories, strict=True):
+        if items:
+            row[width - len(items) :] = items
+    return Queries(np.arange(len(rows), dtype=np.int32), rows, np.zeros(rows.shape, np.int64))
+
+
+@pytest.fixture
+def interactions_of():
+    return make_interactions
+
+
+@pytest.fixture
+def queries_of():
+    return make_queries
+
+
+@pytest.fixture(scope="session")
+def items(tmp_path_factory):
+    """Item ``1 + 4 thing + colour``; the title tells the thing, the picture the colour."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for place, colour in enumerate(COLOURS):
+        Image.new("RGB", (32, 32), colour).save(folder / f"{place}.png")
+    titles = ["", *(f"one {thing}" for thing in THINGS for _ in COLOURS)]
+    names = (None, *(f"{place}.png" for _ in THINGS for place in range(len(COLOURS))))
+    return Items(N_ITEMS, {"title": titles}, ImageStore(folder, names))
+
+
+@pytest.fixture(scope="session")
+def sequences():
+    """The next thing is one on from the last, and so is the next colour."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for _ in range(48):
+        thing, colour = int(rng.integers(4)), int(rng.integers(4))
+        row = []
+        for _ in range(int(rng.integers(3, 6))):
+            row.append(1 + 4 * thing + colour)
+            thing = (thing + 1) % 4
+            colour = (colour + int(rng.choice([1, 2]))) % 4
+        rows.append(row)
+    return rows
+
+
+@pytest.fixture
+def run(tmp_path):
+    record = SimpleNamespace(curve=[])
+    made = Run(
+        seed=0,
+        device="cpu",
+        scratch=tmp_path / "scratch",
+        cache=tmp_path / "cache",
+        preset="tiny",
+        validate=lambda limit=None: 0.0,
+        log=lambda step, **values: record.curve.append((step, values)),
+        progress=lambda done, total, unit: None,
+    )
+    return made, record
+
+
+SMALL = {"dim": 32, "heads": 4, "layers": 1, "epochs": 1, "batch_size": 16, "probe_every": 0}
+
+
+@pytest.fixture
+def fitted(run, items, sequences):
+    """``fitted(preset, **changes)``: a small model after ``fit``, with its curves."""
+
+    def fit(preset="tiny", **changes):
+        model = VLM2Rec(replace(PRESETS[preset], **{**SMALL, **changes}))
+        made, record = run
+        model.fit(train=make_interactions(sequences, N_ITEMS), items=items, run=made)
+        model.curve = record.curve
+        return model
+
+    return fit

@@ -1,0 +1,10 @@
+"""The plugin keeps mmbench's contract."""
+
+from mmbench_vlm2rec.models import VLM2Rec
+
+from mmbench.testing import parametrize_with_checks
+
+
+@parametrize_with_checks([VLM2Rec])
+def test_conformance(check):
+    check()
