@@ -49,7 +49,9 @@ class Generator:
             counts: int64[n_items], their training events.
         """
         config = self.config
-        self.pictures = vlm.Pictures(self.backbone, items.images if config.images else None)
+        # a miniature's eyes are another's with every seed: not worth a place on the disk
+        kept = None if config.family else self.run.encodings
+        self.pictures = vlm.Pictures(self.backbone, items.images if config.images else None, kept)
         self.texts = item_texts(items, config.fields, self._cut)
         self.prompts = Prompts(self.texts, self.pictures)
         self.corpus = sorted(set(self.texts[1:]))
