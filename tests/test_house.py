@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "grid": {"grid", "protocol", "data", "hookspecs", "views", "problems", "files"},
     "report": {"report", "protocol", "data", "hookspecs", "views", "problems", "files"},
     "check": {"check", "grid", "protocol", "data", "hookspecs", "views", "problems"},
+    "vlm": {"vlm", "views", "encodings"},
     "testing": {"check", "grid"},
     "screen": {"check", "grid", "protocol", "problems"},
     "listing": {"grid", "data", "protocol", "problems"},

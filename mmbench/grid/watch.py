@@ -30,15 +30,16 @@ NETWORK = {
     "socket.getaddrinfo",
     "socket.gethostbyname",
 }
-CHANGES = {  # the arguments that are paths
-    "os.remove": 1,
-    "os.rename": 2,
-    "os.mkdir": 1,
-    "os.rmdir": 1,
-    "os.link": 2,
-    "os.symlink": 2,
-    "os.truncate": 1,
-    "sqlite3.connect": 1,
+CHANGES: dict[str, dict[int, int | None]] = {
+    # the arguments that are paths, each with that of the open folder it is relative to
+    "os.remove": {0: 1},
+    "os.rename": {0: 2, 1: 3},
+    "os.mkdir": {0: 2},
+    "os.rmdir": {0: 1},
+    "os.link": {0: 2, 1: 3},
+    "os.symlink": {0: None, 1: 2},
+    "os.truncate": {0: None},
+    "sqlite3.connect": {0: None},
 }
 CODE = (*importlib.machinery.all_suffixes(), ".pth")
 
@@ -104,8 +105,8 @@ class Watch:
         if event == "open":
             self._hear_open(*arguments)
         elif event in CHANGES:
-            for path in arguments[: CHANGES[event]]:
-                self._file("write", path)
+            for path, folder in CHANGES[event].items():
+                self._file("write", _under(arguments[path], folder and arguments[folder]))
         elif event in NETWORK:
             self._hear_network(event, arguments)
 
@@ -141,6 +142,17 @@ class Watch:
         if finding not in self.noted:
             self.noted.add(finding)
             os.write(self.log, json.dumps(asdict(finding)).encode() + b"\n")
+
+
+def _under(path: Any, folder: int | None) -> Any:
+    """A path that may be relative to an open folder, as ``shutil.rmtree`` has them."""
+    if folder is None or folder < 0 or not isinstance(path, str | bytes | os.PathLike):
+        return path
+    try:
+        home = os.readlink(f"/proc/self/fd/{folder}")
+    except OSError:  # no such file system here, so no such call either
+        return path
+    return os.path.join(home, os.fsdecode(path))
 
 
 def _python_homes() -> list[str]:

@@ -51,6 +51,7 @@ def watched(tmp_path):
         ("os.close(os.open(outside / 'secret.txt', os.O_RDONLY))", "read"),
         ("(outside / 'secret.txt').write_text('y')", "write"),
         ("(outside / 'secret.txt').unlink()", "write"),
+        ("os.unlink('secret.txt', dir_fd=os.open(outside, os.O_RDONLY))", "write"),
         ("os.truncate(outside / 'secret.txt', 0)", "write"),
         ("(folder / 'scratch' / 'a').symlink_to(outside / 'secret.txt')", "write"),
         (
@@ -78,6 +79,8 @@ def test_a_link_out_of_a_folder_of_its_own_is_followed(watched):
     [
         "(folder / 'pictures' / '1.png').read_bytes()",
         "(folder / 'scratch' / 'deep').mkdir(); (folder / 'scratch' / 'deep' / 'a').write_text('')",
+        "import shutil; (folder / 'scratch' / 'b').mkdir(); "
+        "(folder / 'scratch' / 'b' / 'a').write_text(''); shutil.rmtree(folder / 'scratch' / 'b')",
         "import decimal, wave, xml.dom.minidom",
         "import PIL.Image; from importlib.metadata import version; version('numpy')",
         "open(os.devnull, 'w').close(); Path('/proc/self/status').read_text()",

@@ -1,0 +1,72 @@
+"""A toolkit for plugins that are built on vision-language models; needs ``mmbench[vlm]``.
+
+A plugin says which backbone it wants and how it is adapted (``BackboneConfig``), writes prompts of
+text and pictures (``Prompt``), and its own loss. The rest is here, the same for every family of
+models: loading or building, placeholders and chat formats, padding, positions, the cache of what
+the vision tower saw, a training loop, embedding of many prompts, and sampling::
+
+    backbone = vlm.load_backbone(config, run, texts=items.fields["title"])
+    pictures = vlm.Pictures(backbone, items.images)
+    prompt = vlm.Prompt(["Describe this item in one word: ", title, vlm.Image(7)])
+    vectors = vlm.embed(backbone, [prompt], pictures)          # float32[1, backbone.dim]
+
+The names are loaded when first used: the two configs and the prompts' parts need no torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mmbench.vlm.backbones import Backbone, load_backbone
+    from mmbench.vlm.batches import Batch
+    from mmbench.vlm.config import BackboneConfig, TrainingConfig
+    from mmbench.vlm.embedding import embed, last_token, mean_over
+    from mmbench.vlm.generation import Generated, generate
+    from mmbench.vlm.needs import fetch, lacking
+    from mmbench.vlm.pictures import Pictures
+    from mmbench.vlm.prompts import Encoded, Image, Part, Prompt, Span
+    from mmbench.vlm.training import seeded, train
+
+HOMES = {
+    "config": ("BackboneConfig", "TrainingConfig"),
+    "needs": ("fetch", "lacking"),
+    "backbones": ("Backbone", "load_backbone"),
+    "prompts": ("Encoded", "Image", "Part", "Prompt", "Span"),
+    "pictures": ("Pictures",),
+    "batches": ("Batch",),
+    "embedding": ("embed", "last_token", "mean_over"),
+    "training": ("seeded", "train"),
+    "generation": ("Generated", "generate"),
+}
+
+__all__ = [
+    "Backbone",
+    "BackboneConfig",
+    "Batch",
+    "Encoded",
+    "Generated",
+    "Image",
+    "Part",
+    "Pictures",
+    "Prompt",
+    "Span",
+    "TrainingConfig",
+    "embed",
+    "fetch",
+    "generate",
+    "lacking",
+    "last_token",
+    "load_backbone",
+    "mean_over",
+    "seeded",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in HOMES.items():
+        if name in names:
+            return getattr(import_module(f"mmbench.vlm.{module}"), name)
+    raise AttributeError(f"module 'mmbench.vlm' has no attribute {name!r}")

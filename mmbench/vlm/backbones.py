@@ -1,0 +1,388 @@
+"""Backbones: a model of any family behind one face, adapted, saved and loaded.
+
+The forward pass is the same for all families: token embeddings, with the pictures' features put
+in the placeholders' rows, go through the language model with explicit positions. So a picture that
+is in memory need not be seen again, and nothing depends on how a family merges its inputs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers.utils.import_utils import is_flash_attn_2_available
+
+import mmbench.vlm.quiet  # noqa: F401
+from mmbench.views import Run
+from mmbench.vlm.adapters import (
+    add_tokens,
+    choose_trained,
+    nf4_config,
+    put_trained,
+    take_trained,
+)
+from mmbench.vlm.batches import Batch, collate
+from mmbench.vlm.config import BackboneConfig
+from mmbench.vlm.families import Family, family_of
+from mmbench.vlm.needs import find_weights, lacking
+from mmbench.vlm.pictures import Pictures
+from mmbench.vlm.prompts import Encoded, Prompt, Writer
+from mmbench.vlm.tiny import build_tiny
+
+ABOUT = "backbone.json"
+TRAINED = "trained.safetensors"
+KNOWN = 100_000  # texts whose tokens are remembered
+
+
+def load_backbone(
+    config: BackboneConfig, run: Run, texts: Iterable[str] = (), tokens: Sequence[str] = ()
+) -> Backbone:
+    """A backbone on ``run.device``, adapted as the config says. Never uses the network.
+
+    Args:
+        config: which, and how. A folder that ``Backbone.save`` wrote brings back its trained
+            weights if ``trained`` and the adapters' sizes are as they were saved.
+        run: its seed draws a miniature's weights, new adapters and new tokens' vectors.
+        texts: what the tokenizer of a miniature is trained on; of no use otherwise.
+        tokens: entries to add to the vocabulary, such as semantic ids. Their vectors start near
+            the mean of the others' and are trained, with ``trained="lora"`` too.
+
+    Raises:
+        ValueError: the parts of the config do not go together.
+        RuntimeError: the machine lacks something, such as the weights; says how to get it.
+    """
+    missing = lacking(config, run.device, run.cache)
+    if missing:
+        raise RuntimeError("; ".join(missing))
+    source, about = _source(config, run, texts)
+    added = tuple(about.get("tokens", tokens))
+    model_config = transformers.AutoConfig.from_pretrained(source, local_files_only=True)
+    family = family_of(model_config.model_type)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(run.seed)
+        model = _load_model(source, config, family, model_config, run.device)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(source, local_files_only=True)
+        if added:
+            add_tokens(model, tokenizer, added, config)
+        choose_trained(model, family, config, tokenizer, added)
+    model.to(run.device)
+    trained = Path(config.backbone) / TRAINED
+    if about:
+        put_trained(model, load_file(trained, device=run.device))
+    return Backbone(model, tokenizer, family, config, source, added)
+
+
+def _source(config: BackboneConfig, run: Run, texts: Iterable[str]) -> tuple[Path, dict[str, Any]]:
+    """The folder of the weights before adaptation, and what ``Backbone.save`` wrote, if it did."""
+    if config.family:
+        run.scratch.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix="backbone-", dir=run.scratch))
+        build_tiny(config, texts, run.seed, folder)
+        return folder, {}
+    weights = find_weights(config, run.cache)
+    assert weights is not None  # lacking() has looked
+    if not (weights / ABOUT).exists():
+        return weights, {}
+    about = json.loads((weights / ABOUT).read_text(encoding="utf-8"))
+    if about["base"] is None:
+        return weights / "base", about
+    base = dataclasses.replace(
+        config, backbone=about["base"]["backbone"], revision=about["base"]["revision"]
+    )
+    found = find_weights(base, run.cache)
+    if found is None:
+        raise RuntimeError("; ".join(lacking(base, run.device, run.cache)))
+    return found, about
+
+
+def _load_model(
+    source: Path, config: BackboneConfig, family: Family, model_config: Any, device: str
+) -> Any:
+    """The model in its precision, on the CPU or, in 4 bits, on the device."""
+    options: dict[str, Any] = {"dtype": weight_type(config, device), "local_files_only": True}
+    attention = _attention(config, family, device)
+    if attention:
+        options["attn_implementation"] = attention
+    auto = (
+        transformers.AutoModelForCausalLM
+        if family.vision is None
+        else transformers.AutoModelForImageTextToText
+    )
+    if config.quantization == "nf4":
+        options["quantization_config"] = nf4_config(
+            auto, model_config, family, arithmetic(config, device)
+        )
+        options["device_map"] = {"": device}
+    model = auto.from_pretrained(source, **options)
+    if config.gradient_checkpointing:
+        model.activation_checkpointing_enable({"use_reentrant": False})
+    return model
+
+
+def arithmetic(config: BackboneConfig, device: str) -> torch.dtype:
+    """The precision of products: ``precision``, where ``auto`` asks the device."""
+    if config.precision == "auto":
+        return torch.bfloat16 if torch.device(device).type == "cuda" else torch.float32
+    found: torch.dtype = getattr(torch, config.precision)
+    return found
+
+
+def weight_type(config: BackboneConfig, device: str) -> torch.dtype:
+    """The precision of weights: weights that are trained are float32, bfloat16 stands still."""
+    return torch.float32 if config.trained in ("language", "all") else arithmetic(config, device)
+
+
+def _attention(config: BackboneConfig, family: Family, device: str) -> str:
+    """The attention in transformers' words, empty to let it choose."""
+    if config.attention != "auto":
+        return config.attention
+    half = arithmetic(config, device) == torch.bfloat16
+    flash = is_flash_attn_2_available()
+    if torch.device(device).type == "cuda" and half and flash and not family.prefix:
+        return "flash_attention_2"
+    return ""
+
+
+class Backbone(nn.Module):
+    """A language model that sees, or one that only reads.
+
+    Attributes:
+        model: the Hugging Face model, with its head; adapters are in place.
+        tokenizer: its tokenizer.
+        family: what is special about it.
+        config: as it was loaded.
+        dim: width of a hidden state.
+        image_size: the side of the pictures in pixels, 0 for a model that only reads.
+        image_tokens: placeholders for a picture.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        family: Family,
+        config: BackboneConfig,
+        source: Path,
+        tokens: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.tokenizer = tokenizer
+        self.family = family
+        self.config = config
+        self.source = source
+        self.tokens = tokens
+        self._known: dict[tuple[str, bool], list[int]] = {}
+        self.dim = int(model.config.get_text_config().hidden_size)
+        self.pad = int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0)
+        self.end = self._tokenise(family.chat.closing, True)[0]
+        self.processor: Any = None
+        self.image_size, side = 0, 0
+        if family.vision is not None:
+            processor = getattr(transformers, family.vision.processor)
+            self.processor = processor.from_pretrained(source, local_files_only=True)
+            self.image_size = self._image_size()
+            side = self.image_size // family.vision.cell(model.config)
+        self.image_tokens = side * side
+        self.writer = Writer(family, self._tokenise, side, config.chat)
+        self.eval()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        found: torch.device = next(self.model.parameters()).device
+        return found
+
+    @property
+    def sees_the_same(self) -> bool:
+        """Whether the vision tower and the projector stay as they are."""
+        return self.family.vision is not None and self.config.trained != "all"
+
+    def train(self, mode: bool = True) -> Backbone:
+        """As of any module, but what is not trained never drops out."""
+        super().train(mode and self.config.trained != "none")
+        if self.training and self.sees_the_same:
+            for name, module in self.model.model.named_children():
+                if name != self.family.language:
+                    module.eval()
+        return self
+
+    def encode(self, prompt: Prompt) -> Encoded:
+        """A prompt in tokens. Raises ValueError where it is longer than the model can read."""
+        encoded = self.writer.encode(prompt)
+        most = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+        if most is not None and len(encoded) > most:
+            raise ValueError(
+                f"a prompt has {len(encoded)} tokens, {self.config.backbone} reads {most}: show "
+                "fewer items (max_history) or smaller pictures (image_size), or cut texts with "
+                "Backbone.cut"
+            )
+        return encoded
+
+    def encode_text(self, text: str) -> list[int]:
+        """Token ids of a text of ours, in which special and new tokens are read as such."""
+        return list(self._tokenise(text, True))
+
+    def cut(self, text: str, tokens: int) -> str:
+        """The first so many tokens of a text."""
+        ids = self._tokenise(text, False)
+        return text if len(ids) <= tokens else str(self.tokenizer.decode(ids[:tokens]))
+
+    def batch(self, encoded: Sequence[Encoded], pictures: Pictures | None = None) -> Batch:
+        """Prompts as one left-padded batch, with the pictures that they show, each once.
+
+        Raises ValueError where a prompt shows a picture that ``pictures`` has not.
+        """
+        return collate(encoded, self.pad, pictures)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """float32[b, L, dim]: the last layer's states after its norm."""
+        return self.run_language(batch).last_hidden_state.float()  # type: ignore[no-any-return]
+
+    def run_language(self, batch: Batch, **options: Any) -> Any:
+        """The language model's own output; ``options`` such as ``use_cache`` go to its forward."""
+        batch = batch.to(self.device)
+        with self.autocast():
+            embedded = self.model.get_input_embeddings()(batch.ids)
+            if batch.images is not None:
+                features = batch.images if batch.seen else self.look(batch.images)
+                features = features.to(embedded)[batch.rows].flatten(0, 1)
+                embedded = embedded.masked_scatter(batch.pictured[..., None], features)
+            if self.family.prefix:
+                options["token_type_ids"] = batch.answer.long()
+            return self.model.model(
+                inputs_embeds=embedded,
+                attention_mask=batch.attended,
+                position_ids=batch.positions,
+                **{"use_cache": False, **options},
+            )
+
+    def look(self, pixels: Tensor) -> Tensor:
+        """float[k, image_tokens, dim]: what the tower and the projector make of k pictures."""
+        assert self.family.vision is not None
+        with self.autocast(), torch.no_grad() if self.sees_the_same else nullcontext():
+            features = self.family.vision.features(
+                self.model.model, pixels.to(self.device, self.model.dtype)
+            )
+        if features.shape[1] != self.image_tokens:
+            raise ValueError(
+                f"{self.config.backbone} makes {features.shape[1]} vectors of a picture of "
+                f"{self.image_size} pixels, {self.image_tokens} were expected"
+            )
+        return features
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """float32[..., vocabulary] for hidden states [..., dim]; ask only where you need them."""
+        head = self.model.get_output_embeddings()
+        with self.autocast():
+            found: Tensor = head(hidden.to(head.weight.dtype)).float()
+        cap = getattr(self.model.config.get_text_config(), "final_logit_softcapping", None)
+        return found if cap is None else cap * torch.tanh(found / cap)
+
+    def autocast(self) -> torch.autocast:
+        """The precision of the arithmetic, as a context."""
+        half = self.arithmetic == torch.bfloat16
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=half)
+
+    @property
+    def arithmetic(self) -> torch.dtype:
+        """The precision of products."""
+        return arithmetic(self.config, str(self.device))
+
+    def identity(self) -> dict[str, Any]:
+        """All that an embedding depends on beside the prompt, for ``mmbench.encodings``."""
+        # a commit stands for the weights that are not trained
+        weights = take_trained(self.model) if self.revision else self.model.state_dict()
+        return {
+            **self._sight(),
+            "quantization": self.config.quantization,
+            "chat": self.config.chat,
+            "weights": _digest(weights),
+        }
+
+    def vision_identity(self) -> dict[str, Any]:
+        """All that a picture's features depend on beside it, where nothing of that is trained."""
+        words = (f"model.{self.family.language}.", "lm_head.")
+        weights = {} if self.revision else self.model.state_dict()
+        seeing = {name: value for name, value in weights.items() if not name.startswith(words)}
+        return {**self._sight(), "weights": _digest(seeing)}
+
+    def _sight(self) -> dict[str, Any]:
+        return {
+            "backbone": self.family.name if not self.revision else self.repository,
+            "revision": self.revision,
+            "precision": str(self.arithmetic),
+            "image_size": self.image_size,
+        }
+
+    @property
+    def repository(self) -> str:
+        """The Hugging Face id that was loaded, empty for what has none."""
+        home = self.source.resolve().parents[1].name  # as in models--org--name
+        return home.removeprefix("models--").replace("--", "/") if self.revision else ""
+
+    @property
+    def revision(self) -> str:
+        """The commit that was loaded, empty for what has none."""
+        found = self.source.resolve()
+        return found.name if found.parent.name == "snapshots" else ""
+
+    def save(self, folder: Path) -> None:
+        """Write what ``load_backbone(replace(config, backbone=str(folder)), run)`` brings back.
+
+        The folder holds the trained weights and, unless it is a Hugging Face checkpoint with a
+        revision, a copy of the model as it was before. Raises OSError.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        base = None
+        if self.revision:
+            base = {"backbone": self.repository, "revision": self.revision}
+        else:
+            shutil.copytree(self.source, folder / "base", dirs_exist_ok=True)
+        about = {"base": base, "tokens": list(self.tokens), "trained": self.config.trained}
+        save_file(take_trained(self.model), folder / TRAINED)
+        (folder / ABOUT).write_text(json.dumps(about, indent=1), encoding="utf-8")
+
+    def _image_size(self) -> int:
+        vision, asked = self.family.vision, self.config.image_size
+        assert vision is not None
+        made_for, cell = vision.side(self.model.config), vision.cell(self.model.config)
+        if asked and vision.fixed and asked != made_for:
+            raise ValueError(
+                f"image_size is {asked}, but {self.config.backbone} takes {made_for} and no other"
+            )
+        if asked % cell:
+            raise ValueError(
+                f"image_size is {asked}; {self.config.backbone} takes multiples of {cell}"
+            )
+        return asked or made_for
+
+    def _tokenise(self, text: str, ours: bool) -> list[int]:
+        """Token ids; special tokens are read in our own text only."""
+        if (text, ours) not in self._known:
+            if len(self._known) >= KNOWN:
+                self._known.clear()
+            self._known[text, ours] = self.tokenizer(
+                text, add_special_tokens=False, split_special_tokens=not ours
+            )["input_ids"]
+        return self._known[text, ours]
+
+
+def _digest(weights: Mapping[str, Tensor]) -> str:
+    """The sha256 of names, types, shapes and values."""
+    found = hashlib.sha256()
+    for name, value in sorted(weights.items()):
+        found.update(f"{name} {value.dtype} {tuple(value.shape)} ".encode())
+        found.update(value.detach().cpu().flatten().view(torch.uint8).numpy().data)
+    return found.hexdigest()

@@ -1,0 +1,123 @@
+"""What a plugin may set: the backbone and its adaptation, and the training loop.
+
+Both are frozen dataclasses with a default for each field, to be inherited by a plugin's Config, so
+that fields have the same names everywhere::
+
+    @dataclass(frozen=True)
+    class Config(vlm.BackboneConfig, vlm.TrainingConfig):
+        temperature: float = 0.05
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+TINY = "tiny:"
+
+
+@dataclass(frozen=True)
+class BackboneConfig:
+    """Which model, and how it is adapted.
+
+    Attributes:
+        backbone: ``tiny:<family>`` for a miniature with random weights, a Hugging Face id, or a
+            folder that ``Backbone.save`` or ``save_pretrained`` wrote. Families: ``qwen2.5-vl``,
+            ``qwen2-vl``, ``smolvlm``, ``idefics3``, ``paligemma2``, ``llava``, ``internvl3``, and
+            for text alone ``qwen2.5`` and ``smollm2``.
+        revision: of a Hugging Face id, a commit; a branch works, and the commit that it stood for
+            is recorded.
+        trained: ``lora`` trains adapters on all linear layers of the language model; ``language``
+            its weights, embeddings and head; ``all`` the vision tower and projector too; ``none``
+            nothing.
+        lora_rank: of the adapters.
+        lora_alpha: their scale is ``lora_alpha / lora_rank``.
+        lora_dropout: on their input.
+        quantization: ``nf4`` holds the language model's linear layers in 4 bits (NormalFloat, with
+            the constants quantized too); empty for none.
+        precision: of the weights and the arithmetic; ``auto`` is bfloat16 on a GPU, float32 on a
+            CPU. Adapters are float32 in any case.
+        attention: ``auto`` is flash attention where it is installed and can be used, else SDPA.
+        gradient_checkpointing: compute activations again in the backward pass: less memory, about
+            a third more time.
+        image_size: side in pixels; pictures are padded with white to a square and resized. 0 takes
+            what the checkpoint was made for.
+        chat: prompts are wrapped in the family's chat format.
+        dim: width of a miniature; the next four too are for miniatures only.
+        layers: its depth, that of its vision tower as well.
+        heads: of its attention.
+        vocabulary: at most so many tokens for its tokenizer, which is trained on the given texts.
+    """
+
+    backbone: str = "tiny:qwen2.5-vl"
+    revision: str = ""
+    trained: Literal["lora", "language", "all", "none"] = "lora"
+    lora_rank: int = 16
+    lora_alpha: float = 32.0
+    lora_dropout: float = 0.0
+    quantization: Literal["", "nf4"] = ""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    attention: Literal["auto", "sdpa", "eager", "flash_attention_2"] = "auto"
+    gradient_checkpointing: bool = False
+    image_size: int = 0
+    chat: bool = True
+    dim: int = 64
+    layers: int = 2
+    heads: int = 4
+    vocabulary: int = 1024
+
+    def __post_init__(self) -> None:
+        if self.quantization and self.trained not in ("lora", "none"):
+            raise ValueError(
+                f"weights in 4 bits cannot be trained: with quantization={self.quantization!r} set "
+                f"trained to 'lora' or 'none', not {self.trained!r}"
+            )
+        for name in ("lora_rank", "dim", "layers", "heads"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; at least 1 is due")
+
+    @property
+    def family(self) -> str:
+        """The family of a miniature, empty for a checkpoint."""
+        return self.backbone.removeprefix(TINY) if self.backbone.startswith(TINY) else ""
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """The training loop.
+
+    Attributes:
+        epochs: most passes over the examples.
+        batch_size: examples in a forward pass of one device.
+        accumulation: forward passes whose gradients make one step.
+        learning_rate: of AdamW, at its highest.
+        weight_decay: of AdamW; biases and norms are spared.
+        warmup: share of the steps over which the learning rate rises from 0.
+        schedule: what comes then: ``constant``, or ``linear`` or ``cosine`` down to 0.
+        clip: the largest norm of a step's gradient.
+        optimizer: ``adamw8bit`` holds AdamW's moments in 8 bits (bitsandbytes).
+        patience: validations without gain before training stops.
+        validate_every: epochs between two validations, and the last epoch is validated too; 0 for
+            none, and the last state is left.
+        validate_limit: so many queries of the validation fold; 0 for all.
+        checkpoint_every: epochs between two checkpoints in ``run.scratch``; 0 for none.
+    """
+
+    epochs: int = 3
+    batch_size: int = 8
+    accumulation: int = 1
+    learning_rate: float = 1e-4
+    weight_decay: float = 0.01
+    warmup: float = 0.03
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    clip: float = 1.0
+    optimizer: Literal["adamw", "adamw8bit"] = "adamw"
+    patience: int = 3
+    validate_every: int = 1
+    validate_limit: int = 0
+    checkpoint_every: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "accumulation", "patience"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; at least 1 is due")

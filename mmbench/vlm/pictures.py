@@ -1,0 +1,169 @@
+"""The catalogue's pictures as a backbone sees them; a tower that is not trained sees each once."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mmbench import encodings
+from mmbench.views import Float32, ImageError, ImageStore
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
+
+    from mmbench.vlm.backbones import Backbone
+
+CHUNK = 32  # pictures that go through the tower at a time
+PIECE = 16 * CHUNK  # pictures whose features are in memory twice, in float32 too
+WHITE = (255, 255, 255)
+
+
+def square(picture: Picture, side: int) -> Picture:
+    """A picture in the middle of a white square, resized (bicubic) to ``side`` pixels."""
+    from PIL import Image, ImageOps
+
+    return ImageOps.pad(picture, (side, side), Image.Resampling.BICUBIC, color=WHITE)
+
+
+class Pictures:
+    """The items' pictures; ``item in pictures`` where there is one that can be read.
+
+    Where the vision tower and projector are not trained, all distinct pictures go through them when
+    this is made, and their features are kept in memory, in the precision of the arithmetic:
+    ``image_tokens * dim`` numbers each. Else pictures are opened for each batch.
+
+    Attributes:
+        seen: whether ``take`` answers features.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        images: ImageStore | None,
+        folder: Path | None = None,
+        progress: Callable[[int, int, str], None] = lambda done, total, unit: None,
+    ) -> None:
+        """See the pictures.
+
+        Args:
+            backbone: whose eyes; a text-only one has no pictures.
+            images: ``items.images``.
+            folder: ``run.encodings`` to keep features on the disk too.
+            progress: ``run.progress``.
+        """
+        self._backbone = backbone
+        self._images = images if backbone.family.vision is not None else None
+        self.seen = backbone.sees_the_same
+        self._content: dict[int, str] = {}
+        self._readable: dict[int, bool] = {}
+        self._row: dict[int, int] = {}
+        self._features = torch.zeros(0)
+        if self._images is not None and self.seen:
+            self._see(self._images, folder, progress)
+
+    def __contains__(self, item: int) -> bool:
+        if self._images is None:
+            return False
+        if self.seen:
+            return item in self._row
+        if item not in self._readable:
+            try:
+                self._open(item)
+                self._readable[item] = True
+            except ImageError:
+                self._readable[item] = False
+        return self._readable[item]
+
+    def content(self, item: int) -> str:
+        """The digest of an item's picture file; it has one."""
+        assert self._images is not None
+        if item not in self._content:
+            self._content[item] = encodings.digest(self._images.read(item))
+        return self._content[item]
+
+    def take(self, items: Sequence[int]) -> Tensor:
+        """Features [k, tokens, dim] of k items' pictures, or pixels where the tower is trained.
+
+        Raises ValueError for an item that is not in here.
+        """
+        absent = [item for item in items if item not in self]
+        if absent:
+            raise ValueError(
+                f"a prompt shows item {absent[0]}, which has no picture that can be read; ask "
+                "`item in pictures` before showing one"
+            )
+        if self.seen:
+            return self._features[[self._row[item] for item in items]]
+        return self._pixels([self._open(item) for item in items])
+
+    def _see(
+        self, images: ImageStore, folder: Path | None, progress: Callable[[int, int, str], None]
+    ) -> None:
+        for item in range(1, len(images.names)):
+            if item in images:
+                with contextlib.suppress(ImageError):  # one that cannot be read is none
+                    self.content(item)
+        first = {digest: item for item, digest in reversed(self._content.items())}
+        shown, digests = list(first.values()), list(first)
+        tokens, dim = self._backbone.image_tokens, self._backbone.dim
+        self._features = torch.empty(len(shown), tokens, dim, dtype=self._backbone.arithmetic)
+        place: dict[str, int] = {}
+        about = {"part": "vision", **self._backbone.vision_identity()}
+        for start in range(0, len(shown), PIECE):
+            piece = shown[start : start + PIECE]
+            rows = self._rows(piece, digests[start : start + PIECE], folder, about)
+            self._features[start : start + PIECE] = torch.from_numpy(rows).view(-1, tokens, dim)
+            for row in np.flatnonzero((rows != 0).any(axis=1)):
+                place[digests[start + row]] = start + int(row)
+            progress(start + len(piece), len(shown), "pictures")
+        self._row = {
+            item: place[digest] for item, digest in self._content.items() if digest in place
+        }
+
+    def _rows(
+        self,
+        items: Sequence[int],
+        digests: Sequence[str],
+        folder: Path | None,
+        about: dict[str, Any],
+    ) -> Float32:
+        """float32[k, tokens * dim] of k items, from the disk where they are there."""
+        if folder is None:
+            parts = [items[start : start + CHUNK] for start in range(0, len(items), CHUNK)]
+            return np.concatenate([self._encode(part) for part in parts])
+
+        def encode(places: Sequence[int]) -> Float32:
+            return self._encode([items[place] for place in places])
+
+        return encodings.cached(folder, about, digests, encode, chunk=CHUNK)
+
+    def _encode(self, items: Sequence[int]) -> Float32:
+        """float32[k, tokens * dim]; zeros for a picture that is damaged."""
+        good, pictures = [], []
+        for place, item in enumerate(items):
+            try:
+                pictures.append(self._open(item))
+                good.append(place)
+            except ImageError:
+                continue
+        rows = np.zeros((len(items), self._backbone.image_tokens * self._backbone.dim), np.float32)
+        if good:
+            seen = self._backbone.look(self._pixels(pictures))
+            rows[good] = seen.float().flatten(1).cpu().numpy()
+        return rows
+
+    def _pixels(self, pictures: Sequence[Picture]) -> Tensor:
+        vision = self._backbone.family.vision
+        assert vision is not None
+        squares = [square(picture, self._backbone.image_size) for picture in pictures]
+        return vision.pixels(self._backbone.processor, squares)
+
+    def _open(self, item: int) -> Picture:
+        assert self._images is not None
+        return self._images.open(item)

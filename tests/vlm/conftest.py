@@ -1,0 +1,84 @@
+import pytest
+
+pytest.importorskip("transformers")
+pytest.importorskip("peft")
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from mmbench import ImageStore, Run, vlm
+
+TITLES = ["", "Red Lipstick Matte", "Blue Nail Polish", "Soft Brush Set", "Night Face Cream"]
+TITLES += ["Gold Hair Spray", "Clear Eye Gel", "Red Lipstick Matte"]
+SEEING = ["qwen2.5-vl", "qwen2-vl", "smolvlm", "idefics3", "paligemma2", "llava", "internvl3"]
+READING = ["qwen2.5", "smollm2"]
+FAMILIES = SEEING + READING
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory) -> ImageStore:
+    """Pictures of items 1 to 6; 7 has the same as 1."""
+    folder = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(0)
+    for item in range(1, 7):
+        pixels = rng.integers(0, 255, (48, 64, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{item}.png")
+    (folder / "7.png").write_bytes((folder / "1.png").read_bytes())
+    return ImageStore(folder, (None, *(f"{item}.png" for item in range(1, 8))))
+
+
+def make_run(folder: Path, **changes) -> Run:
+    run = Run(
+        seed=3,
+        device="cpu",
+        scratch=folder / "scratch",
+        cache=folder / "cache",
+        preset="tiny",
+        validate=lambda limit=None: 0.0,
+        log=lambda step, **values: None,
+        progress=lambda done, total, unit: None,
+    )
+    return replace(run, **changes)
+
+
+@pytest.fixture
+def run(tmp_path) -> Run:
+    return make_run(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory):
+    """Backbones that no test changes: family and settings to one of them."""
+
+    @cache
+    def make(family: str, **settings) -> vlm.Backbone:
+        folder = tmp_path_factory.mktemp("shared")
+        config = vlm.BackboneConfig(backbone=f"tiny:{family}", **{"trained": "none", **settings})
+        return vlm.load_backbone(config, make_run(folder), TITLES)
+
+    return make
+
+
+@pytest.fixture
+def fresh(run):
+    """A backbone of the test's own."""
+
+    def make(family: str, **settings) -> vlm.Backbone:
+        settings = {"lora_rank": 4, **settings}
+        return vlm.load_backbone(
+            vlm.BackboneConfig(backbone=f"tiny:{family}", **settings), run, TITLES
+        )
+
+    return make
+
+
+def shown(pictures, *items: int) -> list:
+    """Titles, and pictures where the model sees them."""
+    parts: list = []
+    for item in items:
+        parts += [f"{TITLES[item]} ", *([vlm.Image(item)] if item in pictures else [])]
+    return parts

@@ -1,0 +1,112 @@
+"""What the tower saw is kept, by content; what it sees matters."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mmbench import ImageStore, vlm
+from mmbench.vlm.pictures import square
+
+from .conftest import SEEING, TITLES, shown
+
+
+@pytest.fixture
+def glances(monkeypatch):
+    """How many pictures went through a tower, call by call."""
+    seen = []
+    look = vlm.Backbone.look
+
+    def counting(self, pixels):
+        seen.append(len(pixels))
+        return look(self, pixels)
+
+    monkeypatch.setattr(vlm.Backbone, "look", counting)
+    return seen
+
+
+@pytest.mark.parametrize("name", SEEING)
+def test_kept_features_give_the_states_that_the_tower_gives(name, run, store, glances):
+    config = vlm.BackboneConfig(backbone=f"tiny:{name}", trained="none")
+    still = vlm.load_backbone(config, run, TITLES)
+    moving = vlm.load_backbone(replace(config, trained="all"), run, TITLES)
+    kept, opened = vlm.Pictures(still, store), vlm.Pictures(moving, store)
+    assert kept.seen and not opened.seen
+    assert glances == [6]  # seven items, two of them with the same picture
+    prompts = [vlm.Prompt(shown(kept, *items)) for items in [(1, 2, 1), (7, 3)]]
+    fast = vlm.embed(still, prompts, kept)
+    assert glances == [6]
+    slow = vlm.embed(moving, prompts, opened)
+    assert glances[1:] == [4]  # items 1, 2, 3 and 7, each once
+    assert np.abs(fast - slow).max() < 1e-5
+
+
+@pytest.mark.parametrize("name", SEEING)
+def test_a_picture_changes_the_embedding(name, shared, store):
+    backbone = shared(name)
+    pictures = vlm.Pictures(backbone, store)
+    prompts = [vlm.Prompt(["a ", vlm.Image(item), " b"]) for item in (1, 2, 7)]
+    first, other, same = vlm.embed(backbone, prompts, pictures)
+    assert np.abs(first - other).max() > 1e-4
+    assert np.abs(first - same).max() < 1e-5  # another item with the same picture
+
+
+def test_features_are_kept_on_the_disk_by_content_and_weights(run, store, glances, tmp_path):
+    config = vlm.BackboneConfig(backbone="tiny:smolvlm", trained="none")
+    folder = tmp_path / "encodings"
+    backbone = vlm.load_backbone(config, run, TITLES)
+    first = vlm.Pictures(backbone, store, folder).take([1, 2])
+    assert glances == [6]
+    again = vlm.Pictures(vlm.load_backbone(config, run, TITLES), store, folder).take([1, 2])
+    assert glances == [6]
+    assert torch.equal(first, again)
+    learner = vlm.load_backbone(replace(config, trained="language", chat=False), run, TITLES)
+    with torch.no_grad():
+        learner.model.get_output_embeddings().weight.add_(1)
+    vlm.Pictures(learner, store, folder)
+    assert glances == [6]  # the same eyes, whatever else is trained
+    other = vlm.load_backbone(config, replace(run, seed=4), TITLES)
+    vlm.Pictures(other, store, folder)
+    assert glances == [6, 6]  # other weights
+
+
+def test_damaged_and_absent_pictures_are_left_out(run, tmp_path, store):
+    (tmp_path / "good.png").write_bytes(store.read(1))
+    (tmp_path / "cut.png").write_bytes(store.read(1)[:200])
+    broken = ImageStore(tmp_path, (None, "good.png", "cut.png", None, "nowhere.png"))
+    for trained in ("none", "all"):
+        backbone = vlm.load_backbone(
+            vlm.BackboneConfig(backbone="tiny:smolvlm", trained=trained), run, TITLES
+        )
+        pictures = vlm.Pictures(backbone, broken)
+        assert [item in pictures for item in range(1, 5)] == [True, False, False, False]
+        with pytest.raises(ValueError, match="shows item 2, which has no picture"):
+            pictures.take([1, 2])
+
+
+def test_a_reader_and_a_dataset_without_pictures_have_none(shared, store):
+    assert 1 not in vlm.Pictures(shared("qwen2.5"), store)
+    assert 1 not in vlm.Pictures(shared("smolvlm"), None)
+
+
+def test_pictures_keep_their_shape_on_a_white_square():
+    wide = square(Image.new("RGB", (40, 20), (255, 0, 0)), 28)
+    assert wide.size == (28, 28)
+    assert wide.getpixel((14, 14)) == (255, 0, 0)
+    assert wide.getpixel((14, 2)) == (255, 255, 255)
+
+
+def test_the_pictures_size_is_chosen_where_the_family_leaves_a_choice(fresh):
+    assert fresh("qwen2.5-vl", image_size=84).image_tokens == 9
+    assert fresh("qwen2.5-vl").image_tokens == 4
+    with pytest.raises(ValueError, match="a miniature takes multiples of 28"):
+        fresh("smolvlm", image_size=30)
+
+
+def test_a_fixed_size_is_not_changed(fresh, run, tmp_path):
+    fresh("paligemma2").save(tmp_path / "kept")
+    config = vlm.BackboneConfig(backbone=str(tmp_path / "kept"), lora_rank=4, image_size=84)
+    with pytest.raises(ValueError, match="takes 56 and no other"):
+        vlm.load_backbone(config, run)

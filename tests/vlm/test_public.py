@@ -1,0 +1,25 @@
+"""The public names, and what importing them costs."""
+
+import subprocess
+import sys
+
+import pytest
+
+from mmbench import vlm
+
+
+def test_every_public_name_is_there():
+    assert set(vlm.__all__) == {name for names in vlm.HOMES.values() for name in names}
+    for name in vlm.__all__:
+        assert getattr(vlm, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        vlm.Nothing  # noqa: B018
+
+
+def test_a_plugins_class_can_be_read_without_torch():
+    code = (
+        "from mmbench import vlm; vlm.BackboneConfig(); vlm.TrainingConfig(); vlm.lacking; "
+        "vlm.Prompt([vlm.Image(1), vlm.Span('x', 'y')]); import sys; print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & {"torch", "transformers", "peft", "accelerate"}
