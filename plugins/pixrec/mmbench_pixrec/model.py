@@ -47,34 +47,34 @@ class PixRec:
         from mmbench_pixrec.generator import Generator
 
         self.asked = self.escalated = 0
+        self.larger: Generator | None = None
         fitted: list[Generator] = []
         with vlm.seeded(run):
             for number, config in enumerate(self._configs()):
                 own = replace(run, scratch=run.scratch / f"backbone-{number}")
-                self.generators = [Generator(config, train, items, own)]  # it validates by itself
-                self.generators[0].fit(train)
-                fitted += self.generators
-        self.generators = fitted
-        if len(fitted) > 1:
+                self.generator = Generator(config, train, items, own)  # it validates by itself
+                self.generator.fit(train)
+                fitted.append(self.generator)
+        self.generator, *rest = fitted
+        if rest:
+            self.larger = rest[0]
             self.asked = self.escalated = 0
             run.validate(limit=self.config.validate_limit or None)
-            run.log(self.config.epochs, escalated=self.escalated / self.asked)
+            run.log(self.config.epochs, escalated=self.escalated / max(self.asked, 1))
 
     @hookimpl
     def score(self, queries: Queries) -> Float32:
         histories = last_events(queries.history, self.config.window)
-        first = self.generators[0]
-        scores = np.zeros((len(queries), len(first.row)), np.float32)
+        scores = np.zeros((len(queries), len(self.generator.row)), np.float32)
         unsure = []
-        for number, drafts in enumerate(first.draft(histories)):
-            scores[number] = first.rank(histories[number], drafts)
-            if len(self.generators) > 1 and not first.sure(drafts):
+        for number, drafts in enumerate(self.generator.draft(histories)):
+            scores[number] = self.generator.rank(histories[number], drafts)
+            if self.larger is not None and not self.generator.sure(drafts):
                 unsure.append(number)
-        if unsure:
-            larger = self.generators[1]
-            answers = larger.draft([histories[number] for number in unsure])
+        if self.larger is not None and unsure:
+            answers = self.larger.draft([histories[number] for number in unsure])
             for number, drafts in zip(unsure, answers, strict=True):
-                scores[number] = larger.rank(histories[number], drafts)
+                scores[number] = self.larger.rank(histories[number], drafts)
         self.asked += len(queries)
         self.escalated += len(unsure)
         return scores
@@ -82,13 +82,14 @@ class PixRec:
     @hookimpl
     def transfer(self, items: Items) -> None:
         """Write on, and match what is written with other items, of which none is popular yet."""
-        for generator in self.generators:
-            generator.show(items, np.zeros(items.n_items, np.int64))
+        for generator in (self.generator, self.larger):
+            if generator is not None:
+                generator.show(items, np.zeros(items.n_items, np.int64))
 
     @hookimpl
     def embed_items(self) -> Mapping[str, Float32]:
         """The target tower's projections of items that stand alone, zeros for padding."""
-        return {"fused": self.generators[-1].catalogue}
+        return {"fused": (self.larger or self.generator).catalogue}
 
     def _configs(self) -> list[Config]:
         """One for each backbone: what answers first, and where it routes to."""

@@ -93,8 +93,7 @@ def test_embedding_retrieval_tells_pictures_apart(fit, small, queries):
     scores = model.score(queries)
     assert np.isfinite(scores).all()
     assert (scores[:2, 0] != scores[:2, 11]).any()
-    by_words = model.generators[0]
-    object.__setattr__(by_words.config, "retrieval", "bm25")
+    object.__setattr__(model.generator.config, "retrieval", "bm25")
     assert (model.score(queries) != scores).any()
 
 
@@ -111,9 +110,9 @@ def test_routing_asks_the_larger_where_the_compact_is_unsure(
         return 0.0
 
     model.fit(train=train, items=items, run=make_run(validate=validate))
-    assert [one.backbone.dim for one in model.generators] == [32, 48]
+    assert (model.generator.backbone.dim, model.larger.backbone.dim) == (32, 48)
     assert make_run.curve[-1][1] == {"escalated": share}
-    answering = model.generators[int(share)]
+    answering = model.larger if share else model.generator
     histories = [[3, 4], [5, 6, 7, 8], []]
     wanted = [
         answering.rank(history, drafts)
