@@ -28,7 +28,7 @@ class Larger:
 
 
 @dataclass(frozen=True)
-class Config(vlm.BackboneConfig, vlm.TrainingConfig):
+class PixRecConfig(vlm.BackboneConfig, vlm.TrainingConfig):
     """The paper's settings where it states them.
 
     Attributes:
@@ -129,16 +129,18 @@ class Config(vlm.BackboneConfig, vlm.TrainingConfig):
         """Whether the contrastive losses count."""
         return bool(self.alpha or self.beta)
 
-    def at_larger(self) -> Config:
+    def at_larger(self) -> PixRecConfig:
         """The config of the larger backbone, which answers by itself."""
         assert self.larger is not None
         changes = {one.name: getattr(self.larger, one.name) for one in dataclasses.fields(Larger)}
         return replace(self, **changes, retrieval="bm25", larger=None)
 
 
-PALIGEMMA2 = Config(quantization="nf4", batch_chunk=1, gradient_checkpointing=True)
-SMOLVLM = Config(backbone="HuggingFaceTB/SmolVLM-256M-Instruct", quantization="nf4", batch_chunk=4)
-SMOLLM2 = Config(
+PALIGEMMA2 = PixRecConfig(quantization="nf4", batch_chunk=1, gradient_checkpointing=True)
+SMOLVLM = PixRecConfig(
+    backbone="HuggingFaceTB/SmolVLM-256M-Instruct", quantization="nf4", batch_chunk=4
+)
+SMOLLM2 = PixRecConfig(
     backbone="HuggingFaceTB/SmolLM2-360M-Instruct",
     quantization="nf4",
     images=False,
@@ -147,7 +149,7 @@ SMOLLM2 = Config(
 # The miniatures learn their language from the items, so all of it is trained; their eyes stay as
 # chance made them, and tell colours and shapes apart. They write few and short texts: a query costs
 # a processor milliseconds, not minutes.
-MINIATURE = Config(
+MINIATURE = PixRecConfig(
     backbone="tiny:smolvlm",
     trained="language",
     image_size=28,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench import Interactions, Items, Run, vlm
-from mmbench_pixrec.configs import Config
+from mmbench_pixrec.configs import PixRecConfig
 from mmbench_pixrec.network import Pair, Towers
 from mmbench_pixrec.prompts import WORDS, Prompts, item_texts
 from mmbench_pixrec.retrieval import Draft, Float32, Index, agreement, choose_drafts, round_robin
@@ -32,7 +32,7 @@ class Generator:
         ValueError: the items have no text, or pictures are asked of a backbone that only reads.
     """
 
-    def __init__(self, config: Config, train: Interactions, items: Items, run: Run) -> None:
+    def __init__(self, config: PixRecConfig, train: Interactions, items: Items, run: Run) -> None:
         self.config, self.run = config, run
         plain = item_texts(items, config.fields)
         self.backbone = vlm.load_backbone(config, run, texts=[*plain, WORDS])
@@ -53,7 +53,7 @@ class Generator:
         kept = None if config.family else self.run.encodings
         self.pictures = vlm.Pictures(self.backbone, items.images if config.images else None, kept)
         self.texts = item_texts(items, config.fields, self._cut)
-        self.prompts = Prompts(self.texts, self.pictures)
+        self.prompts = Prompts(self.texts, self.pictures.__contains__)
         self.corpus = sorted(set(self.texts[1:]))
         place = {text: row for row, text in enumerate(self.corpus)}
         self.row = np.array([place[text] for text in self.texts[1:]])
@@ -150,7 +150,8 @@ class Generator:
             rates, popularity = self._near(history, drafts), self.popularity[self.row]
             return round_robin(rates, logp, popularity, self.config.epsilon)
         levels = round_robin(self._match(drafts), logp, self.popularity, self.config.epsilon)
-        return levels[self.row]
+        by_item: Float32 = levels[self.row]
+        return by_item
 
     def sure(self, drafts: Sequence[Draft]) -> bool:
         """Whether enough of the generations agree on what matches best."""
@@ -173,7 +174,8 @@ class Generator:
 def unit(vectors: Float32) -> Float32:
     """Vectors [n, d] of length 1; zeros stay."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return (vectors / np.where(norms > 0, norms, 1)).astype(np.float32)
+    scaled: Float32 = (vectors / np.where(norms > 0, norms, 1)).astype(np.float32)
+    return scaled
 
 
 def query_seed(seed: int, history: Sequence[int]) -> int:

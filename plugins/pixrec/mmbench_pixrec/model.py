@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench import Interactions, Items, Queries, Run, hookimpl, vlm
-from mmbench_pixrec.configs import PRESETS, Config
+from mmbench_pixrec.configs import PRESETS, PixRecConfig
 from mmbench_pixrec.papers import PIXREC
 from mmbench_pixrec.windows import last_events
 
@@ -24,16 +24,16 @@ Float32 = NDArray[np.float32]
 class PixRec:
     """Writes the next item's text after a history of texts and pictures, and matches it."""
 
-    Config = Config
+    Config = PixRecConfig
     presets: ClassVar = PRESETS
     papers: ClassVar = PIXREC
     loss = "CE on the tokens of the target's text, and InfoNCE in the batch"
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: PixRecConfig) -> None:
         self.config = config
 
     @staticmethod
-    def needs(config: Config) -> frozenset[str]:
+    def needs(config: PixRecConfig) -> frozenset[str]:
         """Text, and pictures unless the config only reads."""
         return frozenset({"text", "image"} if config.images else {"text"})
 
@@ -91,7 +91,7 @@ class PixRec:
         """The target tower's projections of items that stand alone, zeros for padding."""
         return {"fused": (self.larger or self.generator).catalogue}
 
-    def _configs(self) -> list[Config]:
+    def _configs(self) -> list[PixRecConfig]:
         """One for each backbone: what answers first, and where it routes to."""
         if self.config.larger is None:
             return [self.config]

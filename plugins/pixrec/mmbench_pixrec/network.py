@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from mmbench import vlm
-from mmbench_pixrec.configs import Config
+from mmbench_pixrec.configs import PixRecConfig
 from mmbench_pixrec.losses import info_nce, learned_states, mix, next_item_labels
 from mmbench_pixrec.prompts import TEXT
 
@@ -21,7 +21,7 @@ Pair = tuple[vlm.Batch, vlm.Batch]
 class Towers(nn.Module):
     """One backbone that reads histories with targets, and targets alone; two projections."""
 
-    def __init__(self, backbone: vlm.Backbone, config: Config) -> None:
+    def __init__(self, backbone: vlm.Backbone, config: PixRecConfig) -> None:
         super().__init__()
         self.backbone = backbone
         self.settings = config  # `config` would be taken for a transformers one by the Trainer
@@ -48,15 +48,18 @@ class Towers(nn.Module):
         if not self.settings.contrasted:
             return {"loss": next_item, "next_item": next_item}
         target = torch.cat(targets)
-        contrast = [
-            info_nce(
-                torch.cat(given), target, self.settings.temperature, self.settings.contrast_axis
-            )
+        settings = self.settings
+        target_target, user_target = (
+            info_nce(torch.cat(given), target, settings.temperature, settings.contrast_axis)
             for given in (conditioned, users)
-        ]
-        loss = mix(next_item, *contrast, self.settings.alpha, self.settings.beta)
-        parts = {"next_item": next_item, "target_target": contrast[0], "user_target": contrast[1]}
-        return {"loss": loss, **parts}
+        )
+        loss = mix(next_item, target_target, user_target, settings.alpha, settings.beta)
+        return {
+            "loss": loss,
+            "next_item": next_item,
+            "target_target": target_target,
+            "user_target": user_target,
+        }
 
     def _read(
         self, told: vlm.Batch, alone: vlm.Batch, anchor: Tensor

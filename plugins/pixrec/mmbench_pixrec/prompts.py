@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from mmbench import Items, vlm
 
@@ -55,11 +55,11 @@ class Prompts:
 
     Args:
         texts: of each item, index 0 is padding.
-        pictures: the items that have a picture.
+        pictured: whether an item has a picture.
     """
 
-    def __init__(self, texts: Sequence[str], pictures: Container[int]) -> None:
-        self.texts, self.pictures = texts, pictures
+    def __init__(self, texts: Sequence[str], pictured: Callable[[int], bool]) -> None:
+        self.texts, self.pictured = texts, pictured
 
     def ask(self, history: Sequence[int]) -> vlm.Prompt:
         """An open prompt: what comes after these items?"""
@@ -88,6 +88,6 @@ class Prompts:
         yield ASK if len(history) else USER + ASK
 
     def _picture(self, item: int) -> Iterator[vlm.Part]:
-        if item in self.pictures:
+        if self.pictured(item):
             yield PICTURE
             yield vlm.Image(item)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from mmbench_pixrec.configs import PRESETS, Config, Larger
+from mmbench_pixrec.configs import PRESETS, Larger, PixRecConfig
 from mmbench_pixrec.generator import query_seed
 from mmbench_pixrec.model import PixRec
 from mmbench_pixrec.repeat import RepeatConfig, RepeatLast
@@ -180,11 +180,11 @@ def test_pictures_are_not_asked_of_a_backbone_that_reads(fit, small):
 )
 def test_bad_configs_are_refused(bad, said):
     with pytest.raises(ValueError, match=said):
-        Config(**bad)
+        PixRecConfig(**bad)
 
 
 def test_a_batch_of_one_is_allowed_without_contrast():
-    assert not Config(batch_size=1, alpha=0.0, beta=0.0).contrasted
+    assert not PixRecConfig(batch_size=1, alpha=0.0, beta=0.0).contrasted
 
 
 def test_presets_are_the_papers():

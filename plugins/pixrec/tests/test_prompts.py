@@ -48,7 +48,7 @@ def test_items_without_any_text():
 
 
 def test_the_papers_prompt(texts):
-    prompt = Prompts(texts, {1, 2}).tell([1, 2], 1)
+    prompt = Prompts(texts, {1, 2}.__contains__).tell([1, 2], 1)
     funko, wwe = texts[1], texts[2]
     assert written(prompt.parts) == (
         "This is the summary of a user's purchase history. "
@@ -61,7 +61,7 @@ def test_the_papers_prompt(texts):
 
 
 def test_an_open_prompt_is_the_same_up_to_the_answer(texts):
-    prompts = Prompts(texts, {1})
+    prompts = Prompts(texts, {1}.__contains__)
     told, asked, draft = prompts.tell([2], 1), prompts.ask([2]), prompts.draft([2], "Title: x")
     assert told.parts == asked.parts == draft.parts
     assert asked.answer is None
@@ -69,13 +69,13 @@ def test_an_open_prompt_is_the_same_up_to_the_answer(texts):
 
 
 def test_items_without_a_picture_are_shown_without_one(texts):
-    prompts = Prompts(texts, {1})
+    prompts = Prompts(texts, {1}.__contains__)
     assert written(prompts.alone(2).parts) == texts[2]
     assert written(prompts.alone(1).parts) == texts[1] + " Image: <image>"
     assert "<image>" not in written(prompts.ask([2]).parts)
 
 
 def test_a_user_without_history_is_asked_all_the_same(texts):
-    assert written(Prompts(texts, ()).ask([]).parts) == (
+    assert written(Prompts(texts, ().__contains__).ask([]).parts) == (
         "This is the summary of a user's purchase history.\nThe next item bought is as follows.\n"
     )
