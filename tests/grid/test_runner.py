@@ -117,6 +117,7 @@ def test_the_next_question_is_asked_before_an_answer_is_handed_out(log, tmp_path
     exchange.save_queries(tmp_path, "test", queries)
     host = launch(tmp_path, isolated=False)
     run = {"seed": 0, "device": "cpu", "preset": "paper", "cache": str(tmp_path / "cache")}
+    run["encodings"] = str(tmp_path / "encodings")
     host.fit(plugin, described.declared["config"], run, lambda limit: 0.0)
     import shelf
 

@@ -21,10 +21,9 @@ class Training:
         clip: the largest norm of a step's gradient.
         patience: validations without gain before training stops.
         validate_every: epochs between two validations.
-        logits: the precision in which the catalogue is rated during training: ``auto`` is
-            ``bfloat16`` where the processor multiplies such numbers, and ``float32`` elsewhere. The
-            softmax itself, its sums and all weights stay in float32, and so do the scores that the
-            model answers.
+        precision: of matrix products in training: ``auto`` is ``bfloat16`` on a GPU and where the
+            processor multiplies such numbers, and ``float32`` elsewhere. Weights, sums, softmax and
+            the scores that the model answers are float32 in any case.
         sampled_above: in catalogues with more items, the softmax runs over the target and a sample
             of negatives instead of over all items.
         negatives: size of that sample, drawn for each step and shared by its targets.
@@ -42,7 +41,7 @@ class Training:
     clip: float = 5.0
     patience: int = 10
     validate_every: int = 1
-    logits: Literal["auto", "float32", "bfloat16"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
     sampled_above: int = 200_000
     negatives: int = 4096
     init: str = ""
@@ -53,7 +52,7 @@ class Training:
             value = getattr(self, field.name)
             if field.name in ("init", "init_frozen"):
                 continue
-            if field.name == "logits":
+            if field.name == "precision":
                 known = ("auto", "float32", "bfloat16")
                 good, wanted = value in known, "one of " + ", ".join(known)
             elif "dropout" in field.name:
@@ -113,6 +112,7 @@ class FMLPRecConfig(Training):
     """``inner``: width of the feed-forward layers."""
 
     batch_size: int = 256
+    patience: int = 5
     dim: int = 64
     inner: int = 256
     layers: int = 2

@@ -138,13 +138,14 @@ def batch_loss(
     """The mean cross entropy of the trained positions.
 
     Args:
-        network: in training mode; on a GPU it runs under bfloat16 autocast.
+        network: in training mode.
         history: int64[r, w].
         target: int64[r, w], 0 where a position is not trained.
-        config: which softmax, in which precision.
+        config: which softmax, in which precision (under torch's autocast where that is bfloat16).
         rng: draws the negatives, where there are any.
     """
-    with torch.autocast("cuda", torch.bfloat16, enabled=history.is_cuda):
+    narrow = narrow_type(config.precision, history.device)
+    with torch.autocast(history.device.type, narrow, enabled=narrow is not None):
         states = network(history)
     target = target[:, -states.shape[1] :]
     table = network.table()
@@ -153,13 +154,12 @@ def batch_loss(
     if len(table) > config.sampled_above:
         drawn = torch.from_numpy(rng.integers(len(table), size=config.negatives))
         return sampled_loss(hidden, table, right, drawn.to(hidden.device))
-    return full_loss(hidden, table, right, dtype=logits_dtype(config.logits, hidden.device))
+    return full_loss(hidden, table, right, dtype=narrow)
 
 
-def logits_dtype(logits: str, device: torch.device) -> torch.dtype | None:
-    """What ``config.logits`` means on this machine; None for the weights' own type."""
-    if logits == "auto":
+def narrow_type(precision: str, device: torch.device) -> torch.dtype | None:
+    """What ``config.precision`` means on this machine; None for the weights' own type."""
+    if precision == "auto":
         capable = getattr(torch.cpu, "_is_avx512_bf16_supported", bool)  # not in every release
-        narrow = device.type == "cuda" or capable()
-        return torch.bfloat16 if narrow else None
-    return torch.bfloat16 if logits == "bfloat16" else None
+        return torch.bfloat16 if device.type == "cuda" or capable() else None
+    return torch.bfloat16 if precision == "bfloat16" else None

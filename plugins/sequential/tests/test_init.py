@@ -131,8 +131,8 @@ def test_what_is_wrong_is_said(vectors, world, fitted):
 def test_auto_is_bfloat16_only_where_the_processor_has_it(monkeypatch):
     cpu = torch.device("cpu")
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
-    assert training.logits_dtype("auto", cpu) is torch.bfloat16
+    assert training.narrow_type("auto", cpu) is torch.bfloat16
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False, raising=False)
-    assert training.logits_dtype("auto", cpu) is None
-    assert training.logits_dtype("bfloat16", cpu) is torch.bfloat16
-    assert training.logits_dtype("float32", torch.device("cuda")) is None
+    assert training.narrow_type("auto", cpu) is None
+    assert training.narrow_type("bfloat16", cpu) is torch.bfloat16
+    assert training.narrow_type("float32", torch.device("cuda")) is None

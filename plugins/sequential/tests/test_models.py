@@ -101,7 +101,7 @@ def test_seed_decides_everything(name, world, fitted):
     ("name", "fields"),
     [
         ("sasrec-ce", {}),
-        ("sasrec-ce", {"logits": "bfloat16"}),
+        ("sasrec-ce", {"precision": "bfloat16"}),
         ("sasrec-ce", {"sampled_above": 5, "negatives": 10}),
         ("gru4rec-ce", {}),
         ("lrurec", {}),
@@ -172,7 +172,7 @@ def test_presets_are_the_stated_settings():
     [
         ({"dropout": 1.0}, "dropout is 1.0; it must be at least 0 and below 1"),
         ({"heads": 3}, "heads must divide dim"),
-        ({"logits": "float16"}, "one of auto, float32, bfloat16"),
+        ({"precision": "float16"}, "one of auto, float32, bfloat16"),
         ({"clip": 0.0}, "clip is 0.0; it must be above 0"),
     ],
 )

@@ -12,7 +12,7 @@ from mmbench_sequential.lru import LRURec
 from mmbench_sequential.memory import keep_freed_blocks
 
 SMALL = {
-    "logits": "float32",
+    "precision": "float32",
     "dim": 8,
     "inner": 16,
     "layers": 1,
