@@ -46,7 +46,7 @@ class VLM2Rec:
 
         with vlm.seeded(run):
             backbone = vlm.load_backbone(self.config, run, texts=texts_of(items))
-            self.embedder = Embedder(backbone, self.config, items)
+            self.embedder = Embedder(backbone, self.config, items, run.encodings)
             if self.config.trains:
                 train_embedder(self.embedder, train, run, refresh=self.refresh)
             else:
