@@ -47,3 +47,10 @@ def test_training():
     small = [*SMALL, "--data", "random", "--epochs", "2", "--minutes", "1"]
     rows = run("training.py", *small)
     assert [row.split("|")[1].strip() for row in rows[1:]] == ["RecBole's SASRec", "sasrec-ce"]
+
+
+@pytest.mark.slow
+def test_objectives():
+    pytest.importorskip("mmbench_vlm2rec")
+    rows = run("objectives.py", "--steps", "2", "--batch", "4")
+    assert [row.split("|")[1].strip() for row in rows[1:]] == ["sft-ext", "vlm2rec"]

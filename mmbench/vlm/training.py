@@ -72,6 +72,7 @@ def train(
     learning_rates: Mapping[str, float] | None = None,
     refresh: Callable[[], None] = lambda: None,
     validate: Callable[[], float] | None = None,
+    watch: Callable[[int, int], None] = lambda step, steps: None,
 ) -> None:
     """Train until ``patience`` validations in a row brought no gain; leaves the best state.
 
@@ -92,6 +93,7 @@ def train(
         refresh: called before each validation, and at the end when the best state is back: the
             place to encode the catalogue anew.
         validate: instead of ``run.validate``; higher is better.
+        watch: called after each step, in the first process, with its number and that of all steps.
 
     Raises:
         ValueError: no examples, or nothing to train.
@@ -103,7 +105,7 @@ def train(
         raise ValueError("nothing in the module requires a gradient: is trained set to 'none'?")
     folder = run.scratch / FOLDER
     limit = config.validate_limit or None
-    course = Course(config, run, validate or (lambda: run.validate(limit=limit)), refresh)
+    course = Course(config, run, validate or (lambda: run.validate(limit=limit)), refresh, watch)
     with seeded(run):
         trainer = _Trainer(
             model=module,
@@ -163,6 +165,7 @@ class Course(TrainerCallback):
         run: where to log.
         validate: higher is better.
         refresh: called before it.
+        watch: called after each step.
         best: the best value.
         idle: validations since then.
         state: the trained weights of that time; empty where nothing is validated.
@@ -174,6 +177,7 @@ class Course(TrainerCallback):
     run: Run
     validate: Callable[[], float]
     refresh: Callable[[], None]
+    watch: Callable[[int, int], None]
     best: float = -math.inf
     idle: int = 0
     state: dict[str, Tensor] = field(default_factory=dict)
@@ -194,9 +198,10 @@ class Course(TrainerCallback):
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
-        """Move the bar."""
+        """Move the bar, call the watcher."""
         if state.is_world_process_zero:
             self.run.progress(state.global_step, state.max_steps, "steps")
+            self.watch(state.global_step, state.max_steps)
 
     def on_epoch_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **more: Any

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from mmbench import vlm
-from mmbench.vlm.adapters import language_of, put_trained, take_trained
+from mmbench.vlm.adapters import language_linears, language_of, put_trained, take_trained
 
 from .conftest import FAMILIES, SEEING, TITLES, make_run, shown
 
@@ -314,3 +314,13 @@ def test_sizes_are_as_asked(fresh):
     text = backbone.model.config.get_text_config()
     assert (backbone.dim, text.num_hidden_layers, text.num_attention_heads) == (96, 3, 6)
     assert len(backbone.tokenizer) <= 300
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_miniatures_weights_are_drawn_to_its_width(shared, name):
+    backbone = shared(name)
+    linears = dict(backbone.model.named_modules())
+    names = language_linears(backbone.model, backbone.family)
+    assert names
+    for linear in [linears[found] for found in names]:
+        assert float(linear.weight.std()) == pytest.approx(backbone.dim**-0.5, rel=0.1)

@@ -110,3 +110,17 @@ def test_a_fixed_size_is_not_changed(fresh, run, tmp_path):
     config = vlm.BackboneConfig(backbone=str(tmp_path / "kept"), lora_rank=4, image_size=84)
     with pytest.raises(ValueError, match="takes 56 and no other"):
         vlm.load_backbone(config, run)
+
+
+def test_a_trained_towers_pictures_are_opened_once(fresh, store, monkeypatch):
+    pictures = vlm.Pictures(fresh("smolvlm", trained="all"), store)
+    assert not pictures.seen
+    first = pictures.take([1, 2])
+    opened, open_picture = [], ImageStore.open
+    monkeypatch.setattr(
+        ImageStore, "open", lambda self, item: opened.append(item) or open_picture(self, item)
+    )
+    assert torch.equal(pictures.take([2, 1]), first.flip(0))
+    assert not opened
+    pictures.take([3])
+    assert set(opened) == {3}

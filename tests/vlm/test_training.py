@@ -159,6 +159,22 @@ def test_curves_and_bar(tmp_path):
     assert diary.bars == [(step, 6, "steps") for step in range(1, 7)]
 
 
+def test_the_watcher_hears_each_step_also_after_a_cut(tmp_path):
+    heard: list[tuple[int, int]] = []
+
+    def watch(step: int, steps: int) -> None:
+        heard.append((step, steps))
+        if len(heard) == 4:  # in the second epoch
+            raise KeyboardInterrupt
+
+    config = vlm.TrainingConfig(epochs=3, batch_size=10, validate_every=0)
+    run = Diary([0.0]).run(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        vlm.train(Regression(), POINTS, stack, config, run, watch=watch)
+    vlm.train(Regression(), POINTS, stack, config, run, watch=watch)
+    assert heard == [(1, 6), (2, 6), (3, 6), (4, 6), (3, 6), (4, 6), (5, 6), (6, 6)]
+
+
 def test_a_training_that_was_cut_goes_on_as_if_it_was_not(tmp_path):
     scores = [0.3, 0.2, 0.6, 0.1, 0.4, 0.5]
     whole_diary = Diary(scores)

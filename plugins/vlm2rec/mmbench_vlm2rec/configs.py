@@ -39,7 +39,7 @@ class Config(vlm.BackboneConfig, vlm.TrainingConfig):
         all_prefixes: each event after a user's first is a target, not the last one alone.
         max_history: events of a history that are shown.
         title_tokens: a title is cut after so many tokens; 0 shows it whole.
-        probe_every: batches between two measurements of the gradients' alignment; 0 for none.
+        probe_every: steps between two measurements of the gradients' alignment; 0 for none.
         probe_size: users that it is measured on.
     """
 
@@ -102,7 +102,7 @@ PAPER = Config(
     batch_size=8,
     learning_rate=1e-5,
 )
-PAPER_LLM = {
+PAPER_LLM: Mapping[str, Any] = {
     "backbone": "Qwen/Qwen2.5-3B-Instruct",
     "revision": "aa8e72537993ba99e69dfaafa59ed015b17504d1",
 }
@@ -123,7 +123,7 @@ TINY = Config(
     probe_every=50,
     probe_size=32,
 )
-TINY_LLM = {"backbone": "tiny:qwen2.5"}
+TINY_LLM: Mapping[str, Any] = {"backbone": "tiny:qwen2.5"}
 
 SFT = {"contrast": "infonce", "topology_weight": 0.0}
 VARIANTS: Mapping[str, Mapping[str, Any]] = {

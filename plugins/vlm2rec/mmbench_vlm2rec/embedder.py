@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -48,16 +49,20 @@ class Embedder:
         pictures: as the backbone sees them.
     """
 
-    def __init__(self, backbone: vlm.Backbone, config: Config, items: Items) -> None:
+    def __init__(
+        self, backbone: vlm.Backbone, config: Config, items: Items, folder: Path | None = None
+    ) -> None:
+        """Read a catalogue; ``folder`` (``run.encodings``) keeps what a frozen tower saw."""
         self.backbone = backbone
         self.config = config
+        self.folder = folder
         self.open(items)
 
     def open(self, items: Items) -> None:
         """From now on, numbers of items are those of this catalogue."""
         cut, most = self.backbone.cut, self.config.title_tokens
         self.titles = [cut(title, most) if most else title for title in titles_of(items)]
-        self.pictures = vlm.Pictures(self.backbone, items.images)
+        self.pictures = vlm.Pictures(self.backbone, items.images, self.folder)
         self.encode = lru_cache(KEPT)(self._encode)
 
     def prompt(self, view: View, history: Sequence[int]) -> vlm.Prompt:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench import Interactions, Items, Queries, Run, hookimpl, vlm
-from mmbench_vlm2rec.configs import PRESETS, Config, View
+from mmbench_vlm2rec import configs
 from mmbench_vlm2rec.papers import PAPERS
 
 if TYPE_CHECKING:
@@ -22,15 +22,15 @@ Float32 = NDArray[np.float32]
 class VLM2Rec:
     """A vision-language model that describes histories and items, and compares what it says."""
 
-    Config = Config
-    presets: ClassVar = PRESETS
+    Config = configs.Config
+    presets: ClassVar = configs.PRESETS
     papers = PAPERS
     needs = frozenset({"text", "image"})
     loss = "WPCL and CRTR (InfoNCE in sft variants), negatives from the batch"
     embedder: Embedder
     catalogue: Float32
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: configs.Config) -> None:
         self.config = config
 
     @hookimpl
@@ -46,7 +46,7 @@ class VLM2Rec:
 
         with vlm.seeded(run):
             backbone = vlm.load_backbone(self.config, run, texts=texts_of(items))
-            self.embedder = Embedder(backbone, self.config, items)
+            self.embedder = Embedder(backbone, self.config, items, run.encodings)
             if self.config.trains:
                 train_embedder(self.embedder, train, run, refresh=self.refresh)
             else:
@@ -75,7 +75,7 @@ class VLM2Rec:
         return self.embedder.embed(_histories(queries), self.spaces)
 
     @property
-    def spaces(self) -> tuple[View, ...]:
+    def spaces(self) -> tuple[configs.View, ...]:
         """The modalities that the config can read alone."""
         return ("text",) if self.config.fusion == "text" else ("text", "image")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import torch
 
 from mmbench import Interactions, Run, vlm
@@ -29,39 +28,33 @@ def train_embedder(
     """
     config = embedder.config
     examples = make_examples(train, all_prefixes=config.all_prefixes, few=config.few, seed=run.seed)
-
-    def collate(chosen: Sequence[Example], rng: np.random.Generator) -> Sides:
-        return {
-            "users": embedder.batches([example.history for example in chosen]),
-            "items": embedder.batches([(example.target,) for example in chosen]),
-            "negative": torch.from_numpy(negatives(chosen)),
-        }
-
     objective = Objective(embedder.backbone, config).to(run.device)
-    if config.probe_every and config.fusion == "external":
-        probe = collate(examples[: config.probe_size], np.random.default_rng())
-        objective.register_forward_pre_hook(Watch(probe, config.probe_every, run))
+    probed = config.probe_every and config.fusion == "external"
+    probe = collate(embedder, examples[: config.probe_size]) if probed and examples else None
+
+    def watch(step: int, steps: int = 0) -> None:
+        if probe is not None and step % config.probe_every == 0:
+            run.log(step, **alignment(objective, probe))
+
+    objective.train()
+    watch(0)
     vlm.train(
         objective,
         examples,
-        collate,
+        lambda chosen, rng: collate(embedder, chosen),
         config,
         run,
         lengths=embedder.lengths(example.history for example in examples),
         learning_rates={"penalty.": config.penalty_rate},
         refresh=refresh,
+        watch=watch,
     )
 
 
-class Watch:
-    """Measures the gradients' alignment on the same users, before each so-many-th batch."""
-
-    def __init__(self, probe: Sides, every: int, run: Run) -> None:
-        self.probe, self.every, self.run, self.batches = probe, every, run, 0
-
-    def __call__(self, objective: torch.nn.Module, inputs: object) -> None:
-        """As a forward pre-hook."""
-        assert isinstance(objective, Objective)
-        if self.batches % self.every == 0:
-            self.run.log(self.batches, **alignment(objective, self.probe))
-        self.batches += 1
+def collate(embedder: Embedder, chosen: Sequence[Example]) -> Sides:
+    """The batch that ``Objective`` takes."""
+    return {
+        "users": embedder.batches([example.history for example in chosen]),
+        "items": embedder.batches([(example.target,) for example in chosen]),
+        "negative": torch.from_numpy(negatives(chosen)),
+    }

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmbench_vlm2rec import losses
 
@@ -74,6 +74,7 @@ def as_cosines(vectors):
     return [unit(left) @ unit(right).T for left, right in pairs]
 
 
+@settings(deadline=None)
 @given(SEEDS, st.sampled_from([0.05, 0.1, 0.5, 1.0]), st.floats(0.1, 5), st.floats(0.1, 5))
 def test_wpcl_is_the_papers(seed, tau, alpha, beta):
     vectors, negative = world(seed)
@@ -94,6 +95,7 @@ def test_wpcl_is_the_papers(seed, tau, alpha, beta):
     )
 
 
+@settings(deadline=None)
 @given(SEEDS, st.sampled_from([0.05, 0.1, 1.0]))
 def test_float32_stays_near(seed, tau):
     vectors, negative = world(seed)
@@ -106,6 +108,7 @@ def test_float32_stays_near(seed, tau):
     assert float(found) == pytest.approx(each.mean(), abs=1e-5)
 
 
+@settings(deadline=None)
 @given(SEEDS, st.sampled_from([0.05, 0.5, 1.0]))
 def test_weight_one_is_infonce(seed, tau):
     vectors, _ = world(seed)
@@ -166,6 +169,7 @@ def test_the_penalty_grows_with_the_gap_and_is_learned():
     assert beta.grad > 0
 
 
+@settings(deadline=None)
 @given(SEEDS, st.sampled_from([0.1, 1.0]))
 def test_topology_is_the_papers(seed, tau):
     vectors, _ = world(seed)
@@ -203,7 +207,7 @@ def test_a_user_without_negatives_costs_nothing():
     assert losses.margins(similarity, negative).tolist() == pytest.approx([0.2, 0.2])
     weight = torch.tensor([1.5, 1.0])
     loss = losses.contrastive(similarity, negative, 0.5, weight, "sum")
-    assert float(loss) == pytest.approx(math.log(1 + math.exp((0.1 - 0.3) / 0.5)))
+    assert loss.detach().item() == pytest.approx(math.log(1 + math.exp((0.1 - 0.3) / 0.5)))
     loss.backward()
     assert similarity.grad.isfinite().all()
     assert similarity.grad[0].tolist() == [0, 0]

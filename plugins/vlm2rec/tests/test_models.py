@@ -170,7 +170,9 @@ def test_the_seed_decides_and_measuring_changes_nothing(fitted, queries_of):
 def test_adapters_alone_are_trained(fitted, queries_of, quantization):
     if quantization:
         pytest.importorskip("bitsandbytes")
-    model = fitted(trained="lora", lora_rank=4, learning_rate=1e-2, quantization=quantization)
+    model = fitted(
+        dim=64, trained="lora", lora_rank=4, learning_rate=1e-2, quantization=quantization
+    )
     weights = trained_weights(model)
     assert weights
     assert all("lora" in name for name in weights)
