@@ -136,7 +136,8 @@ class ModelHooks:
     Class attributes that the harness reads:
         Config: a frozen dataclass or pydantic model, a default for every field.
         presets: ``{name: Config}``, at least ``paper``; ``tiny`` too where ``paper`` wants a GPU.
-        needs: frozenset of ``{"text", "image"}``; a dataset without them is *not applicable*.
+        needs: frozenset of ``{"text", "image"}``; a dataset without them is *not applicable*. Or a
+            static method that answers it for a Config, where presets differ in it.
         papers: published figures, a sequence of ``mmbench.Published``, or ``{variant: sequence}``
             where variants have rows of their own, ``""`` for the plain model (optional).
         family: the Config field that the text after a colon sets, as in ``recbole:NeuMF``

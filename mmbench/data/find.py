@@ -98,7 +98,7 @@ def _row(identity: str, path: Path) -> Row:
     root = spec.root if (path / FILE_NAME).is_file() else path
     lacks = [name for name in spec.files() if not (root / name).exists()]
     status = f"lacks {', '.join(lacks)}" if lacks else "here"
-    return Row(spec.info.id, spec.info.aliases, str(path), spec.unavailable or status)
+    return Row(spec.info.id, spec.info.aliases, str(path), status)
 
 
 def _is_path(name: str) -> bool:
@@ -148,8 +148,6 @@ def _alias(name: str, found: Mapping[str, Path]) -> str:
 
 
 def _folder_source(spec: FolderSpec) -> Source:
-    if spec.unavailable:
-        raise DataError(f"{spec.info.id}: {spec.unavailable}")
     return Source(
         spec.info,
         str(spec.root.absolute()),
@@ -164,8 +162,6 @@ def _plugin_source(found: plugin.Plugin) -> Source:
 
 def _how_to_get(spec: FolderSpec) -> str:
     info = spec.info
-    if spec.unavailable:
-        return f"{info.id} ({info.name}): {spec.unavailable}"
     return (
         f"{info.id} ({info.name}) is known, but not on this machine. How to get it: {info.origin} "
         f"Put {', '.join(spec.files())} into {data_home() / info.id}, or into a folder "

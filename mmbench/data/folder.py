@@ -31,7 +31,7 @@ def described(folder: Path) -> FolderSpec | None:
     if (folder / FILE_NAME).is_file():
         return read_toml(folder / FILE_NAME)
     spec = known().get(folder.absolute().name)
-    if spec is not None and (spec.unavailable or (folder / spec.interactions.file).is_file()):
+    if spec is not None and (folder / spec.interactions.file).is_file():
         return replace(spec, root=folder)
     return None
 
@@ -80,13 +80,14 @@ def expected(spec: FolderSpec) -> str:
 
 def read(spec: FolderSpec) -> RawDataset:
     """Everything in the folder's files, nothing dropped. Raises DataError."""
-    if spec.unavailable:
-        raise DataError(f"{spec.info.id}: {spec.unavailable}")
     import pandas as pd
 
-    from mmbench.data import formats, images
+    from mmbench.data import formats, images, rows
 
-    events = formats.read_events(spec.root / spec.interactions.file, spec.interactions)
+    path = spec.root / spec.interactions.file
+    if spec.interactions.format == "rows":
+        return RawDataset(*rows.read_rows(path))
+    events = formats.read_events(path, spec.interactions)
     items = pd.DataFrame({"item": pd.Series([], dtype=object)})
     if spec.items is not None:
         items = formats.read_items(spec.root / spec.items.file, spec.items)

@@ -32,7 +32,7 @@ def header(path: Path, form: str) -> list[str]:
         except (pa.ArrowException, OSError) as error:
             raise DataError(f"{path}: not a readable parquet file: {error}") from error
     if form == "jsonl":
-        return list(next(iter(_json_rows(path)), (0, {}))[1])
+        return list(next(iter(json_rows(path)), (0, {}))[1])
     names = _raw_header(path, form)
     return [name.split(":")[0] for name in names] if form == "atomic" else names
 
@@ -71,7 +71,7 @@ def _not_utf8(path: Path) -> DataError:
     return DataError(f"{path}: not UTF-8; convert the file")
 
 
-def _json_rows(path: Path) -> Iterable[tuple[int, dict[str, Any]]]:
+def json_rows(path: Path) -> Iterable[tuple[int, dict[str, Any]]]:
     """(line number, row) of a jsonl file."""
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
@@ -115,7 +115,7 @@ def read_table(path: Path, form: str, columns: Sequence[str] | None = None) -> p
 
 
 def _read_jsonl(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    rows = [[row.get(name) for name in columns] for _, row in _json_rows(path)]
+    rows = [[row.get(name) for name in columns] for _, row in json_rows(path)]
     table = pd.DataFrame(rows, columns=list(columns), dtype=object)
     for name in columns:
         if len(table) and table[name].isna().all():

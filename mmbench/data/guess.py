@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmbench.data import formats, images
+from mmbench.data import formats, images, rows
 from mmbench.data.log import DataError
 from mmbench.data.spec import (
     ENDINGS,
@@ -36,6 +36,7 @@ NOT_TEXT = re.compile(r"image|img|url|link|path|_id$|^id$|rating|price_?usd|coun
 EVENT_FILE = re.compile(r"inter|event|rating|review|sequence|click|purchase|log|train", re.I)
 ITEM_FILE = re.compile(r"item|product|catalog|meta|movie|book", re.I)
 SAMPLE = 2000
+WITHOUT_COLUMNS = ("sequences", "rows")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def guess(
     tables = list(_tables(folder, {interactions, items} - {""}, columns or {}))
     events = _choose_events(folder, tables, interactions)
     ids = _sample_ids(folder, events)
-    others = [t for t in tables if t.name != events.file and t.form != "sequences"]
+    others = [t for t in tables if t.name != events.file and t.form not in WITHOUT_COLUMNS]
     texts = _choose_items(folder, others, ids, items)
     pictures = _choose_images(folder, ids)
     remarks = () if events.time else ("times are positions: the source tells only an order",)
@@ -96,7 +97,10 @@ def _tables(folder: Path, named: set[str], columns: Mapping[str, str]) -> Iterab
                 yield _Table(path.name, form, (), columns)
         else:
             try:
-                yield _Table(path.name, form, tuple(formats.header(path, form)), columns)
+                names = tuple(formats.header(path, form))
+                if form == "jsonl" and set(rows.KEYS) <= set(names):
+                    form = "rows"
+                yield _Table(path.name, form, names, columns)
             except DataError:
                 telling = EVENT_FILE.search(path.stem) or ITEM_FILE.search(path.stem)
                 if path.name in named or telling:  # to pass over it in silence would mislead
@@ -113,7 +117,7 @@ def _looks_like_sequences(path: Path) -> bool:
 
 def _choose_events(folder: Path, tables: Sequence[_Table], named: str) -> EventsSpec:
     def worth(table: _Table) -> tuple[int, int]:
-        if table.form == "sequences":
+        if table.form in WITHOUT_COLUMNS:
             return 3 + bool(EVENT_FILE.search(table.name)), 0
         if table.find("user") is None or table.find("item") is None:
             return 0, 0
@@ -142,7 +146,7 @@ def _choose_events(folder: Path, tables: Sequence[_Table], named: str) -> Events
 
 
 def _events_spec(table: _Table) -> EventsSpec:
-    if table.form == "sequences":
+    if table.form in WITHOUT_COLUMNS:
         return EventsSpec(table.name, table.form)
     return EventsSpec(
         table.name,
@@ -157,6 +161,8 @@ def _events_spec(table: _Table) -> EventsSpec:
 def _sample_ids(folder: Path, spec: EventsSpec) -> set[str]:
     """Item ids of some events; empty where the columns are still to be named."""
     path = folder / spec.file
+    if spec.format == "rows":
+        return set()  # ids are made of texts
     if spec.format == "sequences":
         with path.open("rb") as file:
             lines = [line.decode("utf-8", "replace") for line in itertools.islice(file, SAMPLE)]

@@ -83,8 +83,6 @@ def guess_folder(source: Path, **overrides: Any) -> FolderSpec:
             items=given.items or "",
             columns=given.columns(),
         )
-    if spec.unavailable:
-        raise DataError(f"{spec.info.id}: {spec.unavailable}")
     columns = ("user", "item", "time", "rating")
     events = _with(spec.interactions, **{k: v for k, v in given.columns().items() if k in columns})
     texts = _items(spec.items, given)

@@ -12,8 +12,9 @@ Everything is optional but ``id`` and ``[interactions] file``::
 
     [interactions]
     file = "events.tsv"
-    format = "tsv"                    # csv tsv parquet jsonl atomic sequences; else by the name
-    user = "user_id"                  # columns (not for sequences)
+    format = "tsv"                    # csv tsv parquet jsonl atomic sequences rows; else by the
+                                      # name
+    user = "user_id"                  # columns (not for sequences and rows)
     item = "item_id"
     time = "timestamp"                # left out: the order of the rows
     rating = "rating"                 # left out: there are none
@@ -36,7 +37,8 @@ Everything is optional but ``id`` and ``[interactions] file``::
     min_length = 3
 
 Tables without quoting: ``tsv`` and ``atomic`` (RecBole's ``.inter`` and ``.item``, whose headers
-carry types). ``sequences``: a user a line, ``user item item ...`` in time order. Times are numbers
+carry types). ``sequences``: a user a line, ``user item item ...`` in time order. ``rows``: PixRec's
+published rows, which hold the items' texts too (see ``mmbench.data.rows``). Times are numbers
 (seconds; milli-, micro- and nanoseconds are told by their size) or ISO 8601 dates.
 """
 
@@ -57,7 +59,7 @@ from mmbench.data.log import DataError
 from mmbench.hookspecs import DatasetInfo, Recipe
 
 FILE_NAME = "dataset.toml"
-Format = Literal["", "csv", "tsv", "parquet", "jsonl", "atomic", "sequences"]
+Format = Literal["", "csv", "tsv", "parquet", "jsonl", "atomic", "sequences", "rows"]
 ENDINGS: Mapping[str, Format] = {
     ".csv": "csv",
     ".tsv": "tsv",
@@ -110,7 +112,6 @@ class FolderSpec:
         interactions: the events.
         items: the texts, or ``None``.
         images: the pictures, or ``None``.
-        unavailable: why no log can be made of it, or an empty string.
     """
 
     info: DatasetInfo
@@ -118,7 +119,6 @@ class FolderSpec:
     interactions: EventsSpec
     items: ItemsSpec | None = None
     images: ImagesSpec | None = None
-    unavailable: str = ""
 
     def files(self) -> list[str]:
         """The names of all files (or picture folders) that the dataset consists of."""
@@ -138,7 +138,6 @@ class _Toml:
     origin: str = ""
     remarks: tuple[str, ...] = ()
     root: str = ""
-    unavailable: str = ""
     items: ItemsSpec | None = None
     images: ImagesSpec | None = None
     recipe: Recipe = field(default_factory=Recipe)
@@ -203,7 +202,7 @@ def parse(text: str, root: Path, where: str) -> FolderSpec:
         recipe=toml.recipe,
     )
     folder = root / Path(toml.root).expanduser() if toml.root else root
-    return FolderSpec(info, folder, toml.interactions, toml.items, toml.images, toml.unavailable)
+    return FolderSpec(info, folder, toml.interactions, toml.items, toml.images)
 
 
 def _check_keys(table: Mapping[str, Any], kind: type, where: str, part: str) -> None:
@@ -235,7 +234,6 @@ def render_toml(spec: FolderSpec, folder: Path) -> str:
         "licence": info.licence,
         "origin": info.origin,
         "remarks": info.remarks,
-        "unavailable": spec.unavailable,
     }
     if spec.root.resolve() != folder.resolve():
         top["root"] = str(spec.root.resolve())

@@ -36,6 +36,7 @@ from mmbench.protocol import (
     evaluate,
     split,
     summarise,
+    text_equal,
     tie_rate,
     unanswered,
     validation_ndcg,
@@ -287,7 +288,9 @@ def converse(
     record["metrics"] = metrics
     record["tie_rate"] = tie_rate(ranks)
     record["unanswered"] = unanswered(ranks)
-    record["beyond"] = beyond_accuracy(ranks, parts.train)
+    listed = beyond_accuracy(ranks, parts.train)
+    by_text = text_equal(ranks, parts.test, question.log.items)
+    record["beyond"] = {name: values | by_text.get(name, {}) for name, values in listed.items()}
     record["cost"] |= {
         "fit_seconds": round(fitted["seconds"], 3),
         "score_seconds": round(host.score_seconds, 3),

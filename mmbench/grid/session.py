@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pluggy
@@ -46,14 +46,16 @@ def load_class(plugin: Plugin) -> Any:
     presets = found.presets
     if not isinstance(presets, Mapping) or "paper" not in presets:
         raise ContractError(f"{where}: presets has no 'paper'")
-    strange = set(getattr(found, "needs", ())) - MODALITIES
-    if strange:
-        raise ContractError(f"{where}: needs holds {sorted(strange)}; it may hold text and image")
     try:
         for name, preset in presets.items():
             if not isinstance(preset, found.Config):
                 raise ContractError(f"{where}: preset {name!r} is not a {found.Config.__name__}")
             as_dict(preset)
+            strange = set(_needs(found, preset)) - MODALITIES
+            if strange:
+                raise ContractError(
+                    f"{where}: needs holds {sorted(strange)}; it may hold text and image"
+                )
         found.Config()
     except TypeError as error:
         raise ContractError(f"{where}: {error}") from error
@@ -85,7 +87,8 @@ def describe(plugin: Plugin, ref: ModelRef, size: str, overrides: Mapping[str, s
     """What the grid needs to know before a cell: the class's declarations and the whole config."""
     model_class = load_class(plugin)
     preset = choose_preset(model_class.presets, ref, size)
-    config = as_dict(resolve(model_class, ref, preset, {**dict(ref.overrides), **overrides}))
+    resolved = resolve(model_class, ref, preset, {**dict(ref.overrides), **overrides})
+    config = as_dict(resolved)
     try:
         canonical(config)
     except ValueError as error:
@@ -98,7 +101,7 @@ def describe(plugin: Plugin, ref: ModelRef, size: str, overrides: Mapping[str, s
     return {
         "preset": preset,
         "config": config,
-        "needs": sorted(getattr(model_class, "needs", ())),
+        "needs": sorted(_needs(model_class, resolved)),
         "loss": getattr(model_class, "loss", None),
         "max_candidates": getattr(model_class, "max_candidates", None),
         "papers": [_plain(published) for published in _papers(model_class, ref)],
@@ -108,6 +111,13 @@ def describe(plugin: Plugin, ref: ModelRef, size: str, overrides: Mapping[str, s
         "transfers": hasattr(model_class, "transfer"),
         "upstream": _upstream(model_class, ref, config),
     }
+
+
+def _needs(model_class: Any, config: Any) -> Iterable[str]:
+    """The modalities that a class says it needs, of itself or as a function of its Config."""
+    found = getattr(model_class, "needs", ())
+    modalities: Iterable[str] = found(config) if callable(found) else found
+    return modalities
 
 
 def _papers(model_class: Any, ref: ModelRef) -> Sequence[Published]:

@@ -7,6 +7,7 @@ from mmbench.protocol.evaluate import Ask, Asked, Ranks, chunks, evaluate, valid
 from mmbench.protocol.gate import violations
 from mmbench.protocol.metrics import summarise, tie_rate, unanswered
 from mmbench.protocol.protocols import CANDIDATE_SETS, DEFAULT, PROTOCOLS, Protocol, get_protocol
+from mmbench.protocol.same_text import text_equal
 from mmbench.protocol.split import Fold, Split, SplitError, split
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "get_protocol",
     "split",
     "summarise",
+    "text_equal",
     "tie_rate",
     "unanswered",
     "validation_ndcg",

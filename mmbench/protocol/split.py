@@ -76,7 +76,11 @@ def split(log: Log, protocol: Protocol) -> Split:
     holds an event from after the cut. A test history holds the user's events of the validation
     period. A user without any earlier event has no history to be asked with and is left out.
 
-    In both, ``queries.user`` is -1 for users without a training event, and the queries come in the
+    ``users`` draws a number in [0, 1) from each user's raw id: those below the first of
+    ``protocol.cuts`` train with all their events, those below the second validate, the rest test. A
+    held-out user's last event is the target; one with a single event is left out.
+
+    In all, ``queries.user`` is -1 for users without a training event, and the queries come in the
     order of their keys (see ``chance``). Raises SplitError where a fold would be empty, or where
     ``time`` is asked of a log that knows only an order.
     """
@@ -85,7 +89,12 @@ def split(log: Log, protocol: Protocol) -> Split:
             f"{protocol.name} needs moments in time, but {log.id} has only each user's order of "
             "events; use loo@1"
         )
-    trains, valid, test = _loo(log) if protocol.splitter == "loo" else _time(log, protocol.cuts)
+    if protocol.splitter == "loo":
+        trains, valid, test = _loo(log)
+    elif protocol.splitter == "time":
+        trains, valid, test = _time(log, protocol.cuts)
+    else:
+        trains, valid, test = _users(log, protocol)
     for fold, at in (("validation", valid), ("test", test)):
         if not len(at):
             raise SplitError(_why_empty(log, protocol, fold))
@@ -125,6 +134,18 @@ def _time(log: Log, cuts: tuple[float, float]) -> tuple[np.ndarray, Int64, Int64
     enters = (log.user[1:] == log.user[:-1]) & (period[1:] > period[:-1])
     at = np.flatnonzero(enters).astype(np.int64) + 1
     return period == 0, at[period[at] == 1], at[period[at] == 2]
+
+
+def _users(log: Log, protocol: Protocol) -> tuple[np.ndarray, Int64, Int64]:
+    """As ``_loo``."""
+    keys = query_keys(f"{protocol.name}\n{protocol.seed}", "users", log.user_ids)
+    period = np.searchsorted(
+        protocol.cuts, keys / 2.0**64, side="right"
+    )  # 0 train, 1 valid, 2 test
+    ends = np.flatnonzero(np.diff(log.user, append=-1)).astype(np.int64) + 1
+    asked = ends[np.diff(ends, prepend=0) >= 2] - 1
+    held = period[log.user[asked]]
+    return period[log.user] == 0, asked[held == 1], asked[held == 2]
 
 
 def _fold(
@@ -183,11 +204,11 @@ def _seen(log: Log, start: Int64, at: Int64) -> tuple[Int64, Int32]:
 
 
 def _why_empty(log: Log, protocol: Protocol, fold: str) -> str:
-    reason = (
-        "no user has three events (one to train on, one to validate, one to test)"
-        if protocol.splitter == "loo"
-        else "no user has an event in that period and one before it"
-    )
+    reason = {
+        "loo": "no user has three events (one to train on, one to validate, one to test)",
+        "time": "no user has an event in that period and one before it",
+        "users": "none of the users that are held out for it has two events",
+    }[protocol.splitter]
     return (
         f"{log.id} has no {fold} query under {protocol.name}: {reason}; "
         "take a larger part of the data, or another protocol"

@@ -14,6 +14,11 @@ PROTOCOLS = {
         "One cut in time for all users: nothing from after the cut is trained on, and what is "
         "asked for lies after it."
     ),
+    "pixrec-window@1": (
+        "Users are held out: nothing of 10% of the users, chosen by a hash of their ids, is "
+        "trained on; their last event is asked for, after the last five before it. Another 10% "
+        "validate."
+    ),
 }
 
 RULES = (

@@ -134,15 +134,6 @@ def test_known_but_absent_tells_how_to_get_it(name, tmp_path):
     assert ("sequences.txt" in text) or ("ratings.csv" in text)
 
 
-def test_rows_for_another_protocol_say_so(tmp_path, monkeypatch):
-    with pytest.raises(DataError, match="`pixrec-window@1`, which is not part of this version"):
-        find.resolve("pixrec")
-    (tmp_path / "all" / "amazon2023-pixrec").mkdir(parents=True)
-    monkeypatch.setenv("MMBENCH_DATA", str(tmp_path / "all"))
-    with pytest.raises(DataError, match="`pixrec-window@1`"):
-        load("amazon2023-pixrec")
-
-
 def test_an_incomplete_known_folder_names_what_lacks(tmp_path, monkeypatch):
     folder = tmp_path / "all" / "amazon2014-sports"
     folder.mkdir(parents=True)

@@ -117,3 +117,11 @@ def test_a_guess_finds_the_same_files_and_columns(name):
     assert spec.items.text == told.items.text
     assert spec.interactions.user == told.interactions.user
     assert spec.interactions.time == told.interactions.time
+
+
+def test_pixrecs_rows_are_those_of_the_paper():
+    log = load("amazon2023-pixrec")
+    assert (log.n_users, log.n_items, len(log.item)) == (766, 325, 1_745)
+    lengths = np.bincount(log.user)
+    assert (lengths == 2).sum() == 626
+    assert len(set(zip(*log.items.fields.values(), strict=True))) - 1 == 323

@@ -328,3 +328,33 @@ class Empty:
 
 def published(model):
     return Published("demo", "full", "ndcg@10", 0.1, "a table", model)
+
+
+def test_a_model_may_need_pictures_in_some_presets_only(monkeypatch):
+    class Either:
+        Config = CountsLike
+        presets = {"paper": CountsLike(), "blind": CountsLike(smoothing=1.0)}
+
+        @staticmethod
+        def needs(config):
+            return {"text"} if config.smoothing else {"text", "image"}
+
+    module = types.ModuleType("either")
+    module.Either = Either
+    monkeypatch.setitem(sys.modules, "either", module)
+    plugin = Plugin("m", "either:Either", "mmbench-either", "1.0")
+
+    def needed(ref, **overrides):
+        return session.describe(plugin, parse_ref(ref), "paper", overrides)["needs"]
+
+    assert needed("m") == ["image", "text"]
+    assert needed("m/blind") == ["text"]
+    assert needed("m", smoothing="2") == ["text"]  # as the config is, whatever the preset
+    Either.needs = staticmethod(lambda config: {"sound"})
+    with pytest.raises(session.ContractError, match=r"needs holds .*sound"):
+        needed("m")
+
+
+@dataclass(frozen=True)
+class CountsLike:
+    smoothing: float = 0.0

@@ -21,6 +21,12 @@ def test_names_keep_their_meaning():
     assert {name: dataclasses.asdict(p) for name, p in PROTOCOLS.items()} == {
         "loo@1": {"name": "loo@1", "splitter": "loo", **common},
         "time@1": {"name": "time@1", "splitter": "time", **common},
+        "pixrec-window@1": {
+            "name": "pixrec-window@1",
+            "splitter": "users",
+            **common,
+            "max_history": 5,
+        },
     }
     assert DEFAULT == "loo@1"
 
@@ -30,8 +36,8 @@ def test_names_keep_their_meaning():
     [
         ("loo", "did you mean 'loo@1'"),
         ("time@2", "did you mean 'time@1'"),
-        ("zzz", "known are: loo@1, time@1"),
-        ("pixrec-window@1", "not in this version"),
+        ("zzz", "known are: loo@1, pixrec-window@1, time@1"),
+        ("pixrec-window", "did you mean 'pixrec-window@1'"),
     ],
 )
 def test_unknown_names(name, said):

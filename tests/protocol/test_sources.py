@@ -11,6 +11,7 @@ ALLOWED = {
     "protocol/split.py",
     "protocol/candidates.py",
     "protocol/geometry.py",
+    "protocol/same_text.py",
 }
 
 

@@ -1,6 +1,7 @@
 """The two splits, by hand and against a slow oracle."""
 
 import dataclasses
+import hashlib
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from mmbench.protocol import SplitError, get_protocol, split
 
-LOO, TIME = get_protocol("loo@1"), get_protocol("time@1")
+LOO, TIME, USERS = (get_protocol(name) for name in ("loo@1", "time@1", "pixrec-window@1"))
 
 
 def as_records(fold):
@@ -44,6 +45,12 @@ def oracle(sequences, times, splitter, max_history):
                 from_end = len(items) - place
                 held = len(items) >= 3 and from_end <= 2
                 fold = {1: "test", 2: "valid"}[from_end] if held else None
+            elif splitter == "users":
+                digest = hashlib.sha256(f"pixrec-window@1\n2025\nusers\nu{user}".encode()).digest()
+                drawn = int.from_bytes(digest[:8], "little") / 2**64
+                held = drawn >= 0.8
+                last = place == len(items) - 1 and place > 0
+                fold = ("test" if drawn >= 0.9 else "valid") if held and last else None
             else:
                 held = moment >= first
                 began = [t >= first for t in row[:place]], [t >= second for t in row[:place]]
@@ -79,7 +86,7 @@ def oracle(sequences, times, splitter, max_history):
 
 @st.composite
 def worlds(draw):
-    lengths = draw(st.lists(st.integers(1, 9), min_size=1, max_size=8))
+    lengths = draw(st.lists(st.integers(1, 9), min_size=1, max_size=14))
     sequences, times = [], []
     for length in lengths:
         one = st.lists(st.integers(1, 6), min_size=length, max_size=length)
@@ -89,7 +96,7 @@ def worlds(draw):
     return sequences, times
 
 
-@pytest.mark.parametrize("protocol", [LOO, TIME])
+@pytest.mark.parametrize("protocol", [LOO, TIME, USERS])
 @settings(max_examples=300, deadline=None)
 @given(world=worlds())
 def test_against_the_oracle(make_log, protocol, world):
@@ -121,6 +128,32 @@ def test_leave_one_out_by_hand(make_log):
         (0, 3, [5, 2, 5], [0, 1, 2], [2, 5], 0, 3),
         (2, 1, [0, 2, 6], [0, 0, 1], [2, 6], 1, 2),
     ]
+
+
+def test_held_out_users_train_nothing(shop):
+    got = split(shop, USERS)
+    last = {user: int(shop.item[shop.user == user][-1]) for user in range(shop.n_users)}
+    trained = set(got.train.user.tolist())
+    held = len(got.valid) + len(got.test)
+    assert len(trained) + held == shop.n_users  # all have two events or more
+    assert 0.12 < held / shop.n_users < 0.28
+    assert min(len(got.valid), len(got.test)) > 15
+    for fold in (got.valid, got.test):
+        assert (fold.queries.user == -1).all()
+    targets = [*got.valid.target.tolist(), *got.test.target.tolist()]
+    assert sorted(targets) == sorted(last[user] for user in set(last) - trained)
+
+
+def test_who_is_held_out_depends_on_the_id_alone(make_log, shop):
+    sequences = [shop.item[shop.user == user].tolist() for user in range(shop.n_users)]
+    whole = split(shop, USERS)
+    half = split(make_log(sequences[:150], 400), USERS)
+    assert set(half.train.user.tolist()) == {u for u in whole.train.user.tolist() if u < 150}
+
+
+def test_users_without_a_history_are_not_asked(make_log):
+    with pytest.raises(SplitError, match="held out for it has two events"):
+        split(make_log([[1]] * 50), USERS)
 
 
 def test_time_by_hand(make_log):

@@ -49,6 +49,15 @@ def test_clock_and_scratch_fields_do_not_reach_the_page(make_record, render):
     assert render([early]) == render([late])
 
 
+def test_hits_by_text_are_shown_where_items_share_texts(make_record, render):
+    record = make_record()
+    assert "text-equal" not in render([record])
+    told = {"full": {**record["beyond"]["full"], "text-equal@10": 0.125}}
+    page = render([make_record(beyond=told)])
+    assert "text-equal@10" in page and "text-equal@1 " not in page
+    assert "0.1250" in page
+
+
 def test_seeds_show_a_deviation_and_one_seed_shows_none(make_record, render):
     page = render([make_record(seed=s, ndcg=v) for s, v in enumerate([0.03, 0.05])])
     # Deviations of 0.01 each side: sqrt(2 * 0.0001 / 1) = 0.0141.

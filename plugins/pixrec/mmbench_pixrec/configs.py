@@ -1,0 +1,188 @@
+"""Hyper-parameters and presets. The defaults are the paper's; README.md tells what differs."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from mmbench import vlm
+from mmbench_pixrec.losses import Axis
+from mmbench_pixrec.retrieval import Words
+
+Retrieval = Literal["bm25", "embedding", "routed"]
+
+
+@dataclass(frozen=True)
+class Larger:
+    """The backbone that answers what a compact one is unsure of; all else is as for the compact."""
+
+    backbone: str
+    revision: str = ""
+    quantization: Literal["", "nf4"] = ""
+    batch_chunk: int = 0
+    image_size: int = 0
+    dim: int = 64
+    layers: int = 2
+    heads: int = 4
+
+
+@dataclass(frozen=True)
+class Config(vlm.BackboneConfig, vlm.TrainingConfig):
+    """The paper's settings where it states them.
+
+    Attributes:
+        images: items are shown with their pictures; without it the model only reads.
+        fields: the text columns that describe an item, in order; empty takes all.
+        field_tokens: a column's text is cut after so many tokens; 0 cuts nothing.
+        window: a training example is 2 to ``window`` events in a row; a query shows the last
+            ``window - 1``.
+        projection_dim: width of the vectors that are contrasted.
+        alpha: weight of the loss between a target read after its history and the target alone.
+        beta: weight of the loss between a history and its target. The paper's is negative: it
+            drives the two apart.
+        temperature: of both.
+        contrast_axis: what their denominators sum over, see ``losses.info_nce``.
+        loss_shift: whether a token is said by the state before it; ``false`` is the fault of the
+            reference code.
+        batch_chunk: examples that are in memory together; 0 takes the whole batch. The contrast
+            runs over ``batch_size`` in any case: a chunk is computed once more for the gradient.
+        generations: texts that are sampled for a query.
+        drafts: how many of the distinct ones are matched with the catalogue, the likeliest first.
+        new_tokens: a text's longest.
+        sampling_temperature: of the tokens.
+        repetition_penalty: for tokens that the prompt or the text holds already.
+        generations_at_once: texts that are sampled together; it changes no text but for rounding.
+        retrieval: ``bm25`` matches drafts by their words; ``embedding`` by the cosine of the
+            draft, read after the history, and the items, read alone; ``routed`` is ``bm25``, and
+            asks ``larger`` where ``certainty`` is not reached.
+        words: what a word is for BM25, see ``retrieval.split_words``.
+        k1: of BM25.
+        b: of BM25.
+        epsilon: log-probabilities are multiplied by it before they weigh a match.
+        certainty: the share of a query's generations that must agree on the best match.
+        larger: for ``routed``.
+    """
+
+    backbone: str = "google/paligemma2-3b-mix-224"
+    lora_rank: int = 8
+    lora_alpha: float = 8.0
+    lora_dropout: float = 0.1
+    learning_rate: float = 1e-4
+    epochs: int = 10
+    batch_size: int = 8
+    warmup: float = 0.0
+    validate_limit: int = 512
+    chat: bool = False
+
+    images: bool = True
+    fields: tuple[str, ...] = ()
+    field_tokens: int = 0
+    window: int = 6
+    projection_dim: int = 128
+    alpha: float = 0.125
+    beta: float = -0.025
+    temperature: float = 0.5
+    contrast_axis: Axis = "paper"
+    loss_shift: bool = True
+    batch_chunk: int = 0
+    generations: int = 32
+    drafts: int = 20
+    new_tokens: int = 50
+    sampling_temperature: float = 0.5
+    repetition_penalty: float = 1.2
+    generations_at_once: int = 64
+    retrieval: Retrieval = "bm25"
+    words: Words = "all"
+    k1: float = 1.5
+    b: float = 0.75
+    epsilon: float = 1 / 5000
+    certainty: float = 0.5
+    larger: Larger | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        vlm.TrainingConfig.__post_init__(self)
+        if self.contrasted and self.batch_size < 2:
+            raise ValueError(
+                "batch_size is 1: a contrastive loss over one example is 0 and teaches nothing. "
+                "Take 2 or more (with batch_chunk=1 where memory is short), or alpha=0 and beta=0"
+            )
+        for name in (
+            "projection_dim",
+            "generations",
+            "drafts",
+            "new_tokens",
+            "generations_at_once",
+        ):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; at least 1 is due")
+        if self.window < 2:
+            raise ValueError(f"window is {self.window}; 2, an event and its next, is the least")
+        if self.temperature <= 0:
+            raise ValueError(f"temperature is {self.temperature}; it must be above 0")
+        if (self.retrieval == "routed") != (self.larger is not None):
+            raise ValueError("retrieval=routed and larger, the backbone to route to, go together")
+
+    @property
+    def contrasted(self) -> bool:
+        """Whether the contrastive losses count."""
+        return bool(self.alpha or self.beta)
+
+    def at_larger(self) -> Config:
+        """The config of the larger backbone, which answers by itself."""
+        assert self.larger is not None
+        changes = {one.name: getattr(self.larger, one.name) for one in dataclasses.fields(Larger)}
+        return replace(self, **changes, retrieval="bm25", larger=None)
+
+
+PALIGEMMA2 = Config(quantization="nf4", batch_chunk=1, gradient_checkpointing=True)
+SMOLVLM = Config(backbone="HuggingFaceTB/SmolVLM-256M-Instruct", quantization="nf4", batch_chunk=4)
+SMOLLM2 = Config(
+    backbone="HuggingFaceTB/SmolLM2-360M-Instruct",
+    quantization="nf4",
+    images=False,
+    batch_chunk=4,
+)
+# The miniatures learn their language from the items, so all of it is trained; their eyes stay as
+# chance made them, and tell colours and shapes apart. They write few and short texts: a query costs
+# a processor milliseconds, not minutes.
+MINIATURE = Config(
+    backbone="tiny:smolvlm",
+    trained="language",
+    image_size=28,
+    dim=64,
+    field_tokens=12,
+    epochs=10,
+    batch_size=16,
+    learning_rate=2e-3,
+    schedule="linear",
+    warmup=0.05,
+    patience=5,
+    validate_limit=1024,
+    generations=16,
+    drafts=8,
+    new_tokens=24,
+    generations_at_once=256,
+)
+PRESETS = {
+    "paper": PALIGEMMA2,
+    "tiny": MINIATURE,
+    "paligemma2": PALIGEMMA2,
+    "paligemma2/tiny": replace(MINIATURE, backbone="tiny:paligemma2"),
+    "smolvlm": SMOLVLM,
+    "smolvlm/tiny": MINIATURE,
+    "smollm2": SMOLLM2,
+    "smollm2/tiny": replace(MINIATURE, backbone="tiny:smollm2", images=False),
+    "routed": replace(
+        SMOLVLM,
+        retrieval="routed",
+        larger=Larger(PALIGEMMA2.backbone, PALIGEMMA2.revision, "nf4", batch_chunk=1),
+    ),
+    "routed/tiny": replace(
+        MINIATURE,
+        dim=32,
+        retrieval="routed",
+        larger=Larger("tiny:smolvlm", image_size=28),
+    ),
+}

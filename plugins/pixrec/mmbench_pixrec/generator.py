@@ -1,0 +1,182 @@
+"""A trained generator: histories to drafts, drafts to ratings of the catalogue."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmbench import Interactions, Items, Run, vlm
+from mmbench_pixrec.configs import Config
+from mmbench_pixrec.network import Pair, Towers
+from mmbench_pixrec.prompts import WORDS, Prompts, item_texts
+from mmbench_pixrec.retrieval import Draft, Float32, Index, agreement, choose_drafts, round_robin
+from mmbench_pixrec.windows import draw_window
+
+logger = logging.getLogger("mmbench_pixrec")
+
+
+class Generator:
+    """The towers, their catalogue, and how they are asked.
+
+    Args:
+        config: of one backbone; ``routed`` is two of these.
+        train: for the popularity that orders items which nothing matched.
+        items: the catalogue.
+        run: seed, device, folders.
+
+    Raises:
+        ValueError: the items have no text, or pictures are asked of a backbone that only reads.
+    """
+
+    def __init__(self, config: Config, train: Interactions, items: Items, run: Run) -> None:
+        self.config, self.run = config, run
+        plain = item_texts(items, config.fields)
+        self.backbone = vlm.load_backbone(config, run, texts=[*plain, WORDS])
+        if config.images and self.backbone.family.vision is None:
+            raise ValueError(f"{config.backbone} sees no pictures: set images=false")
+        self.towers = Towers(self.backbone, config)
+        self.show(items, np.bincount(train.item, minlength=items.n_items + 1)[1:])
+
+    def show(self, items: Items, counts: NDArray[np.int64]) -> None:
+        """Answer for these items from now on.
+
+        Args:
+            items: the catalogue.
+            counts: int64[n_items], their training events.
+        """
+        config = self.config
+        # a miniature's eyes are another's with every seed: not worth a place on the disk
+        kept = None if config.family else self.run.encodings
+        self.pictures = vlm.Pictures(self.backbone, items.images if config.images else None, kept)
+        self.texts = item_texts(items, config.fields, self._cut)
+        self.prompts = Prompts(self.texts, self.pictures)
+        self.corpus = sorted(set(self.texts[1:]))
+        place = {text: row for row, text in enumerate(self.corpus)}
+        self.row = np.array([place[text] for text in self.texts[1:]])
+        # items of one text stand together, so they are as popular as all of them
+        self.popularity = np.bincount(self.row, counts).astype(np.int64)
+        self.index = Index(self.corpus, config.words, config.k1, config.b)
+        self._catalogue: Float32 | None = None
+
+    def _cut(self, text: str) -> str:
+        most = self.config.field_tokens
+        return self.backbone.cut(text, most) if most else text
+
+    def fit(self, train: Interactions) -> None:
+        """Train on windows of the sequences. Raises ValueError where there are too few."""
+        sequences = [items for items in train.sequences() if len(items) > 1]
+        if self.config.contrasted and len(sequences) == 1:
+            raise ValueError("one user alone cannot be contrasted with others; set alpha=0, beta=0")
+        if self.config.contrasted and self.config.beta < 0:
+            logger.warning(
+                "beta is %g, as in the paper: histories are driven away from their own targets; "
+                "set beta=0 or beta=%g to compare",
+                self.config.beta,
+                -self.config.beta,
+            )
+
+        def collate(chosen: list[NDArray[np.int32]], rng: np.random.Generator) -> list[Pair]:
+            if len(chosen) == 1 and self.config.contrasted:  # an epoch's last: never alone
+                others = [items for items in sequences if items is not chosen[0]]
+                chosen = [*chosen, others[int(rng.integers(len(others)))]]
+            return self._batch([draw_window(items, self.config.window, rng) for items in chosen])
+
+        vlm.train(
+            self.towers,
+            sequences,
+            collate,
+            self.config,
+            self.run,
+            lengths=[min(len(items), self.config.window) for items in sequences],
+            refresh=self._forget_catalogue,
+        )
+
+    def _batch(self, windows: Sequence[tuple[NDArray[np.int32], int]]) -> list[Pair]:
+        size = self.config.batch_chunk or len(windows)
+        parts = [windows[start : start + size] for start in range(0, len(windows), size)]
+        return [
+            (
+                self._read([self.prompts.tell(items.tolist(), target) for items, target in part]),
+                self._read([self.prompts.alone(target) for _, target in part]),
+            )
+            for part in parts
+        ]
+
+    def _read(self, prompts: Sequence[vlm.Prompt]) -> vlm.Batch:
+        return self.backbone.batch([self.backbone.encode(one) for one in prompts], self.pictures)
+
+    def _forget_catalogue(self) -> None:
+        self._catalogue = None
+
+    @property
+    def catalogue(self) -> Float32:
+        """float32[n_items + 1, projection_dim]: v^T of all items, encoded when first asked for."""
+        if self._catalogue is None:
+            alone = [self.prompts.alone(item) for item in range(1, len(self.texts))]
+            found = vlm.embed(self.backbone, alone, self.pictures, pool=self.towers.item)
+            self._catalogue = np.pad(found, ((1, 0), (0, 0)))
+        return self._catalogue
+
+    def draft(self, histories: Sequence[Sequence[int]]) -> list[list[Draft]]:
+        """What may come after each history; depends on it and the seed alone."""
+        config = self.config
+        found = vlm.generate(
+            self.backbone,
+            [self.prompts.ask(history) for history in histories],
+            self.pictures,
+            seeds=[query_seed(self.run.seed, history) for history in histories],
+            samples=config.generations,
+            new_tokens=config.new_tokens,
+            temperature=config.sampling_temperature,
+            repetition_penalty=config.repetition_penalty,
+            batch_size=max(1, config.generations_at_once // config.generations),
+        )
+        return [
+            choose_drafts(
+                ((one.text, one.logp / max(len(one.ids) + one.ended, 1)) for one in several),
+                config.drafts,
+            )
+            for several in found
+        ]
+
+    def rank(self, history: Sequence[int], drafts: Sequence[Draft]) -> Float32:
+        """float32[n_items]: how high each item stands; see ``round_robin``."""
+        logp = [draft.logp for draft in drafts]
+        if self.config.retrieval == "embedding":
+            rates, popularity = self._near(history, drafts), self.popularity[self.row]
+            return round_robin(rates, logp, popularity, self.config.epsilon)
+        levels = round_robin(self._match(drafts), logp, self.popularity, self.config.epsilon)
+        return levels[self.row]
+
+    def sure(self, drafts: Sequence[Draft]) -> bool:
+        """Whether enough of the generations agree on what matches best."""
+        share = agreement(self._match(drafts), [draft.count for draft in drafts])
+        return share >= self.config.certainty
+
+    def _match(self, drafts: Sequence[Draft]) -> Float32:
+        return self.index.rate([draft.text for draft in drafts])
+
+    def _near(self, history: Sequence[int], drafts: Sequence[Draft]) -> Float32:
+        """float32[q, n_items]: cosine of each draft, read after the history, and each item."""
+        if not drafts:
+            return np.zeros((0, len(self.row)), np.float32)
+        prompts = [self.prompts.draft(history, draft.text) for draft in drafts]
+        ours = vlm.embed(self.backbone, prompts, self.pictures, pool=self.towers.conditioned)
+        near: Float32 = unit(ours) @ unit(self.catalogue[1:]).T
+        return near
+
+
+def unit(vectors: Float32) -> Float32:
+    """Vectors [n, d] of length 1; zeros stay."""
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return (vectors / np.where(norms > 0, norms, 1)).astype(np.float32)
+
+
+def query_seed(seed: int, history: Sequence[int]) -> int:
+    """A seed for a query's generations: of the run's and of what is shown, in any process."""
+    text = f"{seed}:{','.join(map(str, history))}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
