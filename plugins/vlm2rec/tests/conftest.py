@@ -99,7 +99,15 @@ def run(tmp_path):
     return made, record
 
 
-SMALL = {"dim": 32, "heads": 4, "layers": 1, "epochs": 1, "batch_size": 16, "probe_every": 0}
+SMALL = {
+    "image_size": 28,
+    "dim": 32,
+    "heads": 4,
+    "layers": 1,
+    "epochs": 1,
+    "batch_size": 16,
+    "probe_every": 0,
+}
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from mmbench_vlm2rec.objective import Objective, Vectors, alignment
 
 from mmbench import vlm
 
-TINY = replace(PRESETS["tiny"], dim=32, layers=1)
+TINY = replace(PRESETS["tiny"], image_size=28, dim=32, layers=1)
 BATCH = [Example((1, 6), 11), Example((2,), 7), Example((9, 14), 3), Example((5,), 10)]
 
 
