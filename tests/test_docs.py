@@ -24,7 +24,9 @@ def test_the_board_in_the_readme_is_what_is_stored():
     (beauty,) = [board for board in boards if board.dataset == "amazon2014-beauty"]
     stored = {}
     for row in board_json(beauty)["rows"]:
-        stored[row["name"]] = [f"{row['metrics'][of][metric]['mean']:.4f}" for of, metric in COLUMNS]
+        stored[row["name"]] = [
+            f"{row['metrics'][of][metric]['mean']:.4f}" for of, metric in COLUMNS
+        ]
     table = re.findall(
         r"^\| ([^|]+) \|((?: [\d.]+ \|){5})$", (ROOT / "README.md").read_text(), re.M
     )

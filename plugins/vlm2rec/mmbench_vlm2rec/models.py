@@ -25,13 +25,17 @@ class VLM2Rec:
     Config = configs.Config
     presets: ClassVar = configs.PRESETS
     papers = PAPERS
-    needs = frozenset({"text", "image"})
     loss = "WPCL and CRTR (InfoNCE in sft variants), negatives from the batch"
     embedder: Embedder
     catalogue: Float32
 
     def __init__(self, config: configs.Config) -> None:
         self.config = config
+
+    @staticmethod
+    def needs(config: configs.Config) -> frozenset[str]:
+        """What a variant reads: ``llm-...`` has no eyes."""
+        return frozenset({"text"} if config.fusion == "text" else {"text", "image"})
 
     @hookimpl
     def fetch(self, cache: Path) -> None:
