@@ -21,7 +21,7 @@ from mmbench.grid.channel import Message
 from mmbench.grid.environment import code_state, describe_machine
 from mmbench.grid.host import Host, Interrupted, Limits, PluginFailure, launch
 from mmbench.grid.registry import Plugin
-from mmbench.grid.spaces import describe_spaces
+from mmbench.grid.spaces import describe_spaces, embed_catalogue
 from mmbench.grid.store import SCHEMA
 from mmbench.protocol import (
     AnswerError,
@@ -175,17 +175,19 @@ def run_cell(
         )
         try:
             ranks = converse(host, job, question, scratch, how, record, witness, features, source)
-            if job.declared["needs"] and len(job.declared.get("embeds", ())) == 2:
+            reported = bool(job.declared["needs"]) and len(job.declared.get("embeds", ())) == 2
+            if reported or keep_items:
                 name = f"{job.plugin.name} ({job.plugin.distribution})"
-                record["spaces"] = describe_spaces(
-                    host, name, question.split, question.log.n_items, question.protocol
-                )
-            if keep_items:
-                items = fused_items(host, job, question.log.n_items)
+                embedded = embed_catalogue(host, name, question.log.n_items)
+                if reported:
+                    record["spaces"] = describe_spaces(
+                        host, name, question.split.test, embedded, question.protocol
+                    )
+                if keep_items:
+                    items = embedded.fused(name)
             if witness is not None:
                 witness.ranked(host)
         except PluginFailure as failure:
-            ranks = None
             fail(record, failure.kind, failure.reason, failure.traceback or host.log())
         except AnswerError as error:
             fail(record, "failed", f"{job.plugin.name} ({job.plugin.distribution}): {error}")
@@ -200,7 +202,7 @@ def run_cell(
                 record["cost"]["peak_memory_mb"] = round(host.watch.peak / 2**20, 1)
     record["started"] = started.isoformat(timespec="seconds")
     record["seconds"] = round(time.perf_counter() - clock, 3)
-    if ranks is None:
+    if ranks is None or record["status"]["kind"] != "done":
         return Outcome(record)
     return Outcome(record, rank_columns(question.split.test, ranks), top_columns(ranks), items)
 
@@ -212,22 +214,6 @@ def refuse(job: Job, question: Question, isolated: bool, kind: str, reason: str)
     record["started"] = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     record["seconds"] = 0.0
     return Outcome(record)
-
-
-def fused_items(host: Host, job: Job, n_items: int) -> np.ndarray:
-    """The plugin's ``fused`` item embeddings, float32[n_items + 1, d]. Raises PluginFailure."""
-    spaces = host.embed_items()
-    name = f"{job.plugin.name} ({job.plugin.distribution})"
-    if "fused" not in spaces:
-        raise PluginFailure("failed", f"{name}: embed_items answered no 'fused' space")
-    found = np.array(spaces["fused"])
-    if len(found) != n_items + 1:
-        raise PluginFailure(
-            "failed", f"{name}: embed_items answered {len(found)} rows for {n_items} items"
-        )
-    if not np.isfinite(found).all():
-        raise PluginFailure("failed", f"{name}: embed_items answered NaN or infinite numbers")
-    return found
 
 
 def converse(

@@ -3,19 +3,50 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from mmbench.grid.host import Host, PluginFailure
-from mmbench.protocol import Protocol, Split
+from mmbench.protocol import Fold, Protocol
 from mmbench.protocol.geometry import geometry, modality_report
+from mmbench.views import Float32
 
 ROWS = 4096  # queries that are embedded at a time
 
 
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The catalogue in a plugin's spaces, float32[n_items + 1, d] each, and how long that took."""
+
+    spaces: dict[str, Float32]
+    seconds: float
+
+    def fused(self, name: str) -> Float32:
+        """The space that other cells start from. Raises PluginFailure where there is none."""
+        if "fused" not in self.spaces:
+            raise PluginFailure("failed", f"{name}: embed_items answered no 'fused' space")
+        return self.spaces["fused"]
+
+
+def embed_catalogue(host: Host, name: str, n_items: int) -> Embedded:
+    """The plugin's item embeddings. Raises PluginFailure for a wrong shape or odd numbers."""
+    started = time.perf_counter()
+    spaces = {space: np.array(found) for space, found in host.embed_items().items()}
+    seconds = time.perf_counter() - started
+    for found in spaces.values():
+        if len(found) != n_items + 1:
+            raise PluginFailure(
+                "failed", f"{name}: embed_items answered {len(found)} rows for {n_items} items"
+            )
+        if not np.isfinite(found).all():
+            raise PluginFailure("failed", f"{name}: embed_items answered NaN or infinite numbers")
+    return Embedded(spaces, seconds)
+
+
 def describe_spaces(
-    host: Host, name: str, split: Split, n_items: int, protocol: Protocol
+    host: Host, name: str, fold: Fold, embedded: Embedded, protocol: Protocol
 ) -> dict[str, Any]:
     """Geometry of each space and the modality report of the test queries.
 
@@ -25,10 +56,7 @@ def describe_spaces(
 
     Raises PluginFailure for embeddings of a wrong shape or with numbers that are not finite.
     """
-    fold = split.test
-    started = time.perf_counter()
-    items = {space: np.array(found) for space, found in host.embed_items().items()}
-    seconds = time.perf_counter() - started
+    items = embedded.spaces
     parts: dict[str, list[np.ndarray]] = {space: [] for space in items}
     for start in range(0, len(fold), ROWS):
         rows = slice(start, min(start + ROWS, len(fold)))
@@ -48,17 +76,17 @@ def describe_spaces(
             parts[space].append(np.array(found))
     queries = {space: np.concatenate(found) for space, found in parts.items()}
     for space, found in items.items():
-        if len(found) != n_items + 1 or found.shape[1] != queries[space].shape[1]:
+        if found.shape[1] != queries[space].shape[1]:
             raise PluginFailure(
                 "failed",
-                f"{name}: the {space} embeddings are {found.shape} for {n_items} items and "
+                f"{name}: the {space} embeddings are {found.shape} for items and "
                 f"{queries[space].shape} for queries",
             )
-        if not (np.isfinite(found).all() and np.isfinite(queries[space]).all()):
+        if not np.isfinite(queries[space]).all():
             raise PluginFailure("failed", f"{name}: the {space} embeddings are not all finite")
     report: dict[str, Any] = {
         "geometry": {space: geometry(queries[space], items[space], fold) for space in items},
-        "embed_seconds": round(seconds, 3),
+        "embed_seconds": round(embedded.seconds, 3),
     }
     if "fused" in items:
         report["modalities"] = modality_report(queries, items["fused"], fold, protocol)
