@@ -54,3 +54,19 @@ def test_objectives():
     pytest.importorskip("mmbench_vlm2rec")
     rows = run("objectives.py", "--steps", "2", "--batch", "4")
     assert [row.split("|")[1].strip() for row in rows[1:]] == ["sft-ext", "vlm2rec"]
+
+
+@pytest.mark.slow
+def test_reading():
+    pytest.importorskip("transformers")
+    rows = run("reading.py", "--items", "12", "--side", "56", "--histories", "40", "--batch", "8")
+    assert [row.split("|")[1].strip() for row in rows] == [
+        "catalogue of 12, 56 px",
+        "cold",
+        "warm",
+        "40 histories",
+        "read, as they come",
+        "read, by length",
+        "train, shuffled",
+        "train, by length",
+    ]
