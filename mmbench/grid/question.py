@@ -10,7 +10,16 @@ from typing import Any
 
 from mmbench.data.log import Log
 from mmbench.grid.registry import UsageError
-from mmbench.protocol import Ask, Joined, Protocol, Split, ask_part, candidates_hash, join, split
+from mmbench.protocol import (
+    Ask,
+    Joined,
+    Protocol,
+    Split,
+    ask_part,
+    candidates_hash,
+    join_parts,
+    split,
+)
 from mmbench.views import Int32, Interactions, Items, Queries
 
 
@@ -79,7 +88,7 @@ def ask_together(questions: Sequence[Question]) -> list[Question]:
     names = [(question.log.id, question.log.fingerprint) for question in questions]
     order = sorted(range(len(questions)), key=names.__getitem__)
     chosen = [questions[k] for k in order]
-    joined = join([one.log for one in chosen], [one.split.train for one in chosen])
+    joined = join_parts([one.log for one in chosen], [one.split.train for one in chosen])
     return [replace(one, joined=joined[order.index(k)]) for k, one in enumerate(questions)]
 
 

@@ -5,7 +5,7 @@ from mmbench.protocol.beyond import beyond_accuracy
 from mmbench.protocol.candidates import candidates_hash
 from mmbench.protocol.evaluate import Ask, Asked, Ranks, chunks, evaluate, validation_ndcg
 from mmbench.protocol.gate import violations
-from mmbench.protocol.join import Joined, Place, ask_part, join
+from mmbench.protocol.join import Joined, Place, ask_part, join_parts
 from mmbench.protocol.metrics import summarise, tie_rate, unanswered
 from mmbench.protocol.protocols import CANDIDATE_SETS, DEFAULT, PROTOCOLS, Protocol, get_protocol
 from mmbench.protocol.same_text import text_equal
@@ -31,7 +31,7 @@ __all__ = [
     "chunks",
     "evaluate",
     "get_protocol",
-    "join",
+    "join_parts",
     "split",
     "summarise",
     "text_equal",

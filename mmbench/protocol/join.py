@@ -10,7 +10,7 @@ and every figure are in the part's own numbers.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ import numpy as np
 from mmbench.problems import UserError
 from mmbench.protocol.answers import Reader, demand_finite
 from mmbench.protocol.evaluate import Ask, Asked, chunk_rows
-from mmbench.views import Answer, Float32, ImageStore, Int32, Interactions, Items, Queries
+from mmbench.views import Answer, Float32, ImageStore, Int32, Int64, Interactions, Items, Queries
 
 if TYPE_CHECKING:
     from mmbench.data.log import Log
@@ -84,7 +84,7 @@ class Joined:
         return [{"dataset": log.id, "fingerprint": log.fingerprint} for log in self.logs]
 
 
-def join(logs: Sequence[Log], trains: Sequence[Interactions]) -> list[Joined]:
+def join_parts(logs: Sequence[Log], trains: Sequence[Interactions]) -> list[Joined]:
     """Join parts in the order given: for each of them, the join and its place there.
 
     Args:
@@ -168,9 +168,13 @@ def shared_events(left: Log, right: Log) -> float:
     of user and item and by all the item's texts. Where an item has none, nothing tells a model that
     it is the other part's too, and its events are not shared.
     """
-    few, many = sorted((_events(left), _events(right)), key=len)
-    held = set(many)
-    return sum(event in held and bool(event[2]) for event in few) / len(few)
+    user = _matched(left.user_ids, right.user_ids)[right.user]
+    item = _matched(_told(left), _told(right))[right.item]
+    width = left.n_items + 1
+    ours = left.user.astype(np.int64) * width + left.item
+    theirs = np.where((user >= 0) & (item >= 0), user * width + item, -1)
+    few, many = (ours, theirs) if len(ours) <= len(theirs) else (theirs, ours)
+    return float(np.isin(few, many).mean())
 
 
 def _refuse_overlap(left: Log, right: Log) -> None:
@@ -185,16 +189,17 @@ def _refuse_overlap(left: Log, right: Log) -> None:
         )
 
 
-def _events(log: Log) -> list[tuple[str, str, tuple[str, ...]]]:
+def _told(log: Log) -> list[tuple[str, ...] | None]:
+    """What tells each item from others: its raw id and its texts; None where it has no text."""
     columns = log.items.fields.values()
-    texts = [
-        tuple(sorted({column[item] for column in columns} - {""}))
-        for item in range(log.n_items + 1)
-    ]
-    return [
-        (log.user_ids[user], log.item_ids[item], texts[item])
-        for user, item in zip(log.user.tolist(), log.item.tolist(), strict=True)
-    ]
+    texts = [sorted({column[item] for column in columns} - {""}) for item in range(log.n_items + 1)]
+    return [(raw, *own) if own else None for raw, own in zip(log.item_ids, texts, strict=True)]
+
+
+def _matched(left: Sequence[Hashable | None], right: Sequence[Hashable | None]) -> Int64:
+    """int64[len(right)]: the place in ``left`` of each of ``right``; -1 where there is none."""
+    place = {key: k for k, key in enumerate(left) if key is not None}
+    return np.array([-1 if key is None else place.get(key, -1) for key in right], dtype=np.int64)
 
 
 def _title(parts: Iterable[Items]) -> str:
