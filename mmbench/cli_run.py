@@ -29,7 +29,12 @@ def run(
         str | None, typer.Option("--models", "-m", help="Names, comma-separated.")
     ] = None,
     data: Annotated[
-        str | None, typer.Option("--data", "-d", help="Ids, aliases or folders, comma-separated.")
+        str | None,
+        typer.Option(
+            "--data",
+            "-d",
+            help="Ids, aliases or folders, comma-separated; a+b fits on both together.",
+        ),
     ] = None,
     fit_on: Annotated[
         str | None,
@@ -71,6 +76,7 @@ def run(
       mmbench run --models pop,itemknn --data demo
       mmbench run -m sasrec -d beauty,sports --seeds 3 --jobs 2
       mmbench run -m vlm2rec --fit-on sports -d beauty
+      mmbench run -m pop,vlm2rec -d beauty+sports
       mmbench run -m 'sasrec,recbole:NARM' -d ./my-shop --set sasrec.dim=128
       mmbench run grid.toml --dry-run
     """

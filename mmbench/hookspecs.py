@@ -158,7 +158,10 @@ class ModelHooks:
 
     @hookspec(firstresult=True)
     def fit(self, train: Interactions, items: Items, run: Run) -> None:
-        """Learn from the training events. Called once, before any score."""
+        """Learn from the training events. Called once, before any score.
+
+        Where datasets are joined (``--data a+b``), both hold all of them, one after the other.
+        """
 
     @hookspec(firstresult=True)
     def score(self, queries: Queries, candidates: Int32) -> Answer:

@@ -77,11 +77,23 @@ class ImageStore:
     Attributes:
         root: a folder or a ``.zip`` file.
         names: one path inside ``root`` (or ``None``) for each item; index 0 is padding.
+        further: where datasets are joined, ``(first item, root)`` of each that follows the first
+            one with pictures, ascending: from that item on the names are paths inside that root.
     """
 
     root: Path
     names: tuple[str | None, ...]
-    _archive: list[zipfile.ZipFile] = field(default_factory=list, repr=False, compare=False)
+    further: tuple[tuple[int, Path], ...] = ()
+    _archives: dict[Path, zipfile.ZipFile] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """All folders and zips that hold pictures."""
+        return (self.root, *(root for _, root in self.further))
+
+    def root_of(self, item: int) -> Path:
+        """The folder or zip that the item's name is a path in."""
+        return next((root for first, root in reversed(self.further) if item >= first), self.root)
 
     def __contains__(self, item: int) -> bool:
         return self.names[item] is not None
@@ -91,18 +103,20 @@ class ImageStore:
         name = self.names[item]
         if name is None:
             raise ImageError(f"item {item} has no picture")
+        root = self.root_of(item)
         try:
-            if self.root.is_dir():
-                path = self.root / name
+            if root.is_dir():
+                path = root / name
                 size = path.stat().st_size
                 self._guard_bytes(item, name, size)
                 return path.read_bytes()
-            if not self._archive:
-                self._archive.append(zipfile.ZipFile(self.root))
-            self._guard_bytes(item, name, self._archive[0].getinfo(name).file_size)
-            return self._archive[0].read(name)
+            if root not in self._archives:
+                self._archives[root] = zipfile.ZipFile(root)
+            archive = self._archives[root]
+            self._guard_bytes(item, name, archive.getinfo(name).file_size)
+            return archive.read(name)
         except (OSError, KeyError, zipfile.BadZipFile) as error:
-            raise ImageError(f"item {item}: cannot read {name} in {self.root}: {error}") from error
+            raise ImageError(f"item {item}: cannot read {name} in {root}: {error}") from error
 
     def open(self, item: int) -> Picture:
         """The picture as an RGB image, fully decoded. Raises ImageError."""

@@ -15,12 +15,13 @@ from mmbench.data.log import Log
 from mmbench.grid.cell import Cell
 from mmbench.grid.host import Host
 from mmbench.grid.plan import Planned, describe_plugin
+from mmbench.grid.question import Question, ask_question
 from mmbench.grid.registry import Plugin, parse_ref
-from mmbench.grid.runner import Circumstances, Job, Question, ask_question, run_cell
+from mmbench.grid.runner import Circumstances, Job, run_cell
 from mmbench.hookspecs import ModelHooks
-from mmbench.protocol import Fold, Ranks, Split, get_protocol
+from mmbench.protocol import Fold, Joined, Ranks, Split, get_protocol
 
-SECRET = (Fold, Split, Question, Log, Host, Planned, Ranks, Job)
+SECRET = (Fold, Split, Question, Joined, Log, Host, Planned, Ranks, Job)
 
 
 def annotated_types() -> Iterator[type]:

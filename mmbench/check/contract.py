@@ -8,7 +8,7 @@ from mmbench.check import worlds
 from mmbench.check.compare import demand_same
 from mmbench.check.lab import Lab
 from mmbench.check.rules import Check, CheckFailed, NotAsked
-from mmbench.grid.runner import missing_modalities
+from mmbench.grid.question import missing_modalities
 
 LOUD = 1_000_000  # bytes of output
 

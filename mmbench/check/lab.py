@@ -23,12 +23,12 @@ from mmbench.grid.cell import Cell
 from mmbench.grid.config import is_tiny
 from mmbench.grid.environment import cuda_gpus
 from mmbench.grid.host import Host, Limits, PluginFailure, launch
+from mmbench.grid.question import ask_question
 from mmbench.grid.registry import ModelRef
 from mmbench.grid.runner import (
     Circumstances,
     Job,
     Outcome,
-    ask_question,
     converse,
     empty_record,
     run_cell,

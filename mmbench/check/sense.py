@@ -11,7 +11,7 @@ from mmbench.check.contract import RUNS
 from mmbench.check.honesty import SAME
 from mmbench.check.lab import PROTOCOL, Lab
 from mmbench.check.rules import Check, CheckFailed, NotAsked
-from mmbench.grid.runner import ask_question
+from mmbench.grid.question import ask_question
 from mmbench.protocol import Asked, evaluate, get_protocol, summarise
 from mmbench.views import Answer, Float32
 

@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Model + version + whole resolved config + data + protocol + seed (+ limit, + upstream)."""
+    """Model + version + whole resolved config + data + protocol + seed, and what else was given."""
 
     model: str
     distribution: str
@@ -24,6 +24,7 @@ class Cell:
     limit: int | None = None
     upstream: dict[str, Any] | None = None  # to_json() of the cell whose item embeddings it reads
     fit_on: dict[str, str] | None = None  # dataset and fingerprint, where it is fitted on another
+    together: list[dict[str, str]] | None = None  # all that it is fitted on, where on several
 
     @property
     def id(self) -> str:
@@ -31,12 +32,12 @@ class Cell:
         return hashlib.sha256(canonical(self._identity()).encode()).hexdigest()[:12]
 
     def to_json(self) -> dict[str, Any]:
-        """The identity as it is stored, id first; ``upstream`` and ``fit_on`` only where given."""
+        """The identity as it is stored, id first; of the last three only what was given."""
         return {"id": self.id, **self._identity()}
 
     def _identity(self) -> dict[str, Any]:
         found = asdict(self)
-        for name in ("upstream", "fit_on"):
+        for name in ("upstream", "fit_on", "together"):
             if found[name] is None:
                 del found[name]
         return found

@@ -44,7 +44,11 @@ def load_train(folder: Path) -> Interactions:
 
 def save_items(folder: Path, items: Items) -> None:
     """Write the catalogue below ``folder``; pictures stay where they are."""
-    images = items.images and {"root": str(items.images.root), "names": items.images.names}
+    images = items.images and {
+        "root": str(items.images.root),
+        "names": items.images.names,
+        "further": [[first, str(root)] for first, root in items.images.further],
+    }
     catalogue = {
         "n_items": items.n_items,
         "fields": {name: list(values) for name, values in items.fields.items()},
@@ -62,7 +66,12 @@ def load_items(folder: Path) -> Items:
     return Items(
         n_items=catalogue["n_items"],
         fields={name: tuple(values) for name, values in catalogue["fields"].items()},
-        images=images and ImageStore(Path(images["root"]), tuple(images["names"])),
+        images=images
+        and ImageStore(
+            Path(images["root"]),
+            tuple(images["names"]),
+            tuple((first, Path(root)) for first, root in images["further"]),
+        ),
         features=_load(folder, "feature", *catalogue["features"]),
     )
 

@@ -16,6 +16,7 @@ from mmbench.data.log import Log, sample_users
 from mmbench.grid.cell import Cell
 from mmbench.grid.environment import cuda_gpus
 from mmbench.grid.host import Limits, PluginFailure, launch
+from mmbench.grid.question import Question, ask_all, ask_question, split_parts
 from mmbench.grid.registry import (
     ModelRef,
     Plugin,
@@ -25,7 +26,7 @@ from mmbench.grid.registry import (
     parse_ref,
     parse_setting,
 )
-from mmbench.grid.runner import Job, Question, ask_question
+from mmbench.grid.runner import Job
 from mmbench.grid.store import read_record
 from mmbench.protocol import get_protocol
 
@@ -55,7 +56,7 @@ class Grid:
 
     Attributes:
         models: references as in ``recbole:NeuMF`` or ``vlm2rec/sft-ext``.
-        data: ids, aliases or paths.
+        data: ids, aliases or paths; ``a+b`` for models that are fitted on both and asked on each.
         protocol: a protocol's name.
         seeds: the seeds themselves.
         preset: ``auto``, ``paper`` or ``tiny``.
@@ -182,7 +183,13 @@ def make_plan(
         log = load(name)
         return ask_question(log if grid.limit is None else sample_users(log, grid.limit), protocol)
 
-    questions = [prepare(name) for name in grid.data]
+    words = [split_parts(name) for name in grid.data]
+    if grid.fit_on and max(map(len, [*words, split_parts(grid.fit_on)])) > 1:
+        raise UsageError(
+            f"--fit-on {grid.fit_on} with --data {','.join(grid.data)}: --fit-on fits on one "
+            "dataset and asks others, a+b fits on several and asks each; leave one of the two out"
+        )
+    questions = ask_all(words, prepare)
     source = prepare(grid.fit_on) if grid.fit_on else None
     if source and source.log.fingerprint in {question.log.fingerprint for question in questions}:
         raise UsageError(
@@ -303,10 +310,13 @@ def _plan_cells(
         limit=grid.limit,
         upstream=upstream.job.cell.to_json() if upstream and upstream.job else None,
         fit_on=source.name() if source else None,
+        together=question.joined.names() if question.joined else None,
     )
     preset = found.declared["preset"]
     if source is not None:
         given = {**given, "fit-on": source.log.id}
+    if question.joined is not None:
+        given = {**given, "with": question.company}
     label = make_label(ref, preset, given)
     job = Job(
         cell,

@@ -14,12 +14,12 @@ from typing import Protocol as Interface
 
 import numpy as np
 
-from mmbench.data.log import Log
 from mmbench.grid import exchange
 from mmbench.grid.cell import Cell
 from mmbench.grid.channel import Message
 from mmbench.grid.environment import code_state, describe_machine
 from mmbench.grid.host import Host, Interrupted, Limits, PluginFailure, launch
+from mmbench.grid.question import Question, not_applicable
 from mmbench.grid.registry import Plugin
 from mmbench.grid.spaces import describe_spaces, embed_catalogue
 from mmbench.grid.store import SCHEMA
@@ -28,13 +28,9 @@ from mmbench.protocol import (
     Ask,
     Asked,
     Fold,
-    Protocol,
     Ranks,
-    Split,
     beyond_accuracy,
-    candidates_hash,
     evaluate,
-    split,
     summarise,
     text_equal,
     tie_rate,
@@ -42,7 +38,7 @@ from mmbench.protocol import (
     validation_ndcg,
     violations,
 )
-from mmbench.views import Answer, Items
+from mmbench.views import Answer
 
 CURVE_POINTS = 10_000
 OnEvent = Callable[[Message], None]
@@ -59,20 +55,6 @@ class Job:
     declared: Mapping[str, Any]
     device: str = "cpu"
     upstream: Job | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A dataset under a protocol, split once for all cells that ask it."""
-
-    log: Log
-    protocol: Protocol
-    split: Split
-    candidates_sha256: str = ""
-
-    def name(self) -> dict[str, str]:
-        """The dataset, as a cell that is fitted on it names it."""
-        return {"dataset": self.log.id, "fingerprint": self.log.fingerprint}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +91,6 @@ class Witness(Interface):
 
     def ranked(self, host: Host) -> None:
         """All test queries are ranked; the host still answers."""
-
-
-def ask_question(log: Log, protocol: Protocol) -> Question:
-    """Split a log and fix its candidates."""
-    parts = split(log, protocol)
-    return Question(log, protocol, parts, candidates_hash(parts.test))
 
 
 def run_cell(
@@ -158,7 +134,7 @@ def run_cell(
                     points.append([event["step"], value])
         on_event(event)
 
-    problem = not_applicable(job, question, source)
+    problem = not_applicable(job.declared, question, source)
     ranks: Ranks | None = None
     items: np.ndarray | None = None
     if problem:
@@ -178,10 +154,11 @@ def run_cell(
             reported = bool(job.declared["needs"]) and len(job.declared.get("embeds", ())) == 2
             if reported or keep_items:
                 name = f"{job.plugin.name} ({job.plugin.distribution})"
-                embedded = embed_catalogue(host, name, question.log.n_items)
+                embedded = embed_catalogue(host, name, question.items.n_items)
                 if reported:
+                    part = embedded.part(question.joined.place) if question.joined else embedded
                     record["spaces"] = describe_spaces(
-                        host, name, question.split.test, embedded, question.protocol
+                        host, name, question.split.test, part, question.protocol
                     )
                 if keep_items:
                     items = embedded.fused(name)
@@ -228,19 +205,19 @@ def converse(
     source: Question | None = None,
 ) -> Ranks:
     """Fit, score, rank; fills the record with figures and costs."""
-    home = source or question
-    parts, protocol, n_items = home.split, question.protocol, home.log.n_items
-    items = home.log.items
-    exchange.save_train(scratch, parts.train)
+    home, protocol = source or question, question.protocol
+    items, valid = home.items, home.split.valid
+    exchange.save_train(scratch, home.train)
     exchange.save_items(scratch, replace(items, features={**items.features, **(features or {})}))
     widest = job.declared["max_candidates"]
-    narrow = widest is not None and widest < n_items
-    save_fold(scratch, "valid", parts.valid, narrow)
+    narrow = widest is not None and widest < items.n_items
+    save_fold(scratch, "valid", home, narrow)
 
     what: Asked = "candidates" if narrow else "catalogue"
 
     def validate(limit: int | None) -> float:
-        return validation_ndcg(parts.valid, n_items, asker(host, "valid", witness), limit, what)
+        ask = home.ask(asker(host, "valid", witness), valid.candidates.shape[1])
+        return validation_ndcg(valid, home.log.n_items, ask, limit, what)
 
     run = {
         "seed": job.cell.seed,
@@ -251,17 +228,17 @@ def converse(
     }
     fitted = host.fit(job.plugin, job.cell.config, run, validate)
     if source is not None:
-        parts, n_items = question.split, question.log.n_items
-        exchange.save_items(scratch, question.log.items)
+        exchange.save_items(scratch, question.items)
         host.transfer()
-        narrow = widest is not None and widest < n_items
+        narrow = widest is not None and widest < question.items.n_items
     # only now: test histories hold validation targets
-    save_fold(scratch, "test", parts.test, narrow, strangers=source is not None)
+    parts = question.split
+    save_fold(scratch, "test", question, narrow, strangers=source is not None)
     host.score_seconds = 0.0
     ranks = evaluate(
         parts.test,
-        n_items,
-        asker(host, "test", witness),
+        question.log.n_items,
+        question.ask(asker(host, "test", witness), parts.test.candidates.shape[1]),
         protocol,
         sets=("neg100",) if narrow else None,
         progress=lambda done, total, unit: host.on_event(
@@ -302,7 +279,7 @@ def asker(host: Host, fold: str, witness: Witness | None = None) -> Ask:
 
 
 def save_fold(
-    scratch: Path, name: str, fold: Fold, narrow: bool, *, strangers: bool = False
+    scratch: Path, name: str, question: Question, narrow: bool, *, strangers: bool = False
 ) -> None:
     """Write what a plugin may see of a fold: queries, and the candidates if it is asked of those.
 
@@ -311,32 +288,12 @@ def save_fold(
     A model that is asked of the whole catalogue gets no candidates: the target is among them, and
     a hundred others are easier to beat than all.
     """
-    queries = fold.queries
+    fold = question.split.valid if name == "valid" else question.split.test
+    queries = question.queries(fold.queries)
     if strangers:
         queries = replace(queries, user=np.full_like(queries.user, -1))
-    exchange.save_queries(scratch, name, queries, fold.candidates if narrow else None)
-
-
-def not_applicable(job: Job, question: Question, source: Question | None) -> str:
-    """Why a model cannot be asked this question, or an empty text."""
-    for log in (question.log, *([source.log] if source else [])):
-        missing = missing_modalities(job.declared["needs"], log.items)
-        if missing:
-            where = f"{log.id} has not" if source else "the data has not"
-            return f"needs {' and '.join(missing)}, which {where}"
-    if source is not None and not job.declared.get("transfers"):
-        return "knows its items by number: it has no hook `transfer`, so it cannot change catalogue"
-    return ""
-
-
-def missing_modalities(needs: Sequence[str], items: Items) -> list[str]:
-    """Which of a model's needs a catalogue cannot serve."""
-    missing = []
-    if "text" in needs and not any(any(values) for values in items.fields.values()):
-        missing.append("text")
-    if "image" in needs and (items.images is None or not any(items.images.names)):
-        missing.append("images")
-    return missing
+    candidates = question.candidates(fold.candidates) if narrow else None
+    exchange.save_queries(scratch, name, queries, candidates)
 
 
 def empty_record(job: Job, question: Question, isolated: bool) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mmbench.grid.host import Host, PluginFailure
-from mmbench.protocol import Fold, Protocol
+from mmbench.protocol import Fold, Place, Protocol
 from mmbench.protocol.geometry import geometry, modality_report
 from mmbench.views import Float32
 
@@ -22,6 +22,10 @@ class Embedded:
 
     spaces: dict[str, Float32]
     seconds: float
+
+    def part(self, place: Place) -> Embedded:
+        """Those of a part, where the catalogue is a join."""
+        return Embedded({name: place.rows(f) for name, f in self.spaces.items()}, self.seconds)
 
     def fused(self, name: str) -> Float32:
         """The space that other cells start from. Raises PluginFailure where there is none."""

@@ -89,7 +89,7 @@ class Worker:
         train, items = exchange.load_train(self.folder), exchange.load_items(self.folder)
         if self.watch is not None:
             self.watch.allow(
-                reads=[items.images.root] if items.images else [],
+                reads=items.images.roots if items.images else [],
                 writes=[cache, encodings, scratch, self.folder / "tmp"],
             )
             self.watch.offline = is_tiny(run["preset"])
@@ -128,7 +128,7 @@ class Worker:
         self.queries, self.candidates = {}, {}
         self.items = exchange.load_items(self.folder)
         if self.watch is not None and self.items.images:
-            self.watch.allow(reads=[self.items.images.root], writes=[])
+            self.watch.allow(reads=self.items.images.roots, writes=[])
         self.catalogue = np.arange(1, self.items.n_items + 1, dtype=np.int32)
         self.catalogue.setflags(write=False)
         with self.during("transfer"):

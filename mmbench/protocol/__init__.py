@@ -5,6 +5,7 @@ from mmbench.protocol.beyond import beyond_accuracy
 from mmbench.protocol.candidates import candidates_hash
 from mmbench.protocol.evaluate import Ask, Asked, Ranks, chunks, evaluate, validation_ndcg
 from mmbench.protocol.gate import violations
+from mmbench.protocol.join import Joined, Place, ask_part, join_parts
 from mmbench.protocol.metrics import summarise, tie_rate, unanswered
 from mmbench.protocol.protocols import CANDIDATE_SETS, DEFAULT, PROTOCOLS, Protocol, get_protocol
 from mmbench.protocol.same_text import text_equal
@@ -18,15 +19,19 @@ __all__ = [
     "Ask",
     "Asked",
     "Fold",
+    "Joined",
+    "Place",
     "Protocol",
     "Ranks",
     "Split",
     "SplitError",
+    "ask_part",
     "beyond_accuracy",
     "candidates_hash",
     "chunks",
     "evaluate",
     "get_protocol",
+    "join_parts",
     "split",
     "summarise",
     "text_equal",

@@ -51,8 +51,13 @@ def chunks(fold: Fold, n_items: int, limit: int | None = None) -> list[slice]:
     if limit is not None and limit < 1:
         raise ValueError(f"a limit of {limit} leaves no query to ask; give 1 or more")
     total = len(fold) if limit is None else min(limit, len(fold))
-    rows = min(_CHUNK_ROWS, max(_FEWEST_ROWS, _CHUNK_BYTES // (4 * n_items)))
+    rows = chunk_rows(n_items)
     return [slice(start, min(start + rows, total)) for start in range(0, total, rows)]
+
+
+def chunk_rows(n_items: int) -> int:
+    """How many queries are asked at a time; see ``chunks``."""
+    return min(_CHUNK_ROWS, max(_FEWEST_ROWS, _CHUNK_BYTES // (4 * n_items)))
 
 
 def evaluate(

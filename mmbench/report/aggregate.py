@@ -162,7 +162,8 @@ def _identity(result: Result) -> str:
     """What the seeds of one row share, as text."""
     cell = result.cell
     parts = [display_name(result), cell.model, cell.distribution, cell.version, cell.config]
-    return _text([*parts, cell.limit, result.isolated, _without_seed(cell.upstream), cell.fit_on])
+    fitted = [_without_seed(cell.upstream), cell.fit_on, cell.together]
+    return _text([*parts, cell.limit, result.isolated, *fitted])
 
 
 def _without_seed(cell: dict[str, Any] | None) -> dict[str, Any] | None:

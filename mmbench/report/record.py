@@ -42,6 +42,7 @@ class Cell(_Part):
     limit: int | None = None
     upstream: dict[str, Any] | None = None
     fit_on: dict[str, str] | None = None
+    together: list[dict[str, str]] | None = None
 
 
 class Status(_Part):

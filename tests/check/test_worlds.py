@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmbench.check import worlds
-from mmbench.grid.runner import ask_question
+from mmbench.grid.question import ask_question
 from mmbench.protocol import get_protocol
 
 

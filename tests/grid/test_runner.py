@@ -15,8 +15,9 @@ from mmbench.grid import exchange, session
 from mmbench.grid.cell import Cell
 from mmbench.grid.host import Interrupted, Limits, launch
 from mmbench.grid.plan import describe_plugin
+from mmbench.grid.question import ask_question
 from mmbench.grid.registry import Plugin, UsageError, parse_ref
-from mmbench.grid.runner import Circumstances, Job, ask_question, run_cell
+from mmbench.grid.runner import Circumstances, Job, run_cell
 from mmbench.hookspecs import Published
 from mmbench.protocol import get_protocol
 from mmbench.views import TopK, Vectors

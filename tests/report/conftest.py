@@ -45,6 +45,8 @@ def make_record():
             "seed": seed,
             "limit": None,
         }
+        given = {key: changes.pop(key) for key in ("fit_on", "together") if key in changes}
+        cell.update(given)
         cell.update({key: changes.pop(key) for key in list(changes) if key in cell})
         cell["id"] = hashlib.sha256(json.dumps(cell, sort_keys=True).encode()).hexdigest()[:12]
         metrics = {

@@ -43,6 +43,8 @@ def test_one_seed_has_no_deviation():
         {"isolated": False},
         {"preset": "tiny"},
         {"config": {"dim": 128, "epochs": 30}},
+        {"fit_on": {"dataset": "other", "fingerprint": "f" * 16}},
+        {"together": [{"dataset": "other", "fingerprint": "f" * 16}]},
     ],
 )
 def test_what_differs_is_never_averaged(make_record, board, change):

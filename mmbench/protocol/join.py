@@ -1,0 +1,235 @@
+"""Several datasets as one, for a model that is fitted on all of them and asked on one.
+
+Each part is split by itself, so its targets, histories and negatives are those of the part alone;
+only what trains is joined. The model sees one catalogue and one set of users: the parts' items and
+users stand one part after the other, and nothing says that two of them are the same, whatever their
+ids. Of the scores for the joined catalogue, those of the asked part are kept, so that ranks, lists
+and every figure are in the part's own numbers.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mmbench.problems import UserError
+from mmbench.protocol.answers import Reader, demand_finite
+from mmbench.protocol.evaluate import Ask, Asked, chunk_rows
+from mmbench.views import Answer, Float32, ImageStore, Int32, Int64, Interactions, Items, Queries
+
+if TYPE_CHECKING:
+    from mmbench.data.log import Log
+
+MOST_SHARED = 0.1
+"""More events than this share in common, and two parts are not joined: see ``shared_events``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a part stands in a join.
+
+    Attributes:
+        users_before, items_before: how many users and items of other parts stand before its own.
+        n_items: size of its catalogue.
+        n_joined: size of the joined catalogue.
+    """
+
+    users_before: int
+    items_before: int
+    n_items: int
+    n_joined: int
+
+    def queries(self, queries: Queries) -> Queries:
+        """The part's queries in the numbers of the join; padding and unknown users stay."""
+        user = np.where(queries.user >= 0, queries.user + np.int32(self.users_before), np.int32(-1))
+        return replace(queries, user=user, history=self.items(queries.history))
+
+    def items(self, numbers: Int32) -> Int32:
+        """Item numbers of the part, of any shape, in the numbers of the join; 0 stays."""
+        moved: Int32 = np.where(numbers > 0, numbers + np.int32(self.items_before), np.int32(0))
+        return moved
+
+    def rows(self, matrix: Float32) -> Float32:
+        """The part's float32[n_items + 1, d] of the join's float32[n_joined + 1, d]."""
+        start = 1 + self.items_before
+        return np.concatenate([matrix[:1], matrix[start : start + self.n_items]])
+
+    def columns(self, scores: Float32) -> Float32:
+        """The part's float32[b, n_items] of the join's float32[b, n_joined], a view."""
+        return scores[:, self.items_before : self.items_before + self.n_items]
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Several parts as one dataset, and the place of the part that is asked.
+
+    Attributes:
+        logs: the parts, in the order of the join.
+        train: the training events of all parts.
+        items: the catalogues of all parts.
+        place: of the asked part.
+    """
+
+    logs: tuple[Log, ...]
+    train: Interactions
+    items: Items
+    place: Place
+
+    def names(self) -> list[dict[str, str]]:
+        """The parts, as a cell that is fitted on them names them."""
+        return [{"dataset": log.id, "fingerprint": log.fingerprint} for log in self.logs]
+
+
+def join_parts(logs: Sequence[Log], trains: Sequence[Interactions]) -> list[Joined]:
+    """Join parts in the order given: for each of them, the join and its place there.
+
+    Args:
+        logs: the parts.
+        trains: what trains of each, as its own split says.
+
+    Raises UserError where a part is there twice, or two have more than ``MOST_SHARED`` of their
+    events in common: what is a target in one of them would train in the other.
+    """
+    for left, right in itertools.combinations(logs, 2):
+        _refuse_overlap(left, right)
+    users = np.cumsum([0, *(log.n_users for log in logs)]).tolist()
+    items = np.cumsum([0, *(log.n_items for log in logs)]).tolist()
+    places = [Place(users[k], items[k], log.n_items, items[-1]) for k, log in enumerate(logs)]
+    train = Interactions(
+        user=np.concatenate(
+            [part.user + np.int32(before) for part, before in zip(trains, users, strict=False)]
+        ),
+        item=np.concatenate([p.items(part.item) for p, part in zip(places, trains, strict=True)]),
+        time=np.concatenate([part.time for part in trains]),
+        n_users=users[-1],
+        n_items=items[-1],
+    )
+    catalogue = join_items([log.items for log in logs])
+    return [Joined(tuple(logs), train, catalogue, place) for place in places]
+
+
+def join_items(parts: Sequence[Items]) -> Items:
+    """The catalogues one after the other, with one padding item in front.
+
+    Text columns are joined by name, in the order of their first appearance; what a part lacks is
+    empty. The first column is the title, so a part that has no column of that name brings its own
+    first one there. ``features`` are not joined: no dataset brings any.
+    """
+    columns = [_columns(part, _title(parts)) for part in parts]
+    fields = {
+        name: (
+            "",
+            *itertools.chain.from_iterable(
+                found.get(name, ("",) * (part.n_items + 1))[1:]
+                for part, found in zip(parts, columns, strict=True)
+            ),
+        )
+        for name in dict.fromkeys(itertools.chain.from_iterable(columns))
+    }
+    return Items(sum(part.n_items for part in parts), fields, _join_images(parts))
+
+
+def ask_part(ask: Ask, place: Place, width: int) -> Ask:
+    """A model that rates the joined catalogue, as one that rates the asked part alone.
+
+    Every score must be one, those of the other parts too; then they are dropped. Questions are cut
+    finer where the join is so much wider than the part that its scores would not fit a chunk.
+
+    Args:
+        ask: about the join.
+        place: of the part.
+        width: how many candidates a query has, where it is asked about ``candidates``.
+    """
+
+    def asked(what: Asked, slices: Sequence[slice]) -> Iterator[Answer]:
+        reader = Reader(place.n_joined, place.n_joined if what == "catalogue" else width)
+        finer = [list(_cut(rows, chunk_rows(place.n_joined))) for rows in slices]
+        answers = ask(what, [rows for parts in finer for rows in parts])
+        for parts in finer:
+            kept = []
+            for rows in parts:
+                for block, scores in reader.blocks(next(answers), rows):
+                    demand_finite(scores, block)
+                    whole = scores.shape[1] == place.n_joined
+                    kept.append((place.columns(scores) if whole else scores).copy())
+            yield np.concatenate(kept)
+
+    return asked
+
+
+def shared_events(left: Log, right: Log) -> float:
+    """The share of the shorter log's events that the other has too: one user, one item, one text.
+
+    Ids that are counted from 1 are the same in any two datasets, so an event is told by the raw ids
+    of user and item and by all the item's texts. Where an item has none, nothing tells a model that
+    it is the other part's too, and its events are not shared.
+    """
+    user = _matched(left.user_ids, right.user_ids)[right.user]
+    item = _matched(_told(left), _told(right))[right.item]
+    width = left.n_items + 1
+    ours = left.user.astype(np.int64) * width + left.item
+    theirs = np.where((user >= 0) & (item >= 0), user * width + item, -1)
+    few, many = (ours, theirs) if len(ours) <= len(theirs) else (theirs, ours)
+    return float(np.isin(few, many).mean())
+
+
+def _refuse_overlap(left: Log, right: Log) -> None:
+    if left.fingerprint == right.fingerprint:
+        twice = left.id if left.id == right.id else f"{left.id} and {right.id}, the same data,"
+        raise UserError(f"--data {left.id}+{right.id} names {twice} twice: leave one out")
+    share = shared_events(left, right)
+    if share > MOST_SHARED:
+        raise UserError(
+            f"--data {left.id}+{right.id}: {share:.0%} of the events of one are in the other too, "
+            "so what is asked of one would be learned from the other; join datasets that are apart"
+        )
+
+
+def _told(log: Log) -> list[tuple[str, ...] | None]:
+    """What tells each item from others: its raw id and its texts; None where it has no text."""
+    columns = log.items.fields.values()
+    texts = [sorted({column[item] for column in columns} - {""}) for item in range(log.n_items + 1)]
+    return [(raw, *own) if own else None for raw, own in zip(log.item_ids, texts, strict=True)]
+
+
+def _matched(left: Sequence[Hashable | None], right: Sequence[Hashable | None]) -> Int64:
+    """int64[len(right)]: the place in ``left`` of each of ``right``; -1 where there is none."""
+    place = {key: k for k, key in enumerate(left) if key is not None}
+    return np.array([-1 if key is None else place.get(key, -1) for key in right], dtype=np.int64)
+
+
+def _title(parts: Iterable[Items]) -> str:
+    """The name of the first text column of all; empty where there is none."""
+    return next((name for part in parts for name in part.fields), "")
+
+
+def _columns(part: Items, title: str) -> dict[str, Sequence[str]]:
+    """A part's text columns under the names that they have in the join."""
+    fields = dict(part.fields)
+    if fields and title not in fields:
+        fields = {title: fields.pop(next(iter(fields))), **fields}
+    return fields
+
+
+def _join_images(parts: Sequence[Items]) -> ImageStore | None:
+    """One store over the parts' folders and zips; None where no part has pictures."""
+    stores = [part.images for part in parts]
+    roots: list[tuple[int, ImageStore]] = []
+    names: list[str | None] = [None]
+    for part, store in zip(parts, stores, strict=True):
+        if store is not None:
+            roots.append((len(names), store))
+        names += store.names[1:] if store is not None else [None] * part.n_items
+    if not roots:
+        return None
+    further = tuple((first, store.root) for first, store in roots[1:])
+    return ImageStore(roots[0][1].root, tuple(names), further)
+
+
+def _cut(rows: slice, most: int) -> Iterator[slice]:
+    for start in range(rows.start, rows.stop, most):
+        yield slice(start, min(start + most, rows.stop))
