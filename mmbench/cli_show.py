@@ -59,7 +59,7 @@ def show(
         return
     console = make_console()
     for number, each in enumerate(shown):
-        console.print(*([""] if number else []), report.show_row(*each))
+        console.print(*([""] if number else []), report.show_row(*each, width=console.width))
     if plot is not None:
         make_console(stderr=True).print(f"drew {plot}")
 

@@ -66,6 +66,7 @@ def test_figures_slices_spaces_and_curves(shop, tmp_path):
     assert text.code == 0, text.err
     for words in ("separability", "f2f", "of the target", "5 points", "ndcg@10"):
         assert words in text.out
+    assert "…" not in text.out  # no figure is cut
     drawn = (shop.folder / "curves.svg").read_bytes()
     assert ElementTree.fromstring(drawn).tag.endswith("svg")
     assert shop.run("show", "seer", "--plot", "curves.svg").code == 0

@@ -11,10 +11,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from mmbench.report.aggregate import Board, Estimate, Row, set_order
-from mmbench.report.board import spread
+from mmbench.report.aggregate import HEADLINE, Board, Estimate, Row, set_order
+from mmbench.report.board import mean, spread
 from mmbench.report.record import Result
 from mmbench.report.slices import Slice
+from mmbench.report.table import WIDE
 from mmbench.report.words import count, decimals, duration, plain
 
 BY = {
@@ -24,11 +25,15 @@ BY = {
 
 
 def find_rows(boards: Iterable[Board], asked: str) -> list[tuple[Board, Row]]:
-    """The rows that a text names: a cell's id (or its beginning), a row's name, or a model."""
+    """The rows that a text names: a cell's id (or its beginning), a row's name, or a model.
+
+    The remark that a row is a miniature's may be left out of its name.
+    """
     every = [(board, row) for board in boards for row in board.rows]
     for matches in (
         lambda row: any(r.cell.id.startswith(asked) for r in row.results) and len(asked) >= 4,
         lambda row: row.name == asked or row.first.label == asked,
+        lambda row: row.name.replace(" (tiny)", "") == asked,
         lambda row: row.first.cell.model == asked,
     ):
         found = [(board, row) for board, row in every if matches(row)]
@@ -37,15 +42,18 @@ def find_rows(boards: Iterable[Board], asked: str) -> list[tuple[Board, Row]]:
     return []
 
 
-def show_row(board: Board, row: Row, slices: Sequence[Slice]) -> RenderableType:
-    """The row: figures, costs, slices, embedding spaces and the ends of its curves."""
+def show_row(board: Board, row: Row, slices: Sequence[Slice], *, width: int = 80) -> RenderableType:
+    """The row: figures, costs, slices, embedding spaces and the ends of its curves.
+
+    Made for terminals of 80 columns and more; from 110 the slices' headline has its deviation.
+    """
     parts: list[RenderableType] = [_heading(board, row)]
     if row.done:
         parts += [Text(""), _figures(row)]
     for by, words in BY.items():
         chosen = [part for part in slices if part.by == by]
         if chosen:
-            parts += [Text(""), _slices(chosen, words)]
+            parts += [Text(""), _slices(chosen, words, width >= WIDE)]
     parts += _spaces(row.done)
     curves = _curves(row)
     if curves:
@@ -121,7 +129,7 @@ def _by_cutoff(metric: str) -> tuple[str, int]:
     return name, int(cutoff or 0)
 
 
-def _slices(slices: Sequence[Slice], words: str) -> Table:
+def _slices(slices: Sequence[Slice], words: str, wide: bool) -> Table:
     shown = [
         (name, metric)
         for name in sorted(slices[0].metrics, key=set_order)
@@ -129,7 +137,10 @@ def _slices(slices: Sequence[Slice], words: str) -> Table:
     ]
     table = _table(words, "queries", *(f"{name}\n{metric}" for name, metric in shown))
     for part in slices:
-        figures = (spread(part.metrics[name][metric]) or "–" for name, metric in shown)
+        figures = (
+            (spread if wide and metric == HEADLINE else mean)(part.metrics[name][metric]) or "–"
+            for name, metric in shown
+        )
         table.add_row(part.name, count(part.queries), *figures)
     return table
 

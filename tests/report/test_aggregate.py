@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from mmbench.report import make_boards, parse
+from mmbench.report import find_rows, make_boards, parse
 from mmbench.report.aggregate import Estimate, display_name
 
 
@@ -188,3 +188,31 @@ def test_published_rows_pass_the_gate_together(make_record, papers, board):
     made = board([make_record(papers=papers)], gate)
     assert {"hit@10": 0.0734, "ndcg@10": 0.0364} in asked
     assert [c.violations for c in made.comparisons] == [("impossible",)] * 2
+
+
+def test_a_row_is_found_by_id_name_or_model_and_its_remark_may_be_left_out(make_record, passes):
+    records = [
+        make_record("vlm2rec", preset="tiny", label="vlm2rec (tiny)", config={"w": 1}),
+        make_record("vlm2rec", preset="sft/tiny", label="vlm2rec/sft (tiny)", config={"w": 0}),
+        make_record("pop", config={}),
+    ]
+    boards = make_boards(map(parse, records), gate=passes)
+    found = {
+        asked: [row.name for _, row in find_rows(boards, asked)]
+        for asked in (
+            "vlm2rec",
+            "vlm2rec (tiny)",
+            "vlm2rec/sft",
+            "pop",
+            "po",
+            records[2]["cell"]["id"][:5],
+        )
+    }
+    assert found == {
+        "vlm2rec": ["vlm2rec (tiny)"],
+        "vlm2rec (tiny)": ["vlm2rec (tiny)"],
+        "vlm2rec/sft": ["vlm2rec/sft (tiny)"],
+        "pop": ["pop"],
+        "po": [],
+        records[2]["cell"]["id"][:5]: ["pop"],
+    }
