@@ -239,12 +239,15 @@ class Backbone(nn.Module):
         ids = self._tokenise(text, False)
         return text if len(ids) <= tokens else str(self.tokenizer.decode(ids[:tokens]))
 
-    def batch(self, encoded: Sequence[Encoded], pictures: Pictures | None = None) -> Batch:
+    def batch(
+        self, encoded: Sequence[Encoded], pictures: Pictures | None = None, still: bool = False
+    ) -> Batch:
         """Prompts as one left-padded batch, with the pictures that they show, each once.
 
-        Raises ValueError where a prompt shows a picture that ``pictures`` has not.
+        ``still`` says that no gradient is wanted, so a tower sees no picture twice with the same
+        weights. Raises ValueError where a prompt shows a picture that ``pictures`` has not.
         """
-        return collate(encoded, self.pad, pictures)
+        return collate(encoded, self.pad, pictures, still)
 
     def forward(self, batch: Batch) -> Tensor:
         """float32[b, L, dim]: the last layer's states after its norm."""
@@ -313,10 +316,18 @@ class Backbone(nn.Module):
 
     def vision_identity(self) -> dict[str, Any]:
         """All that a picture's features depend on beside it, where nothing of that is trained."""
+        weights = {} if self.revision else self._eyes(self.model.state_dict().items())
+        return {**self._sight(), "weights": _digest(weights)}
+
+    def vision_versions(self) -> tuple[int, ...]:
+        """Other numbers as soon as a weight that a picture's features depend on was written to."""
+        return tuple(
+            weight._version for weight in self._eyes(self.model.named_parameters()).values()
+        )
+
+    def _eyes(self, weights: Iterable[tuple[str, Tensor]]) -> dict[str, Tensor]:
         words = (f"model.{self.family.language}.", "lm_head.")
-        weights = {} if self.revision else self.model.state_dict()
-        seeing = {name: value for name, value in weights.items() if not name.startswith(words)}
-        return {**self._sight(), "weights": _digest(seeing)}
+        return {name: value for name, value in weights if not name.startswith(words)}
 
     def _sight(self) -> dict[str, Any]:
         return {

@@ -61,7 +61,9 @@ class Batch:
         return replace(self, spans=spans, **moved)
 
 
-def collate(encoded: Sequence[Encoded], pad: int, pictures: Pictures | None) -> Batch:
+def collate(
+    encoded: Sequence[Encoded], pad: int, pictures: Pictures | None, still: bool = False
+) -> Batch:
     """Prompts as one batch; see ``Backbone.batch``."""
     width = max(map(len, encoded))
 
@@ -73,16 +75,18 @@ def collate(encoded: Sequence[Encoded], pad: int, pictures: Pictures | None) -> 
         return torch.from_numpy(whole)
 
     shown = [item for prompt in encoded for item in prompt.images]
-    distinct = sorted(set(shown))
-    images, rows = None, None
+    images, rows, seen = None, None, True
     if shown:
         if pictures is None:
             raise ValueError(
                 f"the prompts show pictures, such as item {shown[0]}'s; give `pictures`"
             )
-        images = pictures.take(distinct)
-        place = {item: row for row, item in enumerate(distinct)}
-        rows = torch.tensor([place[item] for item in shown])
+        same = pictures.distinct(shown)
+        looked = sorted(set(same.values()))
+        seen = still or pictures.seen
+        images = pictures.features(looked) if still else pictures.take(looked)
+        place = {item: row for row, item in enumerate(looked)}
+        rows = torch.tensor([place[same[item]] for item in shown])
     names = dict.fromkeys(name for prompt in encoded for name in prompt.spans)
     return Batch(
         ids=padded([prompt.ids for prompt in encoded], pad),
@@ -98,7 +102,7 @@ def collate(encoded: Sequence[Encoded], pad: int, pictures: Pictures | None) -> 
             for name in names
         },
         images=images,
-        seen=pictures is None or pictures.seen,
+        seen=seen,
         rows=rows,
     )
 

@@ -108,7 +108,7 @@ def _read(
     backbone.eval()
     try:
         for part in by_length([len(prompt) for prompt in encoded], batch_size):
-            batch = backbone.batch([encoded[row] for row in part], pictures)
+            batch = backbone.batch([encoded[row] for row in part], pictures, still=True)
             with torch.inference_mode():
                 vectors.append(_pooling(pool)(backbone(batch), batch).float().cpu().numpy())
             rows.append(part)

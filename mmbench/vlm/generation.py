@@ -76,7 +76,9 @@ def generate(
     backbone.eval()
     try:
         for rows in by_length([len(prompt) for prompt in encoded], batch_size):
-            batch = backbone.batch([encoded[row] for row in rows], pictures).to(backbone.device)
+            batch = backbone.batch([encoded[row] for row in rows], pictures, still=True).to(
+                backbone.device
+            )
             draw = _Draw(temperature, repetition_penalty, allowed, [int(row) for row in rows])
             with torch.inference_mode():
                 found = _answer(

@@ -1,9 +1,10 @@
-"""The catalogue's pictures as a backbone sees them; a tower that is not trained sees each once."""
+"""The catalogue's pictures as a backbone sees them; a tower that stands still sees each once."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,10 +39,11 @@ class Pictures:
 
     Where the vision tower and projector are not trained, all distinct pictures go through them when
     this is made, and their features are kept in memory, in the precision of the arithmetic:
-    ``image_tokens * dim`` numbers each. Else the pixels of those shown last are kept.
+    ``image_tokens * dim`` numbers each. Else the pixels of those shown last are kept, and between
+    two steps of training the features of those looked at last.
 
     Attributes:
-        seen: whether ``take`` answers features.
+        seen: whether the features never change.
     """
 
     def __init__(
@@ -68,6 +70,8 @@ class Pictures:
         self._features = torch.zeros(0)
         room = KEPT_BYTES // max(4 * 3 * backbone.image_size**2, 1)
         self._kept = lru_cache(room)(lambda item: self._pixels([self._open(item)])[0])
+        self._looked: OrderedDict[str, Tensor] = OrderedDict()
+        self._weights: tuple[int, ...] = ()
         if self._images is not None and self.seen:
             self._see(self._images, folder, progress)
 
@@ -91,20 +95,57 @@ class Pictures:
             self._content[item] = encodings.digest(self._images.read(item))
         return self._content[item]
 
+    def distinct(self, items: Iterable[int]) -> dict[int, int]:
+        """For each of some items the lowest of them with the same picture: show that one's."""
+        first: dict[str, int] = {}
+        return {
+            item: first.setdefault(self.content(item) if item in self else str(item), item)
+            for item in sorted(set(items))
+        }
+
     def take(self, items: Sequence[int]) -> Tensor:
         """Features [k, tokens, dim] of k items' pictures, or pixels where the tower is trained.
 
         Raises ValueError for an item that is not in here.
         """
+        self._check(items)
+        if self.seen:
+            return self._features[[self._row[item] for item in items]]
+        return torch.stack([self._kept(item) for item in items])
+
+    def features(self, items: Sequence[int]) -> Tensor:
+        """Features [k, tokens, dim] of k items' pictures as the tower is now; without gradients.
+
+        Raises ValueError for an item that is not in here.
+        """
+        if self.seen:
+            return self.take(items)
+        self._check(items)
+        weights = self._backbone.vision_versions()
+        if weights != self._weights:
+            self._looked.clear()
+            self._weights = weights
+        wanted = {self.content(item): item for item in items}
+        new = [digest for digest in wanted if digest not in self._looked]
+        for start in range(0, len(new), CHUNK):
+            part = new[start : start + CHUNK]
+            with torch.no_grad():
+                found = self._backbone.look(self.take([wanted[digest] for digest in part]))
+            self._looked.update(zip(part, found.to("cpu", self._backbone.arithmetic), strict=True))
+        features = torch.stack([self._looked[self.content(item)] for item in items])
+        for digest in wanted:
+            self._looked.move_to_end(digest)
+        while len(self._looked) * features[0].nbytes > KEPT_BYTES:
+            self._looked.popitem(last=False)
+        return features
+
+    def _check(self, items: Sequence[int]) -> None:
         absent = [item for item in items if item not in self]
         if absent:
             raise ValueError(
                 f"a prompt shows item {absent[0]}, which has no picture that can be read; ask "
                 "`item in pictures` before showing one"
             )
-        if self.seen:
-            return self._features[[self._row[item] for item in items]]
-        return torch.stack([self._kept(item) for item in items])
 
     def _see(
         self, images: ImageStore, folder: Path | None, progress: Callable[[int, int, str], None]

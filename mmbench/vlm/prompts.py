@@ -116,7 +116,7 @@ class Writer:
         for piece in self._pieces(prompt):
             if piece.item is None:
                 new = self.tokenise(piece.text, piece.ours)
-                positions.append(np.tile(np.arange(len(new)) + following, (3, 1)))
+                positions.append(_running(following, len(new)))
                 following += len(new)
             else:
                 new = self._placeholders()
@@ -199,9 +199,14 @@ class Writer:
         """int64[3, side * side], from 0: for rotary embeddings on a grid, else running."""
         assert self.family.vision is not None
         if not self.family.vision.grid:
-            return np.tile(np.arange(self.side**2), (3, 1))
+            return _running(0, self.side**2)
         row, column = np.divmod(np.arange(self.side**2), self.side)
         return np.stack([np.zeros_like(row), row, column])
+
+
+def _running(start: int, count: int) -> NDArray[np.int64]:
+    """int64[3, count]: the same on all axes. A view: ``np.tile`` would take most of the time."""
+    return np.broadcast_to(np.arange(start, start + count), (3, count))
 
 
 def _flat(

@@ -39,7 +39,7 @@ def test_kept_features_give_the_states_that_the_tower_gives(name, run, store, gl
     fast = vlm.embed(still, prompts, kept)
     assert glances == [6]
     slow = vlm.embed(moving, prompts, opened)
-    assert glances[1:] == [4]  # items 1, 2, 3 and 7, each once
+    assert glances[1:] == [3]  # items 1, 2 and 3, each once; 7 has the picture of 1
     assert np.abs(fast - slow).max() < 1e-5
 
 
@@ -84,6 +84,8 @@ def test_damaged_and_absent_pictures_are_left_out(run, tmp_path, store):
         assert [item in pictures for item in range(1, 5)] == [True, False, False, False]
         with pytest.raises(ValueError, match="shows item 2, which has no picture"):
             pictures.take([1, 2])
+        with pytest.raises(ValueError, match="shows item 2, which has no picture"):
+            pictures.features([1, 2])
 
 
 def test_a_reader_and_a_dataset_without_pictures_have_none(shared, store):
@@ -124,3 +126,35 @@ def test_a_trained_towers_pictures_are_opened_once(fresh, store, monkeypatch):
     assert not opened
     pictures.take([3])
     assert set(opened) == {3}
+
+
+def test_a_trained_tower_sees_a_picture_again_only_after_a_step(fresh, store, glances):
+    backbone = fresh("smolvlm", trained="all")
+    pictures = vlm.Pictures(backbone, store)
+    first = pictures.features([1, 2, 7, 1])
+    assert glances == [2]
+    assert torch.equal(first[0], first[2]) and torch.equal(first[0], first[3])
+    assert torch.equal(first[:2], backbone.look(pictures.take([1, 2])))
+    assert not first.requires_grad
+    assert torch.equal(pictures.features([2, 3])[0], first[1])
+    assert glances == [2, 2, 1]  # the second is the test's own
+    batch = backbone.batch([backbone.encode(vlm.Prompt(["a ", vlm.Image(1)]))], pictures)
+    assert not batch.seen  # pixels: a step of training is to come
+    optimizer = torch.optim.AdamW(backbone.parameters(), lr=0.1)
+    backbone(batch).sum().backward()
+    optimizer.step()
+    later = pictures.features([1, 2])
+    assert glances[-1] == 2
+    assert (later - first[:2]).abs().max() > 1e-3
+    assert torch.equal(later, backbone.look(pictures.take([1, 2])))
+
+
+def test_features_of_a_trained_tower_have_a_limit(fresh, store, glances, monkeypatch):
+    pictures = vlm.Pictures(fresh("smolvlm", trained="all"), store)
+    one = pictures.features([1]).nbytes
+    monkeypatch.setattr("mmbench.vlm.pictures.KEPT_BYTES", 2 * one)
+    assert len(pictures.features([2, 3, 4])) == 3  # a batch has what it needs
+    pictures.features([3, 4])
+    assert glances == [1, 3]
+    pictures.features([1])
+    assert glances == [1, 3, 1]  # it had made room

@@ -35,7 +35,9 @@ class Generator:
     def __init__(self, config: PixRecConfig, train: Interactions, items: Items, run: Run) -> None:
         self.config, self.run = config, run
         plain = item_texts(items, config.fields)
-        self.backbone = vlm.load_backbone(config, run, texts=[*plain, WORDS])
+        # an item's text never stands without ours: a miniature's few tokens are for both
+        texts = [*plain, *[WORDS] * len(plain)]
+        self.backbone = vlm.load_backbone(config, run, texts=texts)
         if config.images and self.backbone.family.vision is None:
             raise ValueError(f"{config.backbone} sees no pictures: set images=false")
         self.towers = Towers(self.backbone, config)

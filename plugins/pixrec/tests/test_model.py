@@ -102,7 +102,7 @@ def test_routing_asks_the_larger_where_the_compact_is_unsure(
     items, train, make_run, small, queries, certainty, share
 ):
     larger = Larger("tiny:smolvlm", image_size=28, dim=48, heads=2)
-    config = small("routed/tiny", larger=larger, certainty=certainty, epochs=1)
+    config = small("routed/tiny", larger=larger, certainty=certainty, epochs=1, window=6)
     model = PixRec(config)
 
     def validate(limit=None):
@@ -200,6 +200,16 @@ def test_presets_are_the_papers():
         "smollm2",
         "smollm2/tiny",
     }
+
+
+def test_miniatures_differ_in_what_they_see_alone():
+    seeing, reading = PRESETS["tiny"], PRESETS["smollm2/tiny"]
+    assert replace(reading, backbone=seeing.backbone, images=True) == seeing
+    assert replace(PRESETS["paligemma2/tiny"], backbone=seeing.backbone) == seeing
+    assert PRESETS["smolvlm/tiny"] == seeing
+    answering = PRESETS["routed/tiny"].at_larger()
+    assert answering == seeing
+    assert seeing.trained == "all"
 
 
 def test_what_a_preset_needs_and_which_figures_are_its_own():
