@@ -203,7 +203,8 @@ def main() -> None:
     for name, clock, reached in (("RecBole's SASRec", theirs, slow), ("sasrec-ce", mine, fast)):
         best = max(value for _, value in clock.curve)
         seconds = "never" if reached is None else f"{reached:.1f}"
-        print(f"| {name} | {best:.4f} | {clock.curve[-1][0]:.0f} | {clock.epoch_seconds:.1f} | {seconds} |")
+        trained = f"{clock.curve[-1][0]:.0f} | {clock.epoch_seconds:.1f}"
+        print(f"| {name} | {best:.4f} | {trained} | {seconds} |")
     if fast:
         print(f"\nsasrec-ce is there {slow / fast:.1f} times as soon.")
     print(f"An epoch takes {theirs.epoch_seconds / mine.epoch_seconds:.1f} times as long there.")
