@@ -1,13 +1,19 @@
-"""Files that are there whole or not at all, and full disks that are called by their name."""
+"""Files that are there whole or not at all, names for them, and full disks called by their name."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import threading
 from pathlib import Path
 
 import numpy as np
+
+
+def slug(name: str) -> str:
+    """A name as a part of a path: ``recbole:NeuMF`` becomes ``recbole-NeuMF``."""
+    return re.sub(r"[^\w.@-]+", "-", name).strip("-.") or "unnamed"
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -51,8 +50,3 @@ def canonical(value: Any) -> str:
     return json.dumps(
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     )
-
-
-def slug(name: str) -> str:
-    """A name as a folder: ``recbole:NeuMF`` becomes ``recbole-NeuMF``."""
-    return re.sub(r"[^\w.@-]+", "-", name).strip("-.") or "unnamed"

@@ -22,8 +22,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mmbench.files import put_in_place, write_beside
-from mmbench.grid.cell import Cell, slug
+from mmbench.files import put_in_place, slug, write_beside
+from mmbench.grid.cell import Cell
 
 SCHEMA = 1
 

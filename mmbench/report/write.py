@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from mmbench.files import write_atomically
+from mmbench.files import slug, write_atomically
 from mmbench.problems import UserError
 from mmbench.report.aggregate import Board, Gate, make_boards
 from mmbench.report.board import GENERATED, render_board
@@ -58,11 +57,6 @@ def stale(results: Path, out: Path, *, gate: Gate, published: bool = False) -> l
     pages = _pages(read_results(results), published, gate)
     changed = [out / path for path, text in pages.items() if _bytes(out / path) != text.encode()]
     return sorted([*changed, *_orphans(out, pages)])
-
-
-def slug(name: str) -> str:
-    """A name as a part of a path: ``recbole:NeuMF`` becomes ``recbole-NeuMF``."""
-    return re.sub(r"[^\w.@-]+", "-", name).strip("-.") or "unnamed"
 
 
 def _pages(reading: Reading, published: bool, gate: Gate) -> dict[str, str]:

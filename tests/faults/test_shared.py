@@ -2,7 +2,7 @@
 
 import pytest
 
-from mmbench.grid.cell import slug
+from mmbench.files import slug
 
 SOLO = """
 import os, pathlib, shelf

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from mmbench.grid.cell import Cell, canonical, slug
+from mmbench.grid.cell import Cell, canonical
 
 CELL = Cell("pop", "mmbench-x", "1.0", {"b": 1, "a": [1.5, None]}, "shop", "ff", "loo@1", 0)
 
@@ -39,10 +39,3 @@ def test_key_order_does_not_matter():
 def test_nan_is_refused():
     with pytest.raises(ValueError, match="Out of range"):
         canonical({"a": float("nan")})
-
-
-def test_names_become_folders():
-    assert slug("recbole:NeuMF") == "recbole-NeuMF"
-    assert slug("../../etc") == "etc"
-    assert slug("loo@1") == "loo@1"
-    assert slug("///") == "unnamed"

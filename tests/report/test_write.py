@@ -1,7 +1,6 @@
 import pytest
 
 from mmbench.report import BoardError, stale, write_boards
-from mmbench.report.write import slug
 
 
 def tree(folder):
@@ -107,11 +106,3 @@ def test_two_preparations_of_a_dataset_have_a_board_each(store, make_record, tmp
         "loo@1/toy-shop-0123456789abcdef.md",
         f"loo@1/toy-shop-{'f' * 16}.md",
     ]
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [("loo@1", "loo@1"), ("../../etc", "etc"), ("a/b c", "a-b-c"), ("..", "unnamed")],
-)
-def test_names_cannot_leave_the_folder(name, expected):
-    assert slug(name) == expected
