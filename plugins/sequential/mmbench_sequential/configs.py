@@ -55,7 +55,7 @@ class Training:
             if field.name == "precision":
                 known = ("auto", "float32", "bfloat16")
                 good, wanted = value in known, "one of " + ", ".join(known)
-            elif "dropout" in field.name:
+            elif "dropout" in field.name or field.name == "averaging":
                 good, wanted = 0 <= value < 1, "at least 0 and below 1"
             elif field.name in ("weight_decay", "sampled_above"):
                 good, wanted = value >= 0, "at least 0"
@@ -97,7 +97,12 @@ class GRU4RecConfig(Training):
 
 @dataclass(frozen=True)
 class LRURecConfig(Training):
-    """The recurrent state has ``2 * dim`` complex numbers, the feed-forward layers ``4 * dim``."""
+    """The recurrent state has ``2 * dim`` complex numbers, the feed-forward layers ``4 * dim``.
+
+    Attributes:
+        averaging: the weights that are validated and kept are a moving average over the steps,
+            with this decay; 0 for the weights of the last step.
+    """
 
     epochs: int = 500
     weight_decay: float = 0.01
@@ -105,6 +110,7 @@ class LRURecConfig(Training):
     dim: int = 64
     layers: int = 2
     dropout: float = 0.5
+    averaging: float = 0.999
 
 
 @dataclass(frozen=True)
