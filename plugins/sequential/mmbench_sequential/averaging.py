@@ -1,4 +1,4 @@
-"""A moving average of a network's weights over training steps (Polyak and Juditsky, 1992)."""
+"""An average of a network's weights over its training steps."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from torch.optim.swa_utils import AveragedModel
 Weights = tuple[torch.Tensor, ...] | list[torch.Tensor]
 
 
-def moving_average(network: nn.Module, decay: float) -> AveragedModel:
-    """An average to be told each step by ``update_parameters(network)``.
+def moving_average(network: nn.Module, share: float) -> AveragedModel:
+    """An average over about the last ``share`` of all steps so far.
 
-    After step ``n``, counted from 0, it is ``d * average + (1 - d) * weights`` with
-    ``d = min(decay, n / (n + 9))``: a constant ``decay`` would keep the first weights for long.
+    It is told of each step by ``update_parameters(network)``. Step ``n``, counted from 0, enters
+    with the weight ``1 / (1 + share * n)``, the average before it with the rest (polynomial-decay
+    averaging, Shamir and Zhang, 2013). With 1 all steps count alike; with 0 only the last does.
     """
 
     def step(average: Weights, weights: Weights, steps: torch.Tensor | int) -> None:
-        kept = min(decay, int(steps) / (int(steps) + 9))
-        torch._foreach_lerp_(average, weights, 1 - kept)
+        torch._foreach_lerp_(average, weights, 1 / (1 + share * int(steps)))
 
     return AveragedModel(network, multi_avg_fn=step)
 

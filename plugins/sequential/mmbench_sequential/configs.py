@@ -55,7 +55,9 @@ class Training:
             if field.name == "precision":
                 known = ("auto", "float32", "bfloat16")
                 good, wanted = value in known, "one of " + ", ".join(known)
-            elif "dropout" in field.name or field.name == "averaging":
+            elif field.name == "averaging":
+                good, wanted = 0 <= value <= 1, "from 0 to 1"
+            elif "dropout" in field.name:
                 good, wanted = 0 <= value < 1, "at least 0 and below 1"
             elif field.name in ("weight_decay", "sampled_above"):
                 good, wanted = value >= 0, "at least 0"
@@ -100,8 +102,8 @@ class LRURecConfig(Training):
     """The recurrent state has ``2 * dim`` complex numbers, the feed-forward layers ``4 * dim``.
 
     Attributes:
-        averaging: the weights that are validated and kept are a moving average over the steps,
-            with this decay; 0 for the weights of the last step.
+        averaging: the weights that are validated and kept are an average over about this share of
+            the steps so far, the last of them; 0 for the weights of the last step alone.
     """
 
     epochs: int = 500
@@ -110,7 +112,7 @@ class LRURecConfig(Training):
     dim: int = 64
     layers: int = 2
     dropout: float = 0.5
-    averaging: float = 0.999
+    averaging: float = 0.25
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ class _Sequential(EmbeddingModel):
 
     @property
     def averaging(self) -> float:
-        """The decay of the weights' moving average; 0 for none."""
+        """The share of steps over which weights are averaged; 0 for none."""
         return 0.0
 
     @hookimpl

@@ -38,7 +38,7 @@ LRUREC = _rows(
         (0.0366, 0.0601, 0.0463, 0.0901),
     ),
     "the paper searches dropout and weight decay for each dataset; ours is one setting, and its "
-    "weights are a moving average over the steps",
+    "weights are an average over steps",
 )
 FMLPREC = _rows(
     "FMLP-Rec",

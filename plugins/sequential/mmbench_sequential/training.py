@@ -43,9 +43,9 @@ def train(
     """Train until ``patience`` validations in a row brought no gain; leaves the best state.
 
     Validation is ``run.validate()``: ndcg@10 over the whole catalogue. With ``averaging`` above 0
-    it is the moving average of the weights over the steps, with that decay, which is validated and
-    left. Raises ValueError where no sequence has anything to learn from, FloatingPointError where
-    the loss is not finite.
+    what is validated and left is an average of the weights over that share of the steps. Raises
+    ValueError where no sequence has anything to learn from, FloatingPointError where the loss is
+    not finite.
     """
     keep_freed_blocks()
     rows = training_rows(network, events)

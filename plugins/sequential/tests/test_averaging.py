@@ -1,8 +1,9 @@
-"""The moving average of weights: against the formula, and in the training loop."""
+"""The average of weights: against the formula, and in the training loop."""
 
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 import torch
 from mmbench_sequential import training
 from mmbench_sequential.averaging import moving_average, standing_in
@@ -16,20 +17,22 @@ SMALL = LRURecConfig(
 )
 
 
-def test_the_average_is_the_recurrence_of_its_formula():
-    rng = np.random.default_rng(0)
-    values = rng.normal(size=40)
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_the_average_is_that_of_its_formula(share):
+    values = np.random.default_rng(0).normal(size=40)
     network = torch.nn.Linear(1, 1, bias=False).double()
-    average = moving_average(network, 0.8)
-    expected = None
+    average = moving_average(network, share)
+    weights = np.ones(0)  # of each step in the average, by hand
     for n, value in enumerate(values):
         with torch.no_grad():
             network.weight.fill_(value)
         average.update_parameters(network)
-        d = min(0.8, n / (n + 9))
-        expected = value if expected is None else d * expected + (1 - d) * value
-        assert abs(average.module.weight.item() - expected) < 1e-12
-    assert d == 0.8  # the limit was reached
+        enters = 1 / (1 + share * n)
+        weights = np.append(weights * (1 - enters), enters)
+        assert abs(average.module.weight.item() - weights @ values[: n + 1]) < 1e-12
+    age = weights @ np.arange(40)[::-1]
+    expected_age = {0.0: 0.0, 0.25: 39 / 5, 1.0: 39 / 2}  # n * share / (1 + share)
+    assert abs(age - expected_age[share]) < 1e-9
 
 
 def test_the_average_stands_in_and_leaves_again():
@@ -81,7 +84,7 @@ def trained(world, averaging, values=(0.1, 0.2, 0.3)):
 
 def test_the_average_is_validated_and_kept_and_training_goes_on_from_the_weights(world):
     plain, plain_seen, plain_steps = trained(world, 0.0)
-    averaged, seen, steps = trained(world, 0.9)
+    averaged, seen, steps = trained(world, 0.5)
     assert len(plain_steps) == len(steps)
     assert all(torch.equal(a, b) for a, b in zip(plain_steps, steps, strict=True))
     assert all(not torch.equal(a, b) for a, b in zip(plain_seen, seen, strict=True))
@@ -90,18 +93,18 @@ def test_the_average_is_validated_and_kept_and_training_goes_on_from_the_weights
 
     expected = None  # by hand, from the weights before each step but the first, and the last
     for n, weights in enumerate([*steps[1:], plain_seen[-1]]):
-        d = min(0.9, n / (n + 9))
-        expected = weights if expected is None else d * expected + (1 - d) * weights
+        enters = 1 / (1 + 0.5 * n)
+        expected = weights if expected is None else expected + enters * (weights - expected)
     torch.testing.assert_close(averaged.items.weight, expected)
 
 
 def test_the_best_average_is_kept_not_the_last(world):
-    network, seen, _ = trained(world, 0.9, values=(0.1, 0.3, 0.2))
+    network, seen, _ = trained(world, 0.5, values=(0.1, 0.3, 0.2))
     assert torch.equal(network.items.weight, seen[1])
 
 
 def test_only_lrurec_averages():
-    assert LRURecModel(LRURecConfig()).averaging == 0.999
+    assert LRURecModel(LRURecConfig()).averaging == 0.25
     assert LRURecModel(LRURecModel.presets["prime"]).averaging == 0.0
     for model in (SASRecCE, GRU4RecCE, FMLPRec):
         assert model(model.Config()).averaging == 0.0
