@@ -55,8 +55,6 @@ class Training:
             if field.name == "precision":
                 known = ("auto", "float32", "bfloat16")
                 good, wanted = value in known, "one of " + ", ".join(known)
-            elif field.name == "averaging":
-                good, wanted = 0 <= value <= 1, "from 0 to 1"
             elif "dropout" in field.name:
                 good, wanted = 0 <= value < 1, "at least 0 and below 1"
             elif field.name in ("weight_decay", "sampled_above"):
@@ -99,12 +97,7 @@ class GRU4RecConfig(Training):
 
 @dataclass(frozen=True)
 class LRURecConfig(Training):
-    """The recurrent state has ``2 * dim`` complex numbers, the feed-forward layers ``4 * dim``.
-
-    Attributes:
-        averaging: the weights that are validated and kept are an average over about this share of
-            the steps so far, the last of them; 0 for the weights of the last step alone.
-    """
+    """The recurrent state has ``2 * dim`` complex numbers, the feed-forward layers ``4 * dim``."""
 
     epochs: int = 500
     weight_decay: float = 0.01
@@ -112,7 +105,6 @@ class LRURecConfig(Training):
     dim: int = 64
     layers: int = 2
     dropout: float = 0.5
-    averaging: float = 0.25
 
 
 @dataclass(frozen=True)

@@ -40,11 +40,6 @@ class _Sequential(EmbeddingModel):
         """The untrained network."""
         raise NotImplementedError
 
-    @property
-    def averaging(self) -> float:
-        """The share of steps over which weights are averaged; 0 for none."""
-        return 0.0
-
     @hookimpl
     def fit(self, train: Interactions, items: Items, run: Run) -> None:
         from mmbench_sequential.training import seeded
@@ -56,7 +51,7 @@ class _Sequential(EmbeddingModel):
             if self.config.init:
                 self._start_from_upstream(items)
             self.network.to(run.device)
-            train_network(self.network, train, self.config, run, averaging=self.averaging)
+            train_network(self.network, train, self.config, run)
 
     def _start_from_upstream(self, items: Items) -> None:
         import torch
@@ -114,7 +109,7 @@ class LRURec(_Sequential):
     Config = LRURecConfig
     presets: ClassVar = {
         "paper": LRURecConfig(),
-        "prime": replace(LRURecConfig(), dropout=0.6, weight_decay=0.0, averaging=0.0),
+        "prime": replace(LRURecConfig(), dropout=0.6, weight_decay=0.0),
     }
     papers = papers.LRUREC
 
@@ -122,10 +117,6 @@ class LRURec(_Sequential):
         from mmbench_sequential.lru import LRURec as LRUNetwork
 
         return LRUNetwork(n_items, self.config)
-
-    @property
-    def averaging(self) -> float:
-        return float(self.config.averaging)
 
 
 class FMLPRec(_Sequential):

@@ -37,8 +37,7 @@ LRUREC = _rows(
         (0.0204, 0.0344, 0.0266, 0.0536),
         (0.0366, 0.0601, 0.0463, 0.0901),
     ),
-    "the paper searches dropout and weight decay for each dataset; ours is one setting, and its "
-    "weights are an average over steps",
+    "the paper searches dropout and weight decay for each dataset; ours is one setting",
 )
 FMLPREC = _rows(
     "FMLP-Rec",

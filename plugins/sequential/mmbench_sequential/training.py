@@ -10,10 +10,8 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from torch import nn
-from torch.optim.swa_utils import AveragedModel
 
 from mmbench import Interactions, Run
-from mmbench_sequential.averaging import moving_average, standing_in
 from mmbench_sequential.configs import Training
 from mmbench_sequential.memory import keep_freed_blocks
 from mmbench_sequential.network import Network
@@ -32,20 +30,11 @@ def seeded(run: Run) -> Iterator[None]:
         yield
 
 
-def train(
-    network: Network,
-    events: Interactions,
-    config: Training,
-    run: Run,
-    *,
-    averaging: float = 0.0,
-) -> None:
+def train(network: Network, events: Interactions, config: Training, run: Run) -> None:
     """Train until ``patience`` validations in a row brought no gain; leaves the best state.
 
-    Validation is ``run.validate()``: ndcg@10 over the whole catalogue. With ``averaging`` above 0
-    what is validated and left is an average of the weights over that share of the steps. Raises
-    ValueError where no sequence has anything to learn from, FloatingPointError where the loss is
-    not finite.
+    Validation is ``run.validate()``: ndcg@10 over the whole catalogue. Raises ValueError where no
+    sequence has anything to learn from, FloatingPointError where the loss is not finite.
     """
     keep_freed_blocks()
     rows = training_rows(network, events)
@@ -56,23 +45,21 @@ def train(
         eps=config.epsilon,
         fused=True,
     )
-    average = moving_average(network, averaging) if averaging else None
     best, idle, state = -math.inf, 0, copy.deepcopy(network.state_dict())
     for epoch in range(1, config.epochs + 1):
         shuffled = epoch_batches(network, events, rows, config, rng, run.device)
-        run.log(epoch, loss=run_epoch(network, shuffled, optimizer, config, rng, average))
+        run.log(epoch, loss=run_epoch(network, shuffled, optimizer, config, rng))
         run.progress(epoch, config.epochs, "epochs")
         if epoch % config.validate_every and epoch < config.epochs:
             continue
-        with standing_in(network, average):
-            value = run.validate()
-            if value > best:
-                best, idle, state = value, 0, copy.deepcopy(network.state_dict())
-            else:
-                idle += 1
+        value = run.validate()
         run.log(epoch, **{"valid ndcg@10": value})
-        if idle >= config.patience:
-            break
+        if value > best:
+            best, idle, state = value, 0, copy.deepcopy(network.state_dict())
+        else:
+            idle += 1
+            if idle >= config.patience:
+                break
     network.load_state_dict(state)
 
 
@@ -122,12 +109,8 @@ def run_epoch(
     optimizer: torch.optim.Optimizer,
     config: Training,
     rng: np.random.Generator,
-    average: AveragedModel | None = None,
 ) -> float:
-    """One pass; the mean loss of its batches. Raises FloatingPointError when it is not finite.
-
-    ``average`` is told of each step.
-    """
+    """One pass; the mean loss of its batches. Raises FloatingPointError when it is not finite."""
     network.train()
     total, count = 0.0, 0
     for history, target in shuffled:
@@ -136,8 +119,6 @@ def run_epoch(
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), config.clip)
         optimizer.step()
-        if average is not None:
-            average.update_parameters(network)
         total, count = total + float(loss.detach()), count + 1
         if not math.isfinite(total):
             raise FloatingPointError(
