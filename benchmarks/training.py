@@ -23,13 +23,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from data import PROTOCOL, describe_machine, random_log
-from mmbench_recbole import shims
 from mmbench_recbole.sequential import Sequential
 from mmbench_sequential.models import SASRecCE
 
 import mmbench
 from mmbench.data import Log, load
 from mmbench.protocol import Asked, Split, split, validation_ndcg
+from mmbench.training import keep_freed_blocks
 from mmbench.views import Answer, Float32, Queries, Vectors
 
 Curve = list[tuple[float, float]]  # seconds of training, validation ndcg@10
@@ -107,7 +107,7 @@ def recbole(log: Log, parts: Split, given: argparse.Namespace, folder: Path) -> 
     """RecBole's SASRec on prefixes, until the time is over, ``--epochs`` or ``--patience``."""
     import torch
 
-    shims.keep_freed_memory()
+    keep_freed_blocks()
     settings = {"loss_type": "CE"}
     trainee = Sequential(
         "SASRec",

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mmbench.vlm.needs import fetch, lacking
     from mmbench.vlm.pictures import Pictures
     from mmbench.vlm.prompts import Encoded, Image, Part, Prompt, Span
-    from mmbench.vlm.training import seeded, train
+    from mmbench.vlm.training import train
 
 HOMES = {
     "config": ("BackboneConfig", "TrainingConfig"),
@@ -37,7 +37,7 @@ HOMES = {
     "pictures": ("Pictures",),
     "batches": ("Batch",),
     "embedding": ("embed", "last_token", "mean_over"),
-    "training": ("seeded", "train"),
+    "training": ("train",),
     "generation": ("Generated", "generate"),
 }
 
@@ -60,7 +60,6 @@ __all__ = [
     "last_token",
     "load_backbone",
     "mean_over",
-    "seeded",
     "train",
 ]
 

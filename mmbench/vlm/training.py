@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +31,7 @@ from transformers import (
 )
 
 import mmbench.vlm.quiet  # noqa: F401
+from mmbench.training import seeded
 from mmbench.views import Run
 from mmbench.vlm.adapters import put_trained, take_trained
 from mmbench.vlm.batches import shuffled_by_length
@@ -45,20 +44,6 @@ NOW, BEST, COURSE = "trained.safetensors", "best.safetensors", "course.json"
 
 Example = Any
 Collate = Callable[[list[Example], np.random.Generator], Any]
-
-
-@contextmanager
-def seeded(run: Run) -> Iterator[None]:
-    """All global streams of chance start from the run's seed, and go on as before afterwards."""
-    on_gpu = torch.device(run.device).type == "cuda"
-    plain, arrays = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(devices=[torch.cuda.current_device()] if on_gpu else []):
-        torch.manual_seed(run.seed)
-        try:
-            yield
-        finally:
-            random.setstate(plain)
-            np.random.set_state(arrays)
 
 
 def train(

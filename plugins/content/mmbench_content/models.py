@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench import Interactions, Items, Queries, Run, hookimpl
+from mmbench.training import seeded
 from mmbench_content.configs import (
     COLOURS,
     TFIDF,
@@ -345,7 +346,7 @@ class VBPR:
         c = self.config
         features = encode_pictures(items, run, encoder=c.encoder, batch_size=c.encoder_batch_size)
         self.active = np.unique(train.user)
-        with vbpr.seeded(run):
+        with seeded(run):
             centred = vbpr.centre(features[1:])
             self.network = vbpr.Network(train.n_users, centred, c).to(run.device)
             vbpr.train(self.network, train, c, run)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -14,6 +11,7 @@ from torch import nn
 from torch.nn.functional import logsigmoid
 
 from mmbench import Interactions, Run
+from mmbench.training import early_stopping
 from mmbench_content.configs import VBPRConfig
 
 Float32 = NDArray[np.float32]
@@ -128,15 +126,6 @@ def centre(features: Float32) -> Float32:
     return centred / np.float32(length or 1)
 
 
-@contextmanager
-def seeded(run: Run) -> Iterator[None]:
-    """Torch's own stream, for initial weights, from the run's seed; then as before."""
-    on_gpu = torch.device(run.device).type == "cuda"
-    with torch.random.fork_rng(devices=[torch.cuda.current_device()] if on_gpu else []):
-        torch.manual_seed(run.seed)
-        yield
-
-
 def train(network: Network, events: Interactions, config: VBPRConfig, run: Run) -> None:
     """Train with Adam until validations bring no more gain; leaves the best state.
 
@@ -147,21 +136,11 @@ def train(network: Network, events: Interactions, config: VBPRConfig, run: Run) 
     rng = np.random.default_rng(run.seed)
     negatives = Negatives(events)
     optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
-    best, idle, state = -math.inf, 0, copy.deepcopy(network.state_dict())
-    for epoch in range(1, config.epochs + 1):
-        run.log(epoch, loss=_epoch(network, events, negatives, optimizer, config, run, rng))
-        run.progress(epoch, config.epochs, "epochs")
-        if epoch % config.validate_every and epoch < config.epochs:
-            continue
-        value = run.validate()
-        run.log(epoch, **{"valid ndcg@10": value})
-        if value > best:
-            best, idle, state = value, 0, copy.deepcopy(network.state_dict())
-        else:
-            idle += 1
-            if idle >= config.patience:
-                break
-    network.load_state_dict(state)
+
+    def run_one() -> float:
+        return _epoch(network, events, negatives, optimizer, config, run, rng)
+
+    early_stopping(network, run_one, config, run)
 
 
 def _epoch(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench import Interactions, Items, Queries, Run, hookimpl, vlm
+from mmbench.training import seeded
 from mmbench_pixrec.configs import PRESETS, PixRecConfig
 from mmbench_pixrec.papers import PIXREC
 from mmbench_pixrec.windows import last_events
@@ -49,7 +50,7 @@ class PixRec:
         self.asked = self.escalated = 0
         self.larger: Generator | None = None
         fitted: list[Generator] = []
-        with vlm.seeded(run):
+        with seeded(run):
             for number, config in enumerate(self._configs()):
                 own = replace(run, scratch=run.scratch / f"backbone-{number}")
                 self.generator = Generator(config, train, items, own)  # it validates by itself

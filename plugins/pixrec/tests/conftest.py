@@ -89,7 +89,7 @@ def generator(items, train, make_run, small):
     """``generator(preset, **changes)``: an untrained one."""
 
     def make(preset="tiny", **changes):
-        torch.manual_seed(0)  # as vlm.seeded does for a fit
+        torch.manual_seed(0)  # as seeded does for a fit
         return Generator(small(preset, **changes), train, items, make_run())
 
     return make

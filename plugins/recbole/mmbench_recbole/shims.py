@@ -10,9 +10,7 @@ working directory, so leaving them alone is the cure for that too.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import random
-import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -61,7 +59,6 @@ __all__ = [
     "MaskedBERT4Rec",
     "ModelType",
     "Network",
-    "keep_freed_memory",
     "make_config",
     "make_model",
     "model_class",
@@ -71,8 +68,6 @@ __all__ = [
 ]
 
 Network = Any  # a RecBole model or its class: RecBole has no types
-
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
 
 def add_numpy_aliases() -> None:
@@ -187,22 +182,6 @@ class MaskedBERT4Rec(BERT4Rec):  # type: ignore[misc]
         """RecBole's way to append the mask token, without its Python loop over the queries."""
         longer = torch.nn.functional.pad(item_seq, (0, 1))
         return longer.scatter(1, length[:, None], self.mask_token)[:, 1:]
-
-
-def keep_freed_memory() -> bool:
-    """Tell glibc to keep big freed blocks; True if it will.
-
-    By default each logits tensor is handed back to the kernel and page-faulted anew, which doubles
-    the time of a full softmax on a CPU.
-    """
-    if not sys.platform.startswith("linux"):
-        return False
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):  # another libc
-        return False
-    most = 2**31 - 1
-    return bool(mallopt(M_MMAP_THRESHOLD, most) and mallopt(M_TRIM_THRESHOLD, most))
 
 
 def seed_everything(seed: int) -> None:

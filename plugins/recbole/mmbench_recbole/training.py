@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Iterable
 from typing import Any, Protocol
 
 import torch
 
-from mmbench import Run
-from mmbench_recbole.shims import Network, keep_freed_memory
+from mmbench import Run, training
+from mmbench_recbole.shims import Network
 
 
-class Schedule(Protocol):
-    """The fields of a config that the loop reads."""
+class Schedule(training.Schedule, Protocol):
+    """The fields of a config that ``train`` reads."""
 
-    @property
-    def epochs(self) -> int: ...
     @property
     def learning_rate(self) -> float: ...
     @property
     def weight_decay(self) -> float: ...
-    @property
-    def patience(self) -> int: ...
-    @property
-    def validate_every(self) -> int: ...
 
 
 class Trainee(Protocol):
@@ -46,28 +39,15 @@ def train(trainee: Trainee, schedule: Schedule, run: Run) -> None:
     Validation is ``run.validate()``: ndcg@10 over the whole catalogue.
     """
     model = trainee.model
-    keep_freed_memory()
+    training.keep_freed_blocks()
     optimizer = torch.optim.Adam(
         model.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay
     )
-    best, idle, state = -math.inf, 0, copy.deepcopy(model.state_dict())
-    for epoch in range(1, schedule.epochs + 1):
-        loss = run_epoch(model, trainee.epoch(), optimizer)
-        run.progress(epoch, schedule.epochs, "epochs")
-        run.log(epoch, loss=loss)
-        if epoch % schedule.validate_every and epoch < schedule.epochs:
-            continue
-        trainee.ready()
-        value = run.validate()
-        run.log(epoch, **{"valid ndcg@10": value})
-        if value > best:
-            best, idle, state = value, 0, copy.deepcopy(model.state_dict())
-        else:
-            idle += 1
-            if idle >= schedule.patience:
-                break
-    model.load_state_dict(state)
-    trainee.ready()
+
+    def run_one() -> float:
+        return run_epoch(model, trainee.epoch(), optimizer)
+
+    training.early_stopping(model, run_one, schedule, run, trainee.ready)
 
 
 def run_epoch(model: Network, batches: Iterable[Any], optimizer: torch.optim.Optimizer) -> float:

@@ -136,10 +136,3 @@ def test_masking_ends_where_a_user_had_the_whole_catalogue(interactions_of):
     batch = {SEQUENCE: np.array([[1, 2, 3, 4, 5]]), LENGTH: np.array([5])}
     masked = transform(World(everything, 5), interaction(batch))  # hangs without the shim
     assert (masked["Mask_item_id_list"] == 6).any()
-
-
-def test_freed_memory_is_kept_on_glibc():
-    on_glibc = sys.platform.startswith("linux") and "glibc" in str(
-        os.confstr("CS_GNU_LIBC_VERSION")
-    )
-    assert shims.keep_freed_memory() is on_glibc

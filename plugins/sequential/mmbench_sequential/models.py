@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench import EmbeddingModel, Interactions, Items, Queries, Run, hookimpl
+from mmbench.training import seeded
 from mmbench_sequential import papers
 from mmbench_sequential.configs import (
     FMLPRecConfig,
@@ -42,7 +43,6 @@ class _Sequential(EmbeddingModel):
 
     @hookimpl
     def fit(self, train: Interactions, items: Items, run: Run) -> None:
-        from mmbench_sequential.training import seeded
         from mmbench_sequential.training import train as train_network
 
         self.device = run.device

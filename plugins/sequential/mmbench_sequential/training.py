@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 import torch
 from torch import nn
 
 from mmbench import Interactions, Run
+from mmbench.training import early_stopping, keep_freed_blocks
 from mmbench_sequential.configs import Training
-from mmbench_sequential.memory import keep_freed_blocks
 from mmbench_sequential.network import Network
 from mmbench_sequential.rows import Rows, batches, every_position, left_padded, prefixes
 from mmbench_sequential.softmax import full_loss, sampled_loss
 
 Batch = tuple[torch.Tensor, torch.Tensor]
-
-
-@contextmanager
-def seeded(run: Run) -> Iterator[None]:
-    """Torch's own stream, for initial weights and dropout, from the run's seed; then as before."""
-    on_gpu = torch.device(run.device).type == "cuda"
-    with torch.random.fork_rng(devices=[torch.cuda.current_device()] if on_gpu else []):
-        torch.manual_seed(run.seed)
-        yield
 
 
 def train(network: Network, events: Interactions, config: Training, run: Run) -> None:
@@ -45,22 +34,12 @@ def train(network: Network, events: Interactions, config: Training, run: Run) ->
         eps=config.epsilon,
         fused=True,
     )
-    best, idle, state = -math.inf, 0, copy.deepcopy(network.state_dict())
-    for epoch in range(1, config.epochs + 1):
+
+    def run_one() -> float:
         shuffled = epoch_batches(network, events, rows, config, rng, run.device)
-        run.log(epoch, loss=run_epoch(network, shuffled, optimizer, config, rng))
-        run.progress(epoch, config.epochs, "epochs")
-        if epoch % config.validate_every and epoch < config.epochs:
-            continue
-        value = run.validate()
-        run.log(epoch, **{"valid ndcg@10": value})
-        if value > best:
-            best, idle, state = value, 0, copy.deepcopy(network.state_dict())
-        else:
-            idle += 1
-            if idle >= config.patience:
-                break
-    network.load_state_dict(state)
+        return run_epoch(network, shuffled, optimizer, config, rng)
+
+    early_stopping(network, run_one, config, run)
 
 
 def training_rows(network: Network, events: Interactions) -> Rows:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench import Interactions, Items, Queries, Run, hookimpl, vlm
+from mmbench.training import seeded
 from mmbench_vlm2rec import configs
 from mmbench_vlm2rec.papers import PAPERS
 
@@ -48,7 +49,7 @@ class VLM2Rec:
         from mmbench_vlm2rec.embedder import Embedder, texts_of
         from mmbench_vlm2rec.training import train_embedder
 
-        with vlm.seeded(run):
+        with seeded(run):
             backbone = vlm.load_backbone(self.config, run, texts=texts_of(items))
             self.embedder = Embedder(backbone, self.config, items, run.encodings)
             if self.config.trains:
