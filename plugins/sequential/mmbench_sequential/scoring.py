@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mmbench_sequential.network import Network
 
-ROWS = 256  # queries that are encoded at a time
+EVENTS = 2048  # padding included, that are encoded at a time: their states fit into a core's cache
 
 
 @torch.inference_mode()
@@ -21,12 +21,14 @@ def embed(network: Network, history: NDArray[np.int32], device: str) -> torch.Te
     events = _at_width(history, network.max_history)
     length = (events > 0).sum(axis=1)
     answer = torch.empty(len(events), network.table().shape[1], device=device)
-    order = np.argsort(length, kind="stable")
-    for start in range(0, len(order), ROWS):
-        index = order[start : start + ROWS]
-        width = network.max_history if network.fixed_width else max(int(length[index[-1]]), 1)
+    order = np.argsort(-length, kind="stable")
+    start = 0
+    while start < len(order):
+        width = network.max_history if network.fixed_width else max(int(length[order[start]]), 1)
+        index = order[start : start + max(EVENTS // width, 1)]
         rows = torch.from_numpy(events[index, -width:]).to(device)
         answer[torch.from_numpy(index).to(device)] = network.queries(network(rows)[:, -1])
+        start += len(index)
     return answer
 
 
