@@ -362,8 +362,9 @@ def _drain(pipe: IO[bytes], host: Host) -> None:
 def _watch(process: subprocess.Popen[bytes], limits: Limits, watch: Watch) -> None:
     """Note a child's peak memory, and kill it over the limit."""
     while process.poll() is None and not watch.stopped:
-        watch.family.update(_descendants(process.pid))
-        used = memory_of(process.pid)
+        offspring = _descendants(process.pid)
+        watch.family.update(offspring)
+        used = sum(memory_of(pid) for pid in (process.pid, *(child.pid for child in offspring)))
         watch.peak = max(watch.peak, used)
         if limits.memory is not None and used > limits.memory:
             watch.over = True
@@ -373,10 +374,9 @@ def _watch(process: subprocess.Popen[bytes], limits: Limits, watch: Watch) -> No
 
 
 def memory_of(pid: int) -> int:
-    """Resident bytes of a process and its descendants."""
-    total = 0
-    with contextlib.suppress(psutil.NoSuchProcess):
-        for process in (psutil.Process(pid), *_descendants(pid)):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                total += process.memory_info().rss
-    return total
+    """Resident bytes of a process, 0 if it is gone."""
+    try:
+        used: int = psutil.Process(pid).memory_info().rss
+    except psutil.NoSuchProcess:
+        return 0
+    return used
