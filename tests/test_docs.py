@@ -24,7 +24,7 @@ def test_the_board_in_the_readme_is_what_is_stored():
     (beauty,) = [board for board in boards if board.dataset == "amazon2014-beauty"]
     stored = {}
     for row in board_json(beauty)["rows"]:
-        if "/" in row["name"]:
+        if "/" in row["name"] or "fit-on" in row["name"]:
             continue  # variants stand on the board alone
         stored[row["name"]] = [
             f"{row['metrics'][of][metric]['mean']:.4f}" for of, metric in COLUMNS
