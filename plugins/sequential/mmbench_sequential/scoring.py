@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mmbench_sequential.network import Network
 
-EVENTS = 2048  # padding included, that are encoded at a time: their states fit into a core's cache
+EVENTS = 2048  # padding included, that are encoded at a time: more is slower on a CPU
 
 
 @torch.inference_mode()
