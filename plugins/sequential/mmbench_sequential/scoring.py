@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from mmbench_sequential.network import Network
+from mmbench_sequential.threads import threads_for
 
 EVENTS = 2048  # padding included, that are encoded at a time: more is slower on a CPU
 
@@ -23,12 +24,15 @@ def embed(network: Network, history: NDArray[np.int32], device: str) -> torch.Te
     answer = torch.empty(len(events), network.table().shape[1], device=device)
     order = np.argsort(-length, kind="stable")
     start = 0
-    while start < len(order):
-        width = network.max_history if network.fixed_width else max(int(length[order[start]]), 1)
-        index = order[start : start + max(EVENTS // width, 1)]
-        rows = torch.from_numpy(events[index, -width:]).to(device)
-        answer[torch.from_numpy(index).to(device)] = network.queries(network(rows)[:, -1])
-        start += len(index)
+    with threads_for(EVENTS):
+        while start < len(order):
+            width = (
+                network.max_history if network.fixed_width else max(int(length[order[start]]), 1)
+            )
+            index = order[start : start + max(EVENTS // width, 1)]
+            rows = torch.from_numpy(events[index, -width:]).to(device)
+            answer[torch.from_numpy(index).to(device)] = network.queries(network(rows)[:, -1])
+            start += len(index)
     return answer
 
 

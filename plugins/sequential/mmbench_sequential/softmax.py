@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -13,8 +15,56 @@ GPU_LOGITS = 2**28
 FEWEST_ROWS = 32  # in a chunk: with less, a matrix product is slow
 
 
+@cache
+def _workers(lanes: int) -> ThreadPoolExecutor:
+    """Threads that do not divide their own work, or lanes would fight for the same cores."""
+    return ThreadPoolExecutor(lanes, "softmax", initializer=torch.set_num_threads, initargs=(1,))
+
+
+@torch.no_grad()  # which a thread does not inherit
+def _gradients(
+    hidden: torch.Tensor, table: torch.Tensor, target: torch.Tensor, dtype: torch.dtype, chunk: int
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The summed loss of some rows, its gradient by them and by the table.
+
+    It goes chunk by chunk, so that logits are written and read once.
+
+    Args:
+        hidden: dtype[p, d].
+        table: dtype[n, d].
+        target: int64[p].
+        dtype: of the sums and of what is answered.
+        chunk: rows at a time.
+    """
+    to_hidden, to_table = (
+        torch.empty_like(hidden, dtype=dtype),
+        torch.zeros_like(table, dtype=dtype),
+    )
+    total = to_table.new_zeros(())
+    narrow = hidden.new_empty(min(chunk, len(hidden)), len(table))
+    same = dtype == hidden.dtype
+    wide = narrow if same else torch.empty_like(narrow, dtype=dtype)
+    for start in range(0, len(hidden), chunk):
+        part = slice(start, start + chunk)
+        rows, right = hidden[part], target[part, None]
+        logits = torch.mm(rows, table.T, out=narrow[: len(rows)])
+        scores = logits if same else wide[: len(rows)].copy_(logits)
+        scores -= scores.amax(dim=1, keepdim=True)
+        total -= scores.gather(1, right).sum()
+        mass = scores.exp_().sum(dim=1, keepdim=True)
+        total += mass.log().sum()
+        scores.div_(mass).scatter_add_(1, right, -torch.ones_like(mass))
+        slope = scores if same else logits.copy_(scores)
+        to_hidden[part] = slope @ table
+        if same:
+            to_table.addmm_(slope.T, rows)
+        else:
+            to_table += slope.T @ rows
+    return total, to_hidden, to_table
+
+
 class _CatalogueSoftmax(torch.autograd.Function):
-    """Makes the gradients beside the loss, chunk by chunk: logits are written and read once."""
+    """Makes the gradients beside the loss, in lanes of rows that threads work off side by side."""
 
     @staticmethod
     def forward(
@@ -24,29 +74,20 @@ class _CatalogueSoftmax(torch.autograd.Function):
         target: torch.Tensor,
         dtype: torch.dtype,
         chunk: int,
+        lanes: int,
     ) -> torch.Tensor:
-        to_hidden, to_table = torch.empty_like(hidden), torch.zeros_like(table)
-        total = hidden.new_zeros(())
-        narrow_hidden, narrow_table = hidden.to(dtype), table.to(dtype)
-        narrow = narrow_hidden.new_empty(min(chunk, len(hidden)), len(table))
-        same = dtype == hidden.dtype
-        wide = narrow if same else torch.empty_like(narrow, dtype=hidden.dtype)
-        for start in range(0, len(hidden), chunk):
-            part = slice(start, start + chunk)
-            rows, right = narrow_hidden[part], target[part, None]
-            logits = torch.mm(rows, narrow_table.T, out=narrow[: len(rows)])
-            scores = logits if same else wide[: len(rows)].copy_(logits)
-            scores -= scores.amax(dim=1, keepdim=True)
-            total -= scores.gather(1, right).sum()
-            mass = scores.exp_().sum(dim=1, keepdim=True)
-            total += mass.log().sum()
-            scores.div_(mass).scatter_add_(1, right, -torch.ones_like(mass))
-            slope = scores if same else logits.copy_(scores)
-            to_hidden[part] = slope @ narrow_table
-            if same:
-                to_table.addmm_(slope.T, rows)
-            else:
-                to_table += slope.T @ rows
+        rows, items = hidden.to(dtype), table.to(dtype)
+        work = partial(_gradients, table=items, dtype=hidden.dtype, chunk=chunk)
+        if lanes == 1:
+            total, to_hidden, to_table = work(rows, target=target)
+        else:
+            shares = _workers(lanes).map(
+                lambda share, right: work(share, target=right),
+                rows.tensor_split(lanes),
+                target.tensor_split(lanes),
+            )
+            totals, parts, tables = zip(*shares, strict=True)
+            total, to_hidden, to_table = sum(totals), torch.cat(parts), sum(tables)
         ctx.save_for_backward(to_hidden.div_(len(hidden)), to_table.div_(len(hidden)))
         return total / len(hidden)
 
@@ -54,7 +95,7 @@ class _CatalogueSoftmax(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         to_hidden, to_table = ctx.saved_tensors
-        return grads[0] * to_hidden, grads[0] * to_table, None, None, None
+        return grads[0] * to_hidden, grads[0] * to_table, None, None, None, None
 
 
 def full_loss(
@@ -64,6 +105,7 @@ def full_loss(
     *,
     dtype: torch.dtype | None = None,
     chunk: int | None = None,
+    lanes: int = 1,
 ) -> torch.Tensor:
     """``cross_entropy(hidden @ table.T, target)``, the mean over rows.
 
@@ -74,12 +116,14 @@ def full_loss(
         dtype: of the matrix products, such as bfloat16; ``hidden``'s where it is not given. Sums,
             exponentials and the returned gradients are of ``hidden``'s.
         chunk: rows of ``hidden`` that are rated at a time; it changes memory, not the loss.
+        lanes: threads that share the rows. Each has a chunk and a gradient of the table of its own;
+            sums of another number of lanes round otherwise.
     """
     if chunk is None:
         most = GPU_LOGITS if hidden.is_cuda else CPU_LOGITS
         chunk = max(most // len(table), FEWEST_ROWS)
     loss: torch.Tensor = _CatalogueSoftmax.apply(  # type: ignore[no-untyped-call]
-        hidden, table, target, dtype or hidden.dtype, chunk
+        hidden, table, target, dtype or hidden.dtype, chunk, lanes
     )
     return loss
 

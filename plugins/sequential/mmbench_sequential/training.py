@@ -15,6 +15,9 @@ from mmbench_sequential.configs import Training
 from mmbench_sequential.network import Network
 from mmbench_sequential.rows import Rows, batches, every_position, left_padded, prefixes
 from mmbench_sequential.softmax import full_loss, sampled_loss
+from mmbench_sequential.threads import threads_for
+
+LANE_LOGITS = 2**20  # worth a thread: some milliseconds
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 
@@ -93,11 +96,12 @@ def run_epoch(
     network.train()
     total, count = 0.0, 0
     for history, target in shuffled:
-        optimizer.zero_grad()
-        loss = batch_loss(network, history, target, config, rng)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(network.parameters(), config.clip)
-        optimizer.step()
+        with threads_for(history.numel()) as threads:
+            optimizer.zero_grad()
+            loss = batch_loss(network, history, target, config, rng, threads)
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(network.parameters(), config.clip)
+            optimizer.step()
         total, count = total + float(loss.detach()), count + 1
         if not math.isfinite(total):
             raise FloatingPointError(
@@ -113,6 +117,7 @@ def batch_loss(
     target: torch.Tensor,
     config: Training,
     rng: np.random.Generator,
+    threads: int = 1,
 ) -> torch.Tensor:
     """The mean cross entropy of the trained positions.
 
@@ -122,6 +127,7 @@ def batch_loss(
         target: int64[r, w], 0 where a position is not trained.
         config: which softmax, in which precision (under torch's autocast where that is bfloat16).
         rng: draws the negatives, where there are any.
+        threads: on a CPU, the most that share the softmax over the catalogue.
     """
     narrow = narrow_type(config.precision, history.device)
     with torch.autocast(history.device.type, narrow, enabled=narrow is not None):
@@ -133,7 +139,8 @@ def batch_loss(
     if len(table) > config.sampled_above:
         drawn = torch.from_numpy(rng.integers(len(table), size=config.negatives))
         return sampled_loss(hidden, table, right, drawn.to(hidden.device))
-    return full_loss(hidden, table, right, dtype=narrow)
+    lanes = 1 if hidden.is_cuda else min(threads, 1 + len(hidden) * len(table) // LANE_LOGITS)
+    return full_loss(hidden, table, right, dtype=narrow, lanes=lanes)
 
 
 def narrow_type(precision: str, device: torch.device) -> torch.dtype | None:

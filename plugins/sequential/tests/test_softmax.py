@@ -30,6 +30,24 @@ def test_full_softmax_equals_cross_entropy_whatever_the_chunk(chunk):
     compare(full_loss(hidden, table, target, chunk=chunk), expected, (hidden, table))
 
 
+@pytest.mark.parametrize("lanes", [2, 3, 15])
+@pytest.mark.parametrize("chunk", [None, 2])
+def test_lanes_share_the_rows(lanes, chunk):
+    """More lanes than rows leave some without work."""
+    hidden, table, target = example()
+    expected = torch.nn.functional.cross_entropy(hidden @ table.T, target)
+    compare(full_loss(hidden, table, target, chunk=chunk, lanes=lanes), expected, (hidden, table))
+
+
+def test_the_same_number_of_lanes_rounds_alike():
+    inputs = example(torch.float32, rows=300, items=500, dim=8)
+    made = []
+    for _ in range(5):
+        loss = full_loss(*inputs, chunk=16, lanes=3)
+        made.append((loss.detach(), *torch.autograd.grad(loss, inputs[:2])))
+    assert all(torch.equal(a, b) for again in made for a, b in zip(again, made[0], strict=True))
+
+
 @pytest.mark.parametrize(
     ("dtype", "tolerance"),
     [(None, {"rtol": 1e-5, "atol": 1e-6}), (torch.bfloat16, {"rtol": 2e-2, "atol": 1e-2})],

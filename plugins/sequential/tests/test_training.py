@@ -79,6 +79,36 @@ def test_a_batchs_loss_is_the_mean_over_its_trained_positions(world):
     torch.testing.assert_close(found, expected)
 
 
+@pytest.fixture
+def three_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("logits", "lanes"), [(1, 3), (2**20, 1)])
+@pytest.mark.parametrize(("positions", "threads"), [(1, 3), (4096, 1)])
+def test_threads_go_where_there_is_work_for_them(
+    world, monkeypatch, three_threads, logits, lanes, positions, threads
+):
+    """To the softmax in lanes, to the network as torch's; both have a least size."""
+    seen = set()
+
+    def watched(*tensors, lanes, **options):
+        seen.add((lanes, torch.get_num_threads()))
+        return original(*tensors, lanes=lanes, **options)
+
+    original = training.full_loss
+    monkeypatch.setattr(training, "full_loss", watched)
+    monkeypatch.setattr(training, "LANE_LOGITS", logits)
+    monkeypatch.setattr("mmbench_sequential.threads.DIVIDED_FROM", positions)
+    config = SASRecConfig(epochs=1, **SMALL)
+    training.train(SASRec(world.n_items, config), world.train, config, run_with([0.1]))
+    assert seen == {(lanes, threads)}
+    assert torch.get_num_threads() == 3
+
+
 def test_large_catalogues_are_sampled(world, monkeypatch):
     calls = []
 
