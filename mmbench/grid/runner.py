@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import threading
 import time
 import traceback
@@ -17,7 +18,7 @@ import numpy as np
 from mmbench.grid import exchange
 from mmbench.grid.cell import Cell
 from mmbench.grid.channel import Message
-from mmbench.grid.environment import code_state, describe_machine
+from mmbench.grid.environment import code_state, describe_machine, threads_of
 from mmbench.grid.host import Host, Interrupted, Limits, PluginFailure, launch
 from mmbench.grid.question import Question, not_applicable
 from mmbench.grid.registry import Plugin
@@ -179,6 +180,7 @@ def run_cell(
                 record["cost"]["peak_memory_mb"] = round(host.watch.peak / 2**20, 1)
     record["started"] = started.isoformat(timespec="seconds")
     record["seconds"] = round(time.perf_counter() - clock, 3)
+    record["environment"]["threads"] = threads_of({**os.environ, **how.environment})
     if ranks is None or record["status"]["kind"] != "done":
         return Outcome(record)
     return Outcome(record, rank_columns(question.split.test, ranks), top_columns(ranks), items)

@@ -219,9 +219,11 @@ def _papers(board: Board) -> str:
 
 
 def machine(environment: Environment) -> str:
-    """``4 cores, Xeon`` or ``16 cores, Xeon, H200``; empty where nothing is known."""
-    cores = f"{plural(environment.cores, 'core')}" if environment.cores else ""
-    return ", ".join(filter(None, [cores, environment.cpu, environment.gpu]))
+    """``4 cores, Xeon`` or ``16 cores, 1 thread, Xeon, H200``; empty where nothing is known."""
+    cores = plural(environment.cores, "core") if environment.cores else ""
+    told = environment.threads if environment.threads != environment.cores else None
+    threads = plural(told, "thread") if told else ""
+    return ", ".join(filter(None, [cores, threads, environment.cpu, environment.gpu]))
 
 
 def _costs(board: Board) -> str:

@@ -83,11 +83,16 @@ class Spaces(_Part):
 
 
 class Environment(_Part):
-    """Where a cell ran; recorded beside the identity, no part of it."""
+    """Where a cell ran; recorded beside the identity, no part of it.
+
+    ``threads``: what its libraries were told to take; sums in another number of them may round
+    otherwise.
+    """
 
     python: str = ""
     cpu: str = ""
     cores: int | None = None
+    threads: int | None = None
     gpu: str | None = None
     packages: dict[str, str] = {}
     commit: str | None = None

@@ -8,7 +8,7 @@ import pytest
 
 from mmbench.grid import environment, execute
 from mmbench.grid.cell import Cell
-from mmbench.grid.environment import Gpu, cuda_gpus
+from mmbench.grid.environment import Gpu, cuda_gpus, describe_machine, threads_of
 from mmbench.grid.host import Interrupted
 from mmbench.grid.plan import Planned
 from mmbench.grid.runner import Circumstances, Job, Outcome
@@ -170,3 +170,12 @@ def smi(monkeypatch, tmp_path):
 def test_the_visible_gpus(smi, visible, keys):
     names = {"0": "Small", "1": "Big, with a comma", "GPU-bb": "Big, with a comma"}
     assert smi(visible) == [(key, names[key]) for key in keys]
+
+
+@pytest.mark.parametrize(
+    ("told", "threads"), [("3", 3), ("4,2", 4), ("", None), ("0", None), ("many", None)]
+)
+def test_threads_are_as_told_or_one_a_core(told, threads):
+    cores = describe_machine()["cores"]
+    assert threads_of({"OMP_NUM_THREADS": told}) == (threads or cores)
+    assert threads_of({}) == cores

@@ -70,7 +70,8 @@ def test_a_thread_and_a_process_give_identical_ranks(cell, ref):
         np.testing.assert_array_equal(column, thread.ranks[name])
 
 
-def test_a_record_is_complete(cell):
+def test_a_record_is_complete(cell, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
     events = []
     done = cell("shelf:Counts", events=events)
     record = done.record
@@ -84,6 +85,7 @@ def test_a_record_is_complete(cell):
     assert record["cost"]["peak_memory_mb"] > 1
     assert record["queries"] == 30
     assert record["environment"]["ranked_by"] == "numpy"
+    assert record["environment"]["threads"] == 3
     assert len(done.ranks["query"]) == 30
     assert done.top["top_full"].shape == (30, 20)
     assert {"event": "progress", "done": 2.0, "total": 2.0, "unit": "epochs"} in events

@@ -218,10 +218,11 @@ def test_facts_of_the_data(make_record, render):
 
 
 def test_costs_of_several_machines_are_told_apart(make_record, render):
-    other = {"cpu": "EPYC", "cores": 16, "gpu": "H200"}
-    page = render([make_record("a"), make_record("b", environment=other, device="cuda")])
+    other = {"cpu": "EPYC", "cores": 16, "threads": 4, "gpu": "H200"}
+    here = {"threads": 2}  # as many as cores
+    page = render([make_record("a", environment=here), make_record("b", environment=other)])
     costs = section(page, "Cost")
-    assert "- A: 16 cores, EPYC, H200\n- B: 2 cores, Xeon" in costs
+    assert "- A: 16 cores, 4 threads, EPYC, H200\n- B: 2 cores, Xeon" in costs
     assert cells(page, "b", "Cost")["machine"] == "A"
     assert "machine" not in section(render([make_record()]), "Cost").split("Measured")[0]
 
