@@ -86,7 +86,7 @@ def real_task(name: str, dim: int) -> Task:
     )
 
 
-def describe_machine() -> str:
+def describe_machine(threads: str = "one thread") -> str:
     """Processor, cores, versions, in a line."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -97,5 +97,5 @@ def describe_machine() -> str:
         except metadata.PackageNotFoundError:
             versions.append(f"no {library}")
     processor = names[0] if names else platform.machine()
-    where = f"{processor}, {os.cpu_count()} cores, one thread used"
+    where = f"{processor}, {os.cpu_count()} cores, {threads} used"
     return f"{where}; Python {platform.python_version()}, {', '.join(versions)}"

@@ -57,6 +57,18 @@ def test_objectives():
 
 
 @pytest.mark.slow
+def test_threads():
+    pytest.importorskip("mmbench_sequential")
+    rows = run("threads.py", "--items", "50", "--positions", "50", "--repeats", "1")
+    assert [row.split("|")[1].split(",")[0].strip() for row in rows[1:]] == [
+        "softmax",
+        "lrurec",
+        "sasrec-ce",
+        "fmlprec",
+    ]
+
+
+@pytest.mark.slow
 def test_reading():
     pytest.importorskip("transformers")
     rows = run("reading.py", "--items", "12", "--side", "56", "--histories", "40", "--batch", "8")

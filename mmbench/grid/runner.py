@@ -180,7 +180,8 @@ def run_cell(
                 record["cost"]["peak_memory_mb"] = round(host.watch.peak / 2**20, 1)
     record["started"] = started.isoformat(timespec="seconds")
     record["seconds"] = round(time.perf_counter() - clock, 3)
-    record["environment"]["threads"] = threads_of({**os.environ, **how.environment})
+    settings = how.environment if how.isolated else {}
+    record["environment"]["threads"] = threads_of({**os.environ, **settings})
     if ranks is None or record["status"]["kind"] != "done":
         return Outcome(record)
     return Outcome(record, rank_columns(question.split.test, ranks), top_columns(ranks), items)

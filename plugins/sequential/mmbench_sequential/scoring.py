@@ -13,6 +13,7 @@ EVENTS = 2048  # padding included, that are encoded at a time: more is slower on
 
 
 @torch.inference_mode()
+@threads_for(EVENTS)
 def embed(network: Network, history: NDArray[np.int32], device: str) -> torch.Tensor:
     """float32[b, e]: the queries in the space of ``network.table()``.
 
@@ -24,15 +25,12 @@ def embed(network: Network, history: NDArray[np.int32], device: str) -> torch.Te
     answer = torch.empty(len(events), network.table().shape[1], device=device)
     order = np.argsort(-length, kind="stable")
     start = 0
-    with threads_for(EVENTS):
-        while start < len(order):
-            width = (
-                network.max_history if network.fixed_width else max(int(length[order[start]]), 1)
-            )
-            index = order[start : start + max(EVENTS // width, 1)]
-            rows = torch.from_numpy(events[index, -width:]).to(device)
-            answer[torch.from_numpy(index).to(device)] = network.queries(network(rows)[:, -1])
-            start += len(index)
+    while start < len(order):
+        width = network.max_history if network.fixed_width else max(int(length[order[start]]), 1)
+        index = order[start : start + max(EVENTS // width, 1)]
+        rows = torch.from_numpy(events[index, -width:]).to(device)
+        answer[torch.from_numpy(index).to(device)] = network.queries(network(rows)[:, -1])
+        start += len(index)
     return answer
 
 

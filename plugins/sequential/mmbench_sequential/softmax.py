@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import torch
@@ -77,19 +78,17 @@ class _CatalogueSoftmax(torch.autograd.Function):
         lanes: int,
     ) -> torch.Tensor:
         rows, items = hidden.to(dtype), table.to(dtype)
-        work = partial(_gradients, table=items, dtype=hidden.dtype, chunk=chunk)
-        if lanes == 1:
-            total, to_hidden, to_table = work(rows, target=target)
-        else:
-            shares = _workers(lanes).map(
-                lambda share, right: work(share, target=right),
-                rows.tensor_split(lanes),
-                target.tensor_split(lanes),
-            )
-            totals, parts, tables = zip(*shares, strict=True)
-            total, to_hidden, to_table = sum(totals), torch.cat(parts), sum(tables)
+
+        def lane(rows: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            return _gradients(rows, items, target, hidden.dtype, chunk)
+
+        side_by_side: Callable[..., Iterable[Any]] = map if lanes == 1 else _workers(lanes).map
+        done = side_by_side(lane, rows.tensor_split(lanes), target.tensor_split(lanes))
+        totals, parts, tables = zip(*done, strict=True)
+        to_hidden, to_table = torch.cat(parts), sum(tables)
         ctx.save_for_backward(to_hidden.div_(len(hidden)), to_table.div_(len(hidden)))
-        return total / len(hidden)
+        mean: torch.Tensor = sum(totals) / len(hidden)
+        return mean
 
     @staticmethod
     @once_differentiable

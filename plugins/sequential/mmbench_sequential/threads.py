@@ -7,14 +7,14 @@ from contextlib import contextmanager
 
 import torch
 
-DIVIDED_FROM = 4096  # positions of width 64; benchmarks in README.md, "Threads"
+DIVIDED_FROM = 4096  # positions of width 64, by benchmarks/threads.py
 
 
 @contextmanager
 def threads_for(positions: int) -> Iterator[int]:
     """On a CPU, networks read few ``positions`` with one thread; yields how many there are.
 
-    Divided among two threads, matrices of 500 positions take half as long again as in one.
+    Divided among two threads, few positions take longer than in one.
     """
     threads = torch.get_num_threads()
     if positions < DIVIDED_FROM:

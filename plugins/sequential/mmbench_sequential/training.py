@@ -17,7 +17,7 @@ from mmbench_sequential.rows import Rows, batches, every_position, left_padded, 
 from mmbench_sequential.softmax import full_loss, sampled_loss
 from mmbench_sequential.threads import threads_for
 
-LANE_LOGITS = 2**20  # worth a thread: some milliseconds
+LANE_LOGITS = 2**20  # each so many are worth another thread: some milliseconds
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 
@@ -139,7 +139,8 @@ def batch_loss(
     if len(table) > config.sampled_above:
         drawn = torch.from_numpy(rng.integers(len(table), size=config.negatives))
         return sampled_loss(hidden, table, right, drawn.to(hidden.device))
-    lanes = 1 if hidden.is_cuda else min(threads, 1 + len(hidden) * len(table) // LANE_LOGITS)
+    worth = 1 + len(hidden) * len(table) // LANE_LOGITS
+    lanes = min(threads, worth) if hidden.device.type == "cpu" else 1
     return full_loss(hidden, table, right, dtype=narrow, lanes=lanes)
 
 

@@ -1,9 +1,11 @@
 """The losses against float64 references, values and gradients."""
 
 import itertools
+import threading
 
 import pytest
 import torch
+from mmbench_sequential import softmax
 from mmbench_sequential.softmax import full_loss, sampled_loss
 
 
@@ -37,6 +39,21 @@ def test_lanes_share_the_rows(lanes, chunk):
     hidden, table, target = example()
     expected = torch.nn.functional.cross_entropy(hidden @ table.T, target)
     compare(full_loss(hidden, table, target, chunk=chunk, lanes=lanes), expected, (hidden, table))
+
+
+def test_each_lane_is_a_thread_that_neither_divides_its_work_nor_records_it(monkeypatch):
+    seen = []
+
+    def watched(rows, *rest):
+        answer = original(rows, *rest)
+        where = threading.current_thread() is threading.main_thread()
+        seen.append((len(rows), where, torch.get_num_threads(), answer[1].requires_grad))
+        return answer
+
+    original = softmax._gradients
+    monkeypatch.setattr(softmax, "_gradients", watched)
+    full_loss(*example(), lanes=3)
+    assert sorted(seen) == [(3, False, 1, False), (4, False, 1, False), (4, False, 1, False)]
 
 
 def test_the_same_number_of_lanes_rounds_alike():

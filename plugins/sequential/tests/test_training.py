@@ -92,7 +92,7 @@ def three_threads():
 def test_threads_go_where_there_is_work_for_them(
     world, monkeypatch, three_threads, logits, lanes, positions, threads
 ):
-    """To the softmax in lanes, to the network as torch's; both have a least size."""
+    """To the softmax in lanes, to the network as torch's; small ones get one."""
     seen = set()
 
     def watched(*tensors, lanes, **options):
