@@ -28,12 +28,12 @@ from pathlib import Path
 import numpy as np
 from data import PROTOCOL, Task, describe_machine, random_log, random_task
 
-from mmbench.grid.cell import Cell
 from mmbench.grid.question import ask_question
 from mmbench.grid.registry import Plugin
 from mmbench.grid.runner import Circumstances, Job, run_cell
 from mmbench.protocol import Asked, Ranks, evaluate
 from mmbench.protocol.rank import has_numba, numba_engine
+from mmbench.results.cell import Cell
 from mmbench.views import Answer, Vectors
 
 MB = 2**20

@@ -13,7 +13,6 @@ from typing import Any
 import pydantic
 
 from mmbench.data.log import Log, sample_users
-from mmbench.grid.cell import Cell
 from mmbench.grid.environment import cuda_gpus
 from mmbench.grid.host import Limits, PluginFailure, launch
 from mmbench.grid.question import Question, ask_all, ask_question, split_parts
@@ -27,8 +26,9 @@ from mmbench.grid.registry import (
     parse_setting,
 )
 from mmbench.grid.runner import Job
-from mmbench.grid.store import read_record
 from mmbench.protocol import get_protocol
+from mmbench.results.cell import Cell
+from mmbench.results.store import read_record
 
 DESCRIBE_SECONDS = 120.0
 
