@@ -11,12 +11,13 @@ import mmbench
 
 ROOT = Path(mmbench.__file__).parent
 # cli -> report, grid, check -> results -> protocol, data -> hookspecs -> views
-GROUND = {"problems", "files", "hookspecs", "views"}
+GROUND = {"problems", "files", "hooks", "hookspecs", "views"}
 MAY_IMPORT = {
     "problems": set(),
     "files": set(),
     "views": set(),
     "hookspecs": {"views"},
+    "hooks": {"hookspecs", "problems"},
     "data": {"data", *GROUND},
     "protocol": {"protocol", "data", *GROUND},
     "audit": {"audit", *GROUND},
