@@ -23,7 +23,7 @@ def learns_which_item_follows_which(lab: Lab) -> None:
     """Where each item has its usual successor, ndcg@10 is 0.1 above chance and popularity."""
     record = lab.cell("first").outcome.record
     name = "neg100" if lab.offer.narrow else "full"
-    ours = record["metrics"][name]["ndcg@10"]
+    ours = record.metrics[name]["ndcg@10"]
     bar = max(_baseline(lab, name, popular) for popular in (False, True))
     if ours < bar + MARGIN:
         raise CheckFailed(
