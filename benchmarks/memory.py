@@ -96,7 +96,7 @@ def whole_cell(users: int, items: int, dim: int) -> dict[str, float | None]:
         version="0",
         config=config,
         dataset=log.id,
-        fingerprints={"events": log.fingerprint},
+        fingerprints={"events": log.fingerprints.events},
         protocol="loo@1",
         seed=0,
     )

@@ -231,7 +231,7 @@ class Lab:
             version=plugin.version,
             config=declared["config"],
             dataset=log.id,
-            fingerprints={"events": log.fingerprint},
+            fingerprints={"events": log.fingerprints.events},
             protocol=PROTOCOL,
             seed=0,
         )

@@ -192,7 +192,8 @@ def make_plan(
         )
     questions = ask_all(words, prepare)
     source = prepare(grid.fit_on) if grid.fit_on else None
-    if source and source.log.fingerprint in {question.log.fingerprint for question in questions}:
+    asked = {question.log.fingerprints.events for question in questions}
+    if source and source.log.fingerprints.events in asked:
         raise UsageError(
             f"--fit-on {grid.fit_on} is among --data: leave --fit-on out to fit where you ask"
         )
@@ -342,7 +343,12 @@ def _plan_cells(
 
 def name_source(log: Log, needs: Sequence[str]) -> Source:
     """A dataset, as a cell names it whose model has these needs."""
-    return Source(dataset=log.id, fingerprints={"events": log.fingerprint})
+    prints = {"events": log.fingerprints.events}
+    if "text" in needs:
+        prints["text"] = log.fingerprints.text
+    if "image" in needs:
+        prints["pictures"] = log.fingerprints.pictures
+    return Source(dataset=log.id, fingerprints=prints)
 
 
 def _problem(ref: ModelRef, found: Description, described: Mapping[ModelRef, Description]) -> str:

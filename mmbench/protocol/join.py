@@ -174,7 +174,7 @@ def shared_events(left: Log, right: Log) -> float:
 
 
 def _refuse_overlap(left: Log, right: Log) -> None:
-    if left.fingerprint == right.fingerprint:
+    if left.fingerprints.events == right.fingerprints.events:
         twice = left.id if left.id == right.id else f"{left.id} and {right.id}, the same data,"
         raise UserError(f"--data {left.id}+{right.id} names {twice} twice: leave one out")
     share = shared_events(left, right)

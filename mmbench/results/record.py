@@ -36,12 +36,20 @@ class Status(Part):
 
 
 class Data(Part):
-    """What the dataset says of itself."""
+    """What the dataset says of itself, from its card.
+
+    ``time`` is ``timestamps`` or ``positions``; where there are timestamps, ``tied_targets`` is the
+    share of users whose last event is at the time of the one before, and ``ties`` says what orders
+    such events, ``hash`` or ``source``.
+    """
 
     name: str = ""
     remarks: tuple[str, ...] = ()
     licence: str = ""
     ceilings: dict[str, float] = {}
+    time: str | None = None
+    ties: str | None = None
+    tied_targets: float | None = None
 
 
 class Cost(Part):

@@ -76,6 +76,13 @@ def test_a_row_knows_what_is_stored(planned, tmp_path):
     assert planned("noise", limit=9)[0].state == "new"  # a smoke run is another cell
 
 
+def test_a_cell_names_what_its_model_reads_of_the_data(planned):
+    reads, blind = planned("counts", "noise")
+    assert reads.job.declared["needs"] == ["text"]
+    assert list(reads.job.cell.fingerprints) == ["events", "text"]
+    assert list(blind.job.cell.fingerprints) == ["events"]
+
+
 def test_a_record_of_a_newer_mmbench_is_a_problem_and_stays(planned, tmp_path):
     row, _ = planned("noise", "counts")
     write_record(tmp_path, Record(cell=row.job.cell, label="noise", status={"kind": "timeout"}))
