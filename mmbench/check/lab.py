@@ -232,7 +232,7 @@ class Lab:
             version=plugin.version,
             config=declared["config"],
             dataset=log.id,
-            fingerprint=log.fingerprint,
+            fingerprint=log.fingerprints.events,
             protocol=PROTOCOL,
             seed=0,
         )

@@ -191,7 +191,8 @@ def make_plan(
         )
     questions = ask_all(words, prepare)
     source = prepare(grid.fit_on) if grid.fit_on else None
-    if source and source.log.fingerprint in {question.log.fingerprint for question in questions}:
+    asked = {question.log.fingerprints.events for question in questions}
+    if source and source.log.fingerprints.events in asked:
         raise UsageError(
             f"--fit-on {grid.fit_on} is among --data: leave --fit-on out to fit where you ask"
         )
@@ -304,7 +305,7 @@ def _plan_cells(
         version=found.plugin.version,
         config=found.declared["config"],
         dataset=log.id,
-        fingerprint=log.fingerprint,
+        fingerprint=log.fingerprints.events,
         protocol=grid.protocol,
         seed=seed,
         limit=grid.limit,
