@@ -50,9 +50,11 @@ class Corrections:
     min_rating: float | None = None
     min_length: int | None = None
     duplicates: str | None = None
+    ties: str | None = None
     require: Sequence[str] | None = None
     licence: str | None = None
     origin: str | None = None
+    lineage: str | None = None
     remarks: Sequence[str] | None = None
 
     def columns(self) -> dict[str, str]:
@@ -93,6 +95,7 @@ def guess_folder(source: Path, **overrides: Any) -> FolderSpec:
         aliases=None if given.aliases is None else tuple(given.aliases),
         licence=given.licence,
         origin=given.origin,
+        lineage=given.lineage,
         remarks=None if given.remarks is None else (*spec.info.remarks, *given.remarks),
         recipe=_recipe(spec.info.recipe, given),
         text=texts.text if texts else (),
@@ -165,6 +168,7 @@ def _recipe(recipe: Recipe, given: Corrections) -> Any:
         min_rating=given.min_rating,
         min_length=given.min_length,
         duplicates=_one_of("duplicates", given.duplicates, ("keep", "first", "last")),
+        ties=_one_of("ties", given.ties, ("hash", "source")),
         require=require,
     )
 

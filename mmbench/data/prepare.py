@@ -20,11 +20,12 @@ from mmbench.data.fingerprint import (
     Fingerprints,
     events_fingerprint,
     pictures_fingerprint,
+    spell,
     text_fingerprint,
 )
 from mmbench.data.images import list_files
 from mmbench.data.log import DataError, Log
-from mmbench.data.secret import make_secret, secret_order
+from mmbench.data.secret import keyed, make_secret, secret_order
 from mmbench.hookspecs import DatasetInfo, RawDataset
 from mmbench.views import ImageStore, Int64, Items
 
@@ -36,18 +37,35 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class _Events:
-    """Events in (user, time, position) order; ids are codes into sorted lists of raw ids."""
+    """Events in (user, moment, row) order; ids are codes into sorted lists of raw ids.
+
+    Attributes:
+        user: int64[n].
+        item: int64[n].
+        time: int64[n], seconds or positions.
+        nanosecond: int64[n], of its second; with ``time`` the moment.
+        rating: float64[n], or None.
+    """
 
     user: Int64
     item: Int64
     time: Int64
+    nanosecond: Int64
     rating: NDArray[np.float64] | None
 
     def take(self, rows: Mask | Int64) -> None:
         """Keep the marked rows, or take rows by their places, in that order."""
-        self.user, self.item, self.time = self.user[rows], self.item[rows], self.time[rows]
+        for name in ("user", "item", "time", "nanosecond"):
+            setattr(self, name, getattr(self, name)[rows])
         if self.rating is not None:
             self.rating = self.rating[rows]
+
+    def tied(self) -> Mask:
+        """bool[n - 1]: whether an event is at the same moment as the next, of the same user."""
+        same = self.user[1:] == self.user[:-1]
+        for column in (self.time, self.nanosecond):
+            same &= column[1:] == column[:-1]
+        return same
 
     def counts(self, step: str) -> dict[str, Any]:
         return {
@@ -65,13 +83,19 @@ def prepare(raw: RawDataset, info: DatasetInfo) -> Log:
     a raw id, nor of when or by whom an item was used. Raises DataError where the source breaks its
     contract or a step leaves no event.
     """
+    recipe = info.recipe
     events, users, catalogue = _encode(raw, info)
     # Positions count from any start, but always in steps of one.
     neighbours = events.user[1:] == events.user[:-1]
     clock = not bool(np.all(np.diff(events.time)[neighbours] == 1))
+    if recipe.ties != "hash" and not clock:
+        raise DataError(
+            f"{info.id}: the source tells no times but only an order, which is kept; leave out "
+            f"ties = {recipe.ties!r}"
+        )
     titles, columns = _texts(raw, info)
     steps = _filter(events, raw, info, catalogue, titles)
-    secret, user_ids, item_ids = _number(events, users, catalogue)
+    secret, user_ids, item_ids = _number(events, users, catalogue, clock and recipe.ties == "hash")
     unknown = sum(item not in titles for item in item_ids[1:]) if len(raw.items) else 0
     images, sizes = _images(raw, item_ids)
     fields = {
@@ -93,7 +117,7 @@ def prepare(raw: RawDataset, info: DatasetInfo) -> Log:
         item_ids=item_ids,
     )
     prints = Fingerprints(
-        events_fingerprint(log, steps, asdict(info.recipe)),
+        events_fingerprint(log, steps, asdict(recipe)),
         text_fingerprint(items),
         pictures_fingerprint(items, sizes),
     )
@@ -105,17 +129,24 @@ def prepare(raw: RawDataset, info: DatasetInfo) -> Log:
 
 
 def _number(
-    events: _Events, users: Sequence[str], catalogue: Sequence[str]
+    events: _Events, users: Sequence[str], catalogue: Sequence[str], ties: bool
 ) -> tuple[bytes, tuple[str, ...], tuple[str, ...]]:
-    """Turn ``events`` from codes to numbers, in place; the secret, and the raw ids by number."""
+    """Turn ``events`` from codes to numbers, in place; the secret, and the raw ids by number.
+
+    ``ties``: whether events at the same moment are put in the order of the secret.
+    """
     user_codes, user = np.unique(events.user, return_inverse=True)
     item_codes, item = np.unique(events.item, return_inverse=True)
     user_ids = [users[code] for code in user_codes]
     item_ids = [catalogue[code] for code in item_codes]
     secret = make_secret(user_ids, item_ids, user, item, events.time)
+    events.user, events.item = user, item
+    if ties:
+        _order_ties(events, secret, user_ids, item_ids)
     user_order = secret_order(secret, "users", user_ids)
     item_order = secret_order(secret, "items", item_ids)
-    events.user, events.item = np.argsort(user_order)[user], np.argsort(item_order)[item] + 1
+    events.user = np.argsort(user_order)[events.user]
+    events.item = np.argsort(item_order)[events.item] + 1
     events.take(np.argsort(events.user, kind="stable"))
     return (
         secret,
@@ -124,8 +155,39 @@ def _number(
     )
 
 
+def _order_ties(
+    events: _Events, secret: bytes, user_ids: Sequence[str], item_ids: Sequence[str]
+) -> None:
+    """Put the events of a user at the same moment in the order of a hash.
+
+    It is of the secret, the raw user, the raw item, and how many events with that item the user has
+    before: where two items come together again and again, their order is drawn each time.
+    """
+    together = events.tied()
+    drawn = np.flatnonzero(np.append(together, False) | np.append(False, together))
+    digest = keyed(secret, "ties")
+    before = _earlier(events)
+    keys = np.zeros(len(events.user), dtype=np.uint64)
+    for row in drawn.tolist():
+        told = spell([user_ids[events.user[row]], item_ids[events.item[row]], str(before[row])])
+        keys[row] = int.from_bytes(digest(told)[:8], "little")
+    order = np.lexsort((events.item, keys, events.nanosecond, events.time, events.user))
+    events.take(order)
+
+
+def _earlier(events: _Events) -> Int64:
+    """int64[n]: how many events with the same item the user has before, all moments counted."""
+    order = np.lexsort((events.nanosecond, events.time, events.item, events.user))
+    user, item = events.user[order], events.item[order]
+    opens = np.append(True, (user[1:] != user[:-1]) | (item[1:] != item[:-1]))
+    places = np.arange(len(order))
+    counts = np.empty(len(order), dtype=np.int64)
+    counts[order] = places - np.maximum.accumulate(np.where(opens, places, 0))
+    return counts
+
+
 def _encode(raw: RawDataset, info: DatasetInfo) -> tuple[_Events, list[str], list[str]]:
-    """Events as codes in (user, time, position) order, and the sorted raw ids of both kinds."""
+    """Events as codes in (user, moment, row) order, and the sorted raw ids of both kinds."""
     for column in ("user", "item", "time"):
         if column not in raw.events:
             raise DataError(f"{info.id}: its events have no column {column!r}")
@@ -139,11 +201,12 @@ def _encode(raw: RawDataset, info: DatasetInfo) -> tuple[_Events, list[str], lis
     user, users = _codes(raw.events["user"])
     item, items = _codes(raw.events["item"])
     time = raw.events["time"].to_numpy(dtype=np.int64)
+    finer = np.zeros_like(time)
+    if "nanosecond" in raw.events:
+        finer = raw.events["nanosecond"].to_numpy(dtype=np.int64)
     ratings = raw.events["rating"].to_numpy(np.float64) if "rating" in raw.events else None
-    order = np.lexsort((time, user))  # stable: equal times keep the order of the source
-    events = _Events(
-        user[order], item[order], time[order], None if ratings is None else ratings[order]
-    )
+    events = _Events(user, item, time, finer, ratings)
+    events.take(np.lexsort((finer, time, user)))  # stable: equal moments keep the source's order
     known = set(raw.items["item"])
     unknown = [one for one in items if one not in known] if known else []
     if 2 * len(unknown) > len(items):

@@ -45,6 +45,8 @@ from mmbench.results.store import SCHEMA
 from mmbench.views import Answer
 
 CURVE_POINTS = 10_000
+# What a board says of the data, from its card.
+DATA = ("name", "remarks", "licence", "ceilings", "time", "ties", "tied_targets")
 OnEvent = Callable[[Message], None]
 
 
@@ -332,7 +334,7 @@ def empty_record(job: Job, question: Question, isolated: bool) -> dict[str, Any]
         "users": log.n_users,
         "events": len(log.item),
         "candidates_sha256": question.candidates_sha256,
-        "data": {name: log.card.get(name) for name in ("name", "remarks", "licence", "ceilings")},
+        "data": {name: log.card.get(name) for name in DATA},
         "cost": dict.fromkeys(
             (
                 "fit_seconds",
