@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mmbench.audit import violations
+from mmbench.protocol.candidate_sets import CANDIDATE_SETS, FULL
 from mmbench.report.notes import notes
 from mmbench.report.papers import Comparison, compare
 from mmbench.results.record import Record
 
 HEADLINE = "ndcg@10"
-SETS = ("full", "unseen", "neg100")
 COSTS = ("fit_seconds", "score_seconds_per_1000", "peak_memory_mb", "parameters")
 
 Figures = dict[str, dict[str, "Estimate"]]
@@ -133,7 +133,8 @@ def make_boards(records: Iterable[Record]) -> list[Board]:
 
 def set_order(candidates: str) -> tuple[int, str]:
     """The key that sorts candidate sets as boards show them."""
-    return SETS.index(candidates) if candidates in SETS else len(SETS), candidates
+    known = [*CANDIDATE_SETS]
+    return known.index(candidates) if candidates in known else len(known), candidates
 
 
 def _board(protocol: str, dataset: str, fingerprint: str, records: Iterable[Record]) -> Board:
@@ -142,7 +143,7 @@ def _board(protocol: str, dataset: str, fingerprint: str, records: Iterable[Reco
         groups[_identity(record)].append(record)
     rows = _tell_apart([_row(groups[key]) for key in sorted(groups)])
     rows = [replace(row, notes=tuple(notes(row, rows))) for row in rows]
-    rows.sort(key=_order(SETS[0]))
+    rows.sort(key=_order(FULL.name))
     comparisons = [
         comparison
         for row in rows

@@ -1,1 +1,1 @@
-"""Results: a cell and its record, one schema; written by the grid, read by reports."""
+"""What a cell is, what it leaves, and where that lies on disk: written by grid, read by report."""
