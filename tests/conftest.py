@@ -97,8 +97,12 @@ class Bench:
 
 
 def heed_interrupts() -> None:
-    """A shell's background jobs, such as the tests may be, ignore Ctrl-C, and so do their own."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """A shell's background jobs, such as the tests may be, ignore Ctrl-C, and so do their own.
+
+    Under nohup they ignore the end of a terminal.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ from mmbench.grid.runner import (
     run_cell,
 )
 from mmbench.grid.watch import read_findings
-from mmbench.protocol import AnswerError, get_protocol
+from mmbench.protocol import AnswerError, affordable, get_protocol
 from mmbench.results.cell import Cell
 
 LIMITS = Limits(seconds=600.0)
@@ -108,6 +108,7 @@ class Lab:
         return Offer(
             candidates="candidates" in hooks["score"],
             widest=worlds.ITEMS if widest is None else widest,
+            sets=affordable(get_protocol(PROTOCOL).candidate_sets, widest, worlds.ITEMS),
             embeddings={"embed_items", "embed_queries"} <= hooks.keys(),
         )
 

@@ -18,7 +18,7 @@ from mmbench.grid.host import Host, PluginFailure
 from mmbench.grid.question import Question
 from mmbench.grid.runner import Outcome
 from mmbench.grid.watch import Finding
-from mmbench.protocol import AnswerError
+from mmbench.protocol import AnswerError, CandidateSet, shown_candidates
 from mmbench.protocol.answers import check_answer
 from mmbench.views import Answer, Float32, Int32, Queries
 
@@ -33,17 +33,19 @@ class Offer:
     Attributes:
         candidates: ``score`` names candidates.
         widest: so many candidates it can afford.
+        sets: the candidate sets that it can afford.
         embeddings: it has both embedding hooks.
     """
 
     candidates: bool
     widest: int
+    sets: tuple[CandidateSet, ...]
     embeddings: bool
 
     @property
     def narrow(self) -> bool:
         """Whether it cannot afford the whole catalogue."""
-        return self.widest < worlds.ITEMS
+        return all(one.sampled for one in self.sets)
 
 
 @dataclass(slots=True)
@@ -103,7 +105,9 @@ class Onlooker:
         """Put the further questions; what fails here fails a check, not the cell."""
         self.host = host
         queries = self.question.split.test.queries
-        width = self.question.split.test.candidates.shape[1] if self.offer.narrow else worlds.ITEMS
+        width = worlds.ITEMS
+        if self.offer.narrow:
+            width = shown_candidates(self.question.split.test, self.offer.sets).shape[1]
         self.viewed.asked = _dense(self.answers, width)
         chosen = self._chosen(len(queries))
         if chosen is not None:

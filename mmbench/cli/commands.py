@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -38,9 +39,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and not
 
 def main() -> None:
     """Entry point: turns errors that are the user's to mend into one line and exit code 2."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
-            signal.signal(number, _stop)
+    _heed_signals()
     try:
         app()
     except UserError as error:
@@ -58,8 +57,19 @@ def main() -> None:
         sys.exit(1)
 
 
-def _stop(number: int, frame: FrameType | None) -> None:
-    raise Stop
+def _heed_signals() -> None:
+    """End in order at each signal that asks to; those that are ignored, as under nohup, stay so."""
+    terminals = [number for number in (1, 2) if os.isatty(number)]
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        for gone in (terminal for terminal in terminals if not os.isatty(terminal)):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), gone)  # it was closed: nobody reads on
+        raise Stop
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"):
+        number = getattr(signal, name, None)  # Windows has but two of them
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, stop)
 
 
 def _cure(error: OSError) -> str:

@@ -211,6 +211,7 @@ class GridProgress:
 
 
 AUDIT_KINDS = {
+    "range": "a figure that no mean over queries can be, by itself or as the cutoff grows",
     "gate": "hit@k and ndcg@k that no ranking can have together",
     "hit@1": "impossible with ndcg@1, which equals hit@1",
     "mrr": "an mrr that no ranking can have beside its hit@k",

@@ -27,10 +27,13 @@ from mmbench.protocol import (
     AnswerError,
     Ask,
     Asked,
+    CandidateSet,
     Fold,
     Ranks,
+    affordable,
     beyond_accuracy,
     evaluate,
+    shown_candidates,
     summarise,
     text_equal,
     tie_rate,
@@ -215,14 +218,12 @@ def converse(
     exchange.save_train(scratch, home.train)
     exchange.save_items(scratch, replace(items, features={**items.features, **(features or {})}))
     widest = job.declared["max_candidates"]
-    narrow = widest is not None and widest < items.n_items
-    save_fold(scratch, "valid", home, narrow)
-
-    what: Asked = "candidates" if narrow else "catalogue"
+    sets = affordable(protocol.candidate_sets, widest, items.n_items)
+    width = save_fold(scratch, "valid", home, sets)
 
     def validate(limit: int | None) -> float:
-        ask = home.ask(asker(host, "valid", witness), valid.candidates.shape[1])
-        return validation_ndcg(valid, home.log.n_items, ask, limit, what)
+        ask = home.ask(asker(host, "valid", witness), width)
+        return validation_ndcg(valid, home.log.n_items, ask, limit, sets)
 
     run = {
         "seed": job.cell.seed,
@@ -235,17 +236,17 @@ def converse(
     if source is not None:
         exchange.save_items(scratch, question.items)
         host.transfer()
-        narrow = widest is not None and widest < question.items.n_items
+        sets = affordable(protocol.candidate_sets, widest, question.items.n_items)
     # only now: test histories hold validation targets
     parts = question.split
-    save_fold(scratch, "test", question, narrow, strangers=source is not None)
+    width = save_fold(scratch, "test", question, sets, strangers=source is not None)
     host.score_seconds = 0.0
     ranks = evaluate(
         parts.test,
         question.log.n_items,
-        question.ask(asker(host, "test", witness), parts.test.candidates.shape[1]),
+        question.ask(asker(host, "test", witness), width),
         protocol,
-        sets=("neg100",) if narrow else None,
+        sets=sets,
         progress=lambda done, total, unit: host.on_event(
             {"event": "progress", "done": done, "total": total, "unit": unit}
         ),
@@ -284,21 +285,32 @@ def asker(host: Host, fold: str, witness: Witness | None = None) -> Ask:
 
 
 def save_fold(
-    scratch: Path, name: str, question: Question, narrow: bool, *, strangers: bool = False
-) -> None:
+    scratch: Path,
+    name: str,
+    question: Question,
+    sets: Sequence[CandidateSet],
+    *,
+    strangers: bool = False,
+) -> int:
     """Write what a plugin may see of a fold: queries, and the candidates if it is asked of those.
 
     ``strangers``: it was fitted elsewhere, and knows none of the users.
 
     A model that is asked of the whole catalogue gets no candidates: the target is among them, and
     a hundred others are easier to beat than all.
+
+    Returns how many candidates of a query it is asked about, 0 for the catalogue.
     """
     fold = question.split.valid if name == "valid" else question.split.test
     queries = question.queries(fold.queries)
     if strangers:
         queries = replace(queries, user=np.full_like(queries.user, -1))
-    candidates = question.candidates(fold.candidates) if narrow else None
-    exchange.save_queries(scratch, name, queries, candidates)
+    if not all(one.sampled for one in sets):
+        exchange.save_queries(scratch, name, queries)
+        return 0
+    candidates = shown_candidates(fold, sets)
+    exchange.save_queries(scratch, name, queries, question.candidates(candidates))
+    return int(candidates.shape[1])
 
 
 def empty_record(job: Job, question: Question, isolated: bool) -> dict[str, Any]:

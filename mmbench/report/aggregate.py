@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from mmbench.protocol.candidate_sets import CANDIDATE_SETS, FULL
 from mmbench.report.notes import notes
 from mmbench.report.papers import Comparison, compare
 from mmbench.results.record import Result
 
 HEADLINE = "ndcg@10"
-SETS = ("full", "unseen", "neg100")
 COSTS = ("fit_seconds", "score_seconds_per_1000", "peak_memory_mb", "parameters")
 
 Gate = Callable[[Mapping[str, float]], list[str]]
@@ -134,7 +134,8 @@ def make_boards(results: Iterable[Result], *, gate: Gate) -> list[Board]:
 
 def set_order(candidates: str) -> tuple[int, str]:
     """The key that sorts candidate sets as boards show them."""
-    return SETS.index(candidates) if candidates in SETS else len(SETS), candidates
+    known = [*CANDIDATE_SETS]
+    return known.index(candidates) if candidates in known else len(known), candidates
 
 
 def _board(
@@ -145,7 +146,7 @@ def _board(
         groups[_identity(result)].append(result)
     rows = _tell_apart([_row(groups[key], gate) for key in sorted(groups)])
     rows = [replace(row, notes=tuple(notes(row, rows))) for row in rows]
-    rows.sort(key=_order(SETS[0]))
+    rows.sort(key=_order(FULL.name))
     comparisons = [
         comparison
         for row in rows

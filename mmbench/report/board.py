@@ -7,21 +7,19 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
+from mmbench.protocol.candidate_sets import CANDIDATE_SETS, FULL, UNSEEN
 from mmbench.report.aggregate import HEADLINE, Board, Estimate, Row
 from mmbench.report.failures import Failure, failures
 from mmbench.report.markdown import Column, escape, table
 from mmbench.report.notes import mark, numbered
 from mmbench.report.papers import Comparison
 from mmbench.report.words import (
-    CANDIDATES,
     PROTOCOLS,
     RULES,
     SAMPLED,
-    TITLES,
     count,
     decimals,
     duration,
-    is_sampled,
     plural,
     small,
 )
@@ -92,16 +90,17 @@ def _accuracy(board: Board, candidates: str) -> str:
         _figure_column("hit@10", candidates, spread),
         _figure_column("ndcg@5", candidates, mean),
         _figure_column("mrr", candidates, mean),
-        *([_gain_column()] if candidates == "unseen" and "full" in board.sets else []),
+        *([_gain_column()] if candidates == UNSEEN.name and FULL.name in board.sets else []),
         Column("ties", lambda row: _share(row.tie_rate.get(candidates))),
         Column("no answer", lambda row: _share(row.unanswered.get(candidates) or None)),
         Column("version", lambda row: escape(row.first.cell.version), left=True),
     ]
-    parts = [f"## {TITLES.get(candidates, escape(candidates))}"]
-    if is_sampled(candidates):
+    told = CANDIDATE_SETS.get(candidates)
+    parts = [f"## {escape(candidates)}{f': {told.title}' if told else ''}"]
+    if told and told.sampled:
         parts.append(f"> **{SAMPLED}**{_swaps(board, candidates)}")
-    if candidates in CANDIDATES:
-        parts.append(CANDIDATES[candidates])
+    if told:
+        parts.append(told.explanation)
     return "\n\n".join([*parts, table(columns, board.ranked(candidates))])
 
 
@@ -117,12 +116,12 @@ def _figure_column(
 
 def _gain_column() -> Column[Row]:
     def gain(row: Row) -> str:
-        unseen, full = row.figure("unseen", HEADLINE), row.figure("full", HEADLINE)
+        unseen, full = row.figure(UNSEEN.name, HEADLINE), row.figure(FULL.name, HEADLINE)
         if unseen is None or full is None or not full.mean:
             return ""
         return f"{unseen.mean / full.mean - 1:+.0%}"
 
-    return Column(f"{HEADLINE} against full", gain)
+    return Column(f"{HEADLINE} against {FULL.name}", gain)
 
 
 def seeds(row: Row) -> str:
@@ -152,7 +151,8 @@ def _swaps(board: Board, candidates: str) -> str:
         (full.mean, sample.mean)
         for row in board.rows
         if row.first.cell.limit is None
-        if (full := row.figure("full", HEADLINE)) and (sample := row.figure(candidates, HEADLINE))
+        if (full := row.figure(FULL.name, HEADLINE))
+        and (sample := row.figure(candidates, HEADLINE))
     ]
     couples = list(itertools.combinations(pairs, 2))
     if not couples:
@@ -160,7 +160,7 @@ def _swaps(board: Board, candidates: str) -> str:
     swapped = sum((a[0] - b[0]) * (a[1] - b[1]) < 0 for a, b in couples)
     return (
         f" Here {swapped} of {plural(len(couples), 'pair')} of rows "
-        f"{'stands' if swapped == 1 else 'stand'} in the other order than under full."
+        f"{'stands' if swapped == 1 else 'stand'} in the other order than under {FULL.name}."
     )
 
 

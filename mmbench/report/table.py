@@ -10,18 +10,17 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from mmbench.protocol.candidate_sets import CANDIDATE_SETS
 from mmbench.report.aggregate import HEADLINE, Board, Row
 from mmbench.report.board import mean, spread
 from mmbench.report.failures import failures
 from mmbench.report.notes import mark, numbered
 from mmbench.report.words import count, decimals, duration, plain
 
-FIGURES = (
-    ("full", HEADLINE),
-    ("full", "hit@10"),
-    ("unseen", HEADLINE),
-    ("unseen", "hit@10"),
-    ("neg100", HEADLINE),
+FIGURES = tuple(
+    (one.name, metric)
+    for one in CANDIDATE_SETS.values()
+    for metric in ((HEADLINE,) if one.sampled else (HEADLINE, "hit@10"))
 )
 WIDE = 110  # columns of a terminal from which there is room for deviations and a status
 SHORT = {"out-of-memory": "memory", "not-applicable": "n/a"}
