@@ -1,4 +1,4 @@
-"""The negatives of the sampled candidate set: drawn once, the same for every model."""
+"""The negatives of sampled candidate sets: drawn once, the same for every model."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from mmbench.protocol.chance import UInt64, streams
 from mmbench.views import Int32, Int64
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mmbench.protocol.candidate_sets import CandidateSet
     from mmbench.protocol.split import Fold
 
 _BLOCK = 2048
@@ -77,9 +80,33 @@ def _first_in_row(draws: Int64) -> np.ndarray:
     return first
 
 
+def shown_candidates(fold: Fold, sets: Iterable[CandidateSet]) -> Int32:
+    """int32[q, c], ascending in each row: what a model is asked about that rates no more than that.
+
+    Each query's negatives of all sets are the first of one stream, so the largest set holds the
+    others.
+    """
+    largest = max((one for one in sets if one.sampled), key=lambda one: one.size)
+    return fold.candidates[largest.name]
+
+
+def places(items: Int32, shown: Int32) -> Int32:
+    """int32[q, n], from 1: where each row's ``items`` stand in the same row of ``shown``.
+
+    Rows of ``shown`` ascend, and hold all that is looked for.
+    """
+    row = np.arange(len(shown))[:, None]
+    width = np.int64(shown.max(initial=0) + 1)
+    found = np.searchsorted((row * width + shown).ravel(), row * width + items)
+    numbers: Int32 = (found - row * shown.shape[1] + 1).astype(np.int32)
+    return numbers
+
+
 def candidates_hash(fold: Fold) -> str:
     """sha256 over the fold's candidates, 64 hex digits: equal where two cells ranked the same."""
-    rows = np.ascontiguousarray(fold.candidates, dtype="<i4")
-    digest = hashlib.sha256(repr(rows.shape).encode())
-    digest.update(rows.tobytes())
+    digest = hashlib.sha256()
+    for candidates in fold.candidates.values():
+        rows = np.ascontiguousarray(candidates, dtype="<i4")
+        digest.update(repr(rows.shape).encode())
+        digest.update(rows.tobytes())
     return digest.hexdigest()

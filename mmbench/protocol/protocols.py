@@ -13,8 +13,8 @@ at or after the second cut a test target; the history is all that the user did b
 the history is what they did before it; nothing of them trains. For short histories such as
 PixRec's, where most users have two events and nothing is left of them to train on.
 
-All rank against ``full``, ``unseen`` and ``neg100`` with 100 negatives, and report ``hit@k`` and
-``ndcg@k`` at 1, 5, 10, 20 and 50, ``mrr`` and ``mrr@10``. The first two show the last 50 events of
+All rank against the sets of ``CANDIDATE_SETS``, and report ``hit@k`` and ``ndcg@k`` at 1, 5, 10, 20
+and 50, ``mrr`` and ``mrr@10``. The first two show the last 50 events of
 a history, ``pixrec-window@1`` the last 5.
 """
 
@@ -22,12 +22,9 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from typing import Literal
 
 from mmbench.problems import UserError
-
-CandidateSet = Literal["full", "unseen", "neg100"]
-CANDIDATE_SETS: tuple[CandidateSet, ...] = ("full", "unseen", "neg100")
+from mmbench.protocol.candidate_sets import CANDIDATE_SETS, CandidateSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,32 +35,23 @@ class Protocol:
 
     Attributes:
         name: as in ``loo@1``.
-        splitter: ``loo``, ``time`` or ``users``, see ``mmbench.protocol.split``.
+        splitter: a name in ``mmbench.protocol.split.SPLITS``.
         cuts: for ``time``, the shares of all events before which the validation and the test
             period begin; for ``users``, the shares of all users up to which they train and
             validate.
         max_history: a query shows the last so many events.
-        candidate_sets: the sets that each query is ranked against, in one pass. ``full`` is the
-            whole catalogue, history included. ``unseen`` is the catalogue without the items of
-            the user's whole history; a query whose target is among them has no answer and counts
-            0. ``neg100`` is the target and ``n_negatives`` items drawn uniformly, without
-            replacement, from those that the user has in no fold. (So where users repeat items, only
-            the target can be one that the history shows.)
-        n_negatives: size of the drawn part of ``neg100``.
+        candidate_sets: the sets that each query is ranked against, in one pass.
         seed: the root of the order of queries and of the negatives.
         cutoffs: the ``k`` of ``hit@k`` and ``ndcg@k``.
-        valid_metric: what ``run.validate`` answers, on ``full`` of the validation fold.
     """
 
     name: str
-    splitter: Literal["loo", "time", "users"]
+    splitter: str
     cuts: tuple[float, float] = (0.8, 0.9)
     max_history: int = 50
-    candidate_sets: tuple[CandidateSet, ...] = CANDIDATE_SETS
-    n_negatives: int = 100
+    candidate_sets: tuple[CandidateSet, ...] = tuple(CANDIDATE_SETS.values())
     seed: int = 2025
     cutoffs: tuple[int, ...] = (1, 5, 10, 20, 50)
-    valid_metric: str = "ndcg@10"
 
 
 DEFAULT = "loo@1"

@@ -1,4 +1,4 @@
-"""What boards say in words: the protocols, the candidate sets, and figures in human units."""
+"""What boards say in words: the protocols, the rules, and figures in human units."""
 
 from __future__ import annotations
 
@@ -27,40 +27,11 @@ RULES = (
     "± is the sample standard deviation over seeds."
 )
 
-TITLES = {
-    "full": "full: the whole catalogue",
-    "unseen": "unseen: without the user's history",
-    "neg100": "neg100: the target and 100 sampled items",
-}
-
-CANDIDATES = {
-    "full": (
-        "The whole catalogue competes, items of the user's own history included, as in most "
-        "published full-ranking tables. Where nobody buys twice, the top item is then for most "
-        "users one that they already have."
-    ),
-    "unseen": (
-        "The harness leaves out the items of the user's history, for every model alike: the "
-        "useful question where nobody buys twice. It moves figures by as much as a new model is "
-        "often said to gain, so compare within a section and never across, and ask of any "
-        "published table which of the two it shows."
-    ),
-    "neg100": (
-        "The target competes with 100 items drawn once for each query, uniformly, never from the "
-        "user's own; the same for every model."
-    ),
-}
-
 SAMPLED = (
     "Sampled candidates, for comparison with published sampled tables only. Sampling does more "
     "than raise the figures: it changes the order of models. Uniform negatives are mostly items "
     "that few people want, so that popularity alone looks strong and large differences shrink."
 )
-
-
-def is_sampled(candidates: str) -> bool:
-    """Whether a candidate set is a sample (``neg100``)."""
-    return re.fullmatch(r"neg\d+", candidates) is not None
 
 
 def decimals(value: float) -> str:

@@ -1,9 +1,12 @@
 """A small stand-in for a prepared log, and folds made from it."""
 
+import dataclasses
 from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+
+from mmbench.protocol.candidate_sets import FULL, UNSEEN, negatives
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,16 @@ def build_log(sequences, n_items=None, times=None, user_ids=None, card=None):
 @pytest.fixture(scope="session")
 def make_log():
     return build_log
+
+
+@pytest.fixture(scope="session")
+def drawing():
+    """``drawing(protocol, 2)``: the protocol with two negatives, in the set ``neg2``."""
+
+    def make(protocol, size):
+        return dataclasses.replace(protocol, candidate_sets=(FULL, UNSEEN, negatives(size)))
+
+    return make
 
 
 @pytest.fixture(scope="session")

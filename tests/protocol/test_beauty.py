@@ -47,7 +47,7 @@ def test_counts(beauty, folds):
     assert beauty.n_items == 12_101
     assert len(folds.train.item) == 198_502 - 2 * 22_363
     assert (folds.test.frequency == 0).mean() == pytest.approx(0.006, abs=5e-4)
-    assert folds.test.candidates.shape == (22_363, 101)
+    assert folds.test.candidates["neg100"].shape == (22_363, 101)
 
 
 def test_popularity_as_measured_elsewhere(popularity):

@@ -15,18 +15,19 @@ LOO = get_protocol("loo@1")
 
 def by_user(log, fold):
     names = [log.user_ids[user] for user in fold.queries.user]
-    return dict(zip(names, fold.candidates.tolist(), strict=True))
+    return dict(zip(names, fold.candidates["neg100"].tolist(), strict=True))
 
 
 def test_a_target_and_a_hundred_others_none_of_them_the_users_own(shop):
     parts = split(shop, LOO)
     for fold, last in ((parts.valid, -1), (parts.test, None)):
-        assert fold.candidates.shape == (300, 101)
-        assert (np.diff(fold.candidates, axis=1) > 0).all()
-        assert fold.candidates.min() >= 1
-        assert fold.candidates.max() <= shop.n_items
+        candidates = fold.candidates["neg100"]
+        assert candidates.shape == (300, 101)
+        assert (np.diff(candidates, axis=1) > 0).all()
+        assert candidates.min() >= 1
+        assert candidates.max() <= shop.n_items
         for user, target, row in zip(
-            fold.queries.user, fold.target, fold.candidates.tolist(), strict=True
+            fold.queries.user, fold.target, candidates.tolist(), strict=True
         ):
             own = set(shop.item[shop.user == user][:last].tolist())
             assert own & set(row) == {int(target)}
@@ -39,7 +40,9 @@ def test_validation_negatives_do_not_give_the_test_targets_away(shop):
     item[last] = np.roll(item[last], 1)
     ours, theirs = split(shop, LOO), split(dataclasses.replace(shop, item=item), LOO)
     assert (ours.test.target != theirs.test.target).any()
-    np.testing.assert_array_equal(ours.valid.candidates, theirs.valid.candidates)
+    np.testing.assert_array_equal(
+        ours.valid.candidates["neg100"], theirs.valid.candidates["neg100"]
+    )
 
 
 def test_negatives_do_not_depend_on_company(make_log, shop):
@@ -63,11 +66,11 @@ def test_folds_and_seeds_draw_differently(shop):
     assert candidates_hash(split(shop, LOO).test) == candidates_hash(got.test)
 
 
-def test_the_draw_is_uniform(make_log):
+def test_the_draw_is_uniform(make_log, drawing):
     """2,000 users that own 1, 2 and 3 draw 10 of the 37 other items each."""
     log = make_log([[1, 2, 3]] * 2000, n_items=40)
-    fold = split(log, dataclasses.replace(LOO, n_negatives=10)).test
-    counts = np.bincount(fold.candidates.ravel(), minlength=41)
+    candidates = split(log, drawing(LOO, 10)).test.candidates["neg10"]
+    counts = np.bincount(candidates.ravel(), minlength=41)
     assert counts[[1, 2]].tolist() == [0, 0]
     assert counts[3] == 2000
     # Without replacement a count varies less than chi-square supposes; both tails are bounded.
@@ -77,12 +80,12 @@ def test_the_draw_is_uniform(make_log):
     assert 0.001 < stats.chi2.sf(statistic, 36) < 0.999
 
 
-def test_pairs_are_drawn_independently(make_log):
+def test_pairs_are_drawn_independently(make_log, drawing):
     """4 of 6 items hold 6 of their 15 pairs: each pair comes in 2 of 5 draws."""
     log = make_log([[1, 2, 3]] * 3000, n_items=9)
-    fold = split(log, dataclasses.replace(LOO, n_negatives=4)).test
+    candidates = split(log, drawing(LOO, 4)).test.candidates["neg4"]
     drawn = np.zeros((3000, 10), dtype=int)
-    np.put_along_axis(drawn, fold.candidates, 1, axis=1)
+    np.put_along_axis(drawn, candidates, 1, axis=1)
     together = (drawn.T @ drawn)[4:, 4:][np.triu_indices(6, 1)]
     assert abs(together - 3000 * 6 / 15).max() < 4.5 * np.sqrt(3000 * 0.4 * 0.6)
 
@@ -90,15 +93,17 @@ def test_pairs_are_drawn_independently(make_log):
 def test_a_small_catalogue_gives_all_queries_the_same_smaller_number(make_log):
     log = make_log([[1, 2, 3], [4, 5, 6, 7, 8], [9, 1, 2]], n_items=12)
     fold = split(log, LOO).test
-    assert fold.candidates.shape == (3, 1 + 12 - 5)
-    crowded = fold.candidates[fold.history_length == 4].tolist()
+    candidates = fold.candidates["neg100"]
+    assert candidates.shape == (3, 1 + 12 - 5)
+    crowded = candidates[fold.history_length == 4].tolist()
     assert crowded == [[1, 2, 3, 8, 9, 10, 11, 12]]
 
 
 def test_a_user_who_owns_all_leaves_the_target_alone(make_log):
     fold = split(make_log([[1, 2, 3], [2, 1, 1]]), LOO).test
-    assert fold.candidates.shape == (2, 1)
-    assert np.array_equal(fold.candidates[:, 0], fold.target)
+    candidates = fold.candidates["neg100"]
+    assert candidates.shape == (2, 1)
+    assert np.array_equal(candidates[:, 0], fold.target)
 
 
 def test_streams_are_splitmix64():
@@ -145,8 +150,8 @@ def test_negatives_are_the_first_of_the_stream_that_are_not_own(make_log, n_item
         assert got[name] == sorted(drawn)
 
 
-def test_the_negatives_of_a_name_never_change(make_log):
+def test_the_negatives_of_a_name_never_change(make_log, drawing):
     """Pinned: other numbers mean another protocol, and so another name."""
     log = make_log([[1, 2, 3]], n_items=1000, user_ids=["A1YJEY40YUW4SE"])
-    fold = split(log, dataclasses.replace(LOO, n_negatives=6)).test
-    assert fold.candidates.tolist() == [[3, 199, 429, 459, 620, 653, 890]]
+    fold = split(log, drawing(LOO, 6)).test
+    assert fold.candidates["neg6"].tolist() == [[3, 199, 429, 459, 620, 653, 890]]

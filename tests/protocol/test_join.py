@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from mmbench.data.fingerprint import Fingerprints
 from mmbench.data.log import Log
 from mmbench.problems import UserError
-from mmbench.protocol import AnswerError, SplitError, evaluate, get_protocol, join_parts, split
+from mmbench.protocol import (
+    CANDIDATE_SETS,
+    AnswerError,
+    SplitError,
+    evaluate,
+    get_protocol,
+    join_parts,
+    split,
+)
 from mmbench.protocol.join import ask_part, join_items, shared_events
 from mmbench.views import ImageStore, Items, TopK, Vectors
 
@@ -95,8 +103,10 @@ def test_the_questions_are_those_of_the_part_alone(logs, protocol):
                 (log.id, log.user_ids[u]) if u >= 0 else "" for u in fold.queries.user
             ]
             np.testing.assert_array_equal(asked.time, fold.queries.time)
-            shown = joined.place.items(fold.candidates)
-            assert [items[i] for i in shown.ravel()] == [own[i] for i in fold.candidates.ravel()]
+            shown = joined.place.items(fold.candidates["neg100"])
+            assert [items[i] for i in shown.ravel()] == [
+                own[i] for i in fold.candidates["neg100"].ravel()
+            ]
 
 
 def answer_as(form, scores, rng):
@@ -147,7 +157,7 @@ def test_scores_of_other_parts_cannot_change_a_rank(logs, form, seed, most):
                 found = evaluate(fold, place.n_items, ask_part(ask, place, 0), protocol)
             assert max(rows.stop - rows.start for rows in seen) <= most
             assert [i for rows in seen for i in range(rows.start, rows.stop)] == [*range(len(fold))]
-            for name in protocol.candidate_sets:
+            for name in ("full", "unseen", "neg100"):
                 np.testing.assert_array_equal(found.greater[name], expected.greater[name])
                 np.testing.assert_array_equal(found.equal[name], expected.equal[name])
             for name, top in expected.top.items():
@@ -184,9 +194,9 @@ def test_a_silent_list_is_silent_about_the_part_too(pair):
 def test_a_reranker_may_rate_candidates_or_all(pair, rating):
     _logs, splits, joins = pair
     fold, place = splits[0].test, joins[0].place
-    width = fold.candidates.shape[1]
+    width = fold.candidates["neg100"].shape[1]
     weights = np.random.default_rng(0).random(place.n_joined + 1).astype(np.float32)
-    shown = place.items(fold.candidates)
+    shown = place.items(fold.candidates["neg100"])
 
     def ask(what, slices):
         assert what == "candidates"
@@ -196,11 +206,13 @@ def test_a_reranker_may_rate_candidates_or_all(pair, rating):
 
     def alone(what, slices):
         own = weights[1 + place.items_before :][: place.n_items]
-        return (own[fold.candidates[rows] - 1] for rows in slices)
+        return (own[fold.candidates["neg100"][rows] - 1] for rows in slices)
 
     protocol = get_protocol("loo@1")
-    found = evaluate(fold, 5, ask_part(ask, place, width), protocol, sets=("neg100",))
-    expected = evaluate(fold, 5, alone, protocol, sets=("neg100",))
+    found = evaluate(
+        fold, 5, ask_part(ask, place, width), protocol, sets=[CANDIDATE_SETS["neg100"]]
+    )
+    expected = evaluate(fold, 5, alone, protocol, sets=[CANDIDATE_SETS["neg100"]])
     np.testing.assert_array_equal(found.greater["neg100"], expected.greater["neg100"])
 
 

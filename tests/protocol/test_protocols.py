@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from mmbench.protocol import DEFAULT, PROTOCOLS, get_protocol
+from mmbench.protocol.evaluate import VALIDATION
 
 
 def test_names_keep_their_meaning():
@@ -12,13 +13,21 @@ def test_names_keep_their_meaning():
     common = {
         "cuts": (0.8, 0.9),
         "max_history": 50,
-        "candidate_sets": ("full", "unseen", "neg100"),
-        "n_negatives": 100,
+        "candidate_sets": (
+            ("full", "full", 0),
+            ("unseen", "unseen", 0),
+            ("neg100", "sampled", 100),
+        ),
         "seed": 2025,
         "cutoffs": (1, 5, 10, 20, 50),
-        "valid_metric": "ndcg@10",
     }
-    assert {name: dataclasses.asdict(p) for name, p in PROTOCOLS.items()} == {
+
+    def meaning(protocol):
+        sets = tuple((one.name, one.kind, one.size) for one in protocol.candidate_sets)
+        return {**dataclasses.asdict(protocol), "candidate_sets": sets}
+
+    assert VALIDATION == "ndcg@10"
+    assert {name: meaning(protocol) for name, protocol in PROTOCOLS.items()} == {
         "loo@1": {"name": "loo@1", "splitter": "loo", **common},
         "time@1": {"name": "time@1", "splitter": "time", **common},
         "pixrec-window@1": {

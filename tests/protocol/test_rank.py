@@ -42,8 +42,11 @@ def make(rng, scores, most_seen=12, n_negatives=9):
 
 def ask(engine, question):
     total = len(question[0])
+    scores, target, offsets, seen, candidates = question
     counts, top = np.full((3, 2, total), 77, np.int32), np.full((2, total, TOP), 77, np.int32)
-    return engine.rank_rows(*question, counts, top), counts, top
+    bad = engine.rank_rows(scores, target, offsets, seen, counts[:2], top)
+    engine.among_rows(scores, target, candidates, counts[2])
+    return bad, counts, top
 
 
 def slowly(scores, target, offsets, seen, candidates):

@@ -99,9 +99,9 @@ def worlds(draw):
 @pytest.mark.parametrize("protocol", [LOO, TIME, USERS])
 @settings(max_examples=300, deadline=None)
 @given(world=worlds())
-def test_against_the_oracle(make_log, protocol, world):
+def test_against_the_oracle(make_log, drawing, protocol, world):
     sequences, times = world
-    protocol = dataclasses.replace(protocol, max_history=4, n_negatives=2)
+    protocol = dataclasses.replace(drawing(protocol, 2), max_history=4)
     log = make_log(sequences, n_items=7, times=times)
     train, folds = oracle(sequences, times, protocol.splitter, 4)
     if not (folds["valid"] and folds["test"]):
@@ -115,9 +115,9 @@ def test_against_the_oracle(make_log, protocol, world):
     assert as_records(got.test) == folds["test"]
 
 
-def test_leave_one_out_by_hand(make_log):
+def test_leave_one_out_by_hand(make_log, drawing):
     log = make_log([[5, 2, 5, 3], [1, 4], [2, 6, 1]], n_items=6)
-    got = split(log, dataclasses.replace(LOO, max_history=3, n_negatives=2))
+    got = split(log, dataclasses.replace(drawing(LOO, 2), max_history=3))
     assert got.train.item.tolist() == [5, 2, 1, 4, 2]
     assert got.train.user.tolist() == [0, 0, 1, 1, 2]
     assert as_records(got.valid) == [
@@ -156,7 +156,7 @@ def test_users_without_a_history_are_not_asked(make_log):
         split(make_log([[1]] * 50), USERS)
 
 
-def test_time_by_hand(make_log):
+def test_time_by_hand(make_log, drawing):
     """Of twenty events the 17th is at 17, the 19th at 18: all at 17 are validation already."""
     log = make_log(
         [
@@ -169,7 +169,7 @@ def test_time_by_hand(make_log):
         n_items=12,
         times=[[0, 1, 17, 18], list(range(2, 14)), [17, 18], [19], [15]],
     )
-    got = split(log, dataclasses.replace(TIME, max_history=3, n_negatives=0))
+    got = split(log, dataclasses.replace(drawing(TIME, 0), max_history=3))
     assert got.train.time.max() == 15
     assert as_records(got.valid) == [(0, 3, [0, 1, 2], [0, 0, 1], [1, 2], 1, 2)]
     assert as_records(got.test) == [
@@ -260,7 +260,7 @@ def test_dtypes_and_read_only(shop):
         (fold.target, np.int32),
         (fold.seen_offsets, np.int64),
         (fold.seen, np.int32),
-        (fold.candidates, np.int32),
+        (fold.candidates["neg100"], np.int32),
         (fold.frequency, np.int32),
         (fold.history_length, np.int32),
     ]:
