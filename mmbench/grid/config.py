@@ -33,11 +33,6 @@ def choose_preset(presets: Mapping[str, Any], ref: ModelRef, size: str) -> str:
     )
 
 
-def is_tiny(preset: str) -> bool:
-    """Whether a preset is a miniature: ``tiny`` or a variant's, as in ``sft-ext/tiny``."""
-    return preset.split("/")[-1] == "tiny"
-
-
 def resolve(model_class: Any, ref: ModelRef, preset: str, overrides: Mapping[str, str]) -> Any:
     """The Config object: preset, then the family's field, then overrides (texts are coerced)."""
     values = as_dict(model_class.presets[preset])

@@ -12,6 +12,7 @@ from mmbench.grid.execute import Observer
 from mmbench.grid.plan import Planned
 from mmbench.grid.registry import UsageError, find_plugin
 from mmbench.hookspecs import OBSERVER_GROUP, PROJECT, ObserverHooks
+from mmbench.results.record import Record
 
 logger = logging.getLogger("mmbench.grid")
 
@@ -36,10 +37,10 @@ class Observers:
         if event["event"] == "log":
             self._tell("cell_logged", cell=_cell(row), step=event["step"], values=event["values"])
 
-    def cell_finished(self, row: Planned, record: Mapping[str, Any]) -> None:
+    def cell_finished(self, row: Planned, record: Record) -> None:
         """A cell ended."""
         self.first.cell_finished(row, record)
-        self._tell("cell_finished", cell=_cell(row), result=record)
+        self._tell("cell_finished", cell=_cell(row), result=record.to_json())
 
     def _tell(self, hook: str, **notice: Any) -> None:
         for name, manager in self.managers.items():

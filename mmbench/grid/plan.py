@@ -27,7 +27,8 @@ from mmbench.grid.registry import (
 )
 from mmbench.grid.runner import Job
 from mmbench.protocol import get_protocol
-from mmbench.results.cell import Cell
+from mmbench.results.cell import Cell, Source
+from mmbench.results.record import Record, ResultError, is_tiny
 from mmbench.results.store import read_record
 
 DESCRIBE_SECONDS = 120.0
@@ -85,7 +86,7 @@ class Planned:
     job: Job | None = None
     question: Question | None = None
     problem: str = ""
-    known: dict[str, Any] | None = None
+    known: Record | None = None
     source: Question | None = None
 
     @property
@@ -93,7 +94,7 @@ class Planned:
         """``new``, a stored status such as ``done``, or ``broken``."""
         if self.job is None:
             return "broken"
-        return str(self.known["status"]["kind"]) if self.known else "new"
+        return self.known.status.kind if self.known else "new"
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +271,7 @@ def make_label(ref: ModelRef, preset: str, overrides: Mapping[str, str]) -> str:
     name = ref.model + (f"/{ref.variant}" if ref.variant and ref.variant != "tiny" else "")
     if given:
         name += "[" + ",".join(f"{key}={value}" for key, value in sorted(given.items())) + "]"
-    return f"{name} (tiny)" if preset.split("/")[-1] == "tiny" else name
+    return f"{name} (tiny)" if is_tiny(preset) else name
 
 
 def _plan_cells(
@@ -299,19 +300,23 @@ def _plan_cells(
     given = _given(ref, [_split_setting(text) for text in grid.settings])
     if upstream is not None:
         given = {**given, found.declared["upstream"]["field"]: upstream.label}
+    needs = found.declared["needs"]
+    asked = name_source(log, needs)
     cell = Cell(
         model=ref.model,
         distribution=found.plugin.distribution,
         version=found.plugin.version,
         config=found.declared["config"],
-        dataset=log.id,
-        fingerprint=log.fingerprints.events,
+        dataset=asked.dataset,
+        fingerprints=asked.fingerprints,
         protocol=grid.protocol,
         seed=seed,
         limit=grid.limit,
-        upstream=upstream.job.cell.to_json() if upstream and upstream.job else None,
-        fit_on=source.name() if source else None,
-        together=question.joined.names() if question.joined else None,
+        upstream=upstream.job.cell if upstream and upstream.job else None,
+        fit_on=name_source(source.log, needs) if source else None,
+        together=tuple(name_source(one, needs) for one in question.logs)
+        if question.joined
+        else None,
     )
     preset = found.declared["preset"]
     if source is not None:
@@ -328,9 +333,22 @@ def _plan_cells(
         device,
         upstream.job if upstream else None,
     )
-    known = read_record(results, cell)
+    try:
+        known = read_record(results, cell)
+    except ResultError as error:
+        return [*before, Planned(label, log.id, seed, problem=str(error))]
     row = Planned(label, log.id, seed, job, question, known=known, source=source)
     return [*before, row]
+
+
+def name_source(log: Log, needs: Sequence[str]) -> Source:
+    """A dataset, as a cell names it whose model has these needs."""
+    prints = {"events": log.fingerprints.events}
+    if "text" in needs:
+        prints["text"] = log.fingerprints.text
+    if "image" in needs:
+        prints["pictures"] = log.fingerprints.pictures
+    return Source(dataset=log.id, fingerprints=prints)
 
 
 def _problem(ref: ModelRef, found: Description, described: Mapping[ModelRef, Description]) -> str:

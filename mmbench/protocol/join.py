@@ -79,10 +79,6 @@ class Joined:
     items: Items
     place: Place
 
-    def names(self) -> list[dict[str, str]]:
-        """The parts, as a cell that is fitted on them names them."""
-        return [{"dataset": log.id, "fingerprint": log.fingerprints.events} for log in self.logs]
-
 
 def join_parts(logs: Sequence[Log], trains: Sequence[Interactions]) -> list[Joined]:
     """Join parts in the order given: for each of them, the join and its place there.

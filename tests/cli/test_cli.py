@@ -70,7 +70,8 @@ def test_neither_jobs_nor_the_process_change_a_rank(bench):
     for name, way in {"alone": [], "jobs": ["--jobs", "2"], "thread": ["--in-process"]}.items():
         done = bench.run(*words, *way, "--out", name, "--json")
         assert done.code == 0, done.err
-        assert {record["isolated"] for record in done.json} == {name != "thread"}
+        wall = "none" if name == "thread" else "process"
+        assert {record["wall"] for record in done.json} == {wall}
         whole[name] = ranks(bench.folder / name)
         assert len(whole[name]) == 4
     assert whole["alone"] == whole["jobs"] == whole["thread"]

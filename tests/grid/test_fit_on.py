@@ -61,7 +61,7 @@ def test_a_model_is_fitted_there_and_asked_here(shops):
     assert record["label"] == "traveller[fit-on=shop]"
     cell = record["cell"]
     assert cell["dataset"] == "kiosk" and cell["fit_on"]["dataset"] == "shop"
-    assert cell["fit_on"]["fingerprint"] != cell["fingerprint"]
+    assert cell["fit_on"]["fingerprints"] != cell["fingerprints"]
     assert (record["catalogue"], record["queries"]) == (25, 30)
     assert record["metrics"]["full"]["hit@50"] == 1
     assert "0 of 1" not in done.err
