@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "vlm": {"vlm", "toolkit", "views"},
     "testing": {"check", "grid"},
     "scaffold": {"grid", "hookspecs", "problems"},
-    "doctor": {"grid", "data", "hookspecs"},
+    "doctor": {"grid", "data", "hookspecs", "problems"},
     "cli": {
         *("cli", "doctor", "scaffold", "check", "report", "grid", "results", "audit"),
         *("protocol", "data", "problems"),
