@@ -336,3 +336,42 @@ def test_observers_are_told_and_stop_nothing(bench):
     assert wrong.code == 2
     assert "observer 'wrong' of watchers 1.0 cannot be used" in wrong.err
     assert "there is no hook 'cell_stopped'. Did you mean cell_started" in wrong.err
+
+
+def test_what_cannot_apply_is_planned_so_and_recorded(bench):
+    bench.install("painter", "mmbench-painter", painter="shelf:Painter")
+    run = ["run", "-m", "painter,noise", "-d", "shop", "--seeds", "2", "--in-process"]
+    why = "not applicable: needs images, which the data has not"
+    planned = bench.run(*run, "--dry-run")
+    assert f"2 {why}" in " ".join(planned.out.split())
+    row = bench.run(*run, "--dry-run", "--json").json[0]
+    assert (row["state"], row["inapplicable"]) == ("not-applicable", why.partition(": ")[2])
+    done = bench.run(*run)
+    assert done.code == 0  # beside rows that are done
+    assert "2 of 4 cells to run" in done.out
+    assert "not-applicable painter on shop, seed 0: needs images" in done.out
+    again = bench.run(*run)
+    assert "0 of 4 cells to run" in again.out
+    assert "not-applicable painter" not in again.out  # it is recorded, and not once more
+    assert len(list(bench.folder.glob("results/shop/*/painter/*.json"))) == 2
+    alone = bench.run("run", "-m", "painter", "-d", "shop", "--in-process", "--json")
+    assert alone.code == 1  # nothing could be run
+    assert alone.json[0]["status"]["kind"] == "not-applicable"
+
+
+def test_what_starts_from_what_cannot_apply_does_not_either(bench):
+    bench.add(
+        "vain",
+        "from dataclasses import dataclass\nimport shelf\nfrom mmbench import hookimpl\n"
+        "@dataclass(frozen=True)\nclass C:\n    k: int = 0\n    init: str = 'blind'\n"
+        "class Blind(shelf.Products):\n    needs = frozenset({'image'})\n"
+        "class Model(shelf.Noise):\n    Config, presets, upstream = C, {'paper': C()}, 'init'\n",
+        vain="Model",
+        blind="Blind",
+    )
+    run = ["run", "-m", "vain,noise", "-d", "shop", "--in-process"]
+    done = bench.run(*run)
+    assert done.code == 0
+    assert "1 of 2 cells to run" in done.out
+    reason = "starts from blind, which needs images, which the data has not"
+    assert f"not-applicable vain[init=blind] on shop, seed 0: {reason}" in done.out
