@@ -91,7 +91,7 @@ def whole_cell(users: int, items: int, dim: int) -> dict[str, float | None]:
     plugin = Plugin("random-vectors", "model:RandomVectors", "benchmarks", "0")
     declared = {"needs": (), "loss": None, "papers": (), "max_candidates": None}
     cell = Cell(
-        "random-vectors", "benchmarks", "0", config, log.id, log.fingerprints.events, "loo@1", 0
+        "random-vectors", "benchmarks", "0", config, log.id, log.fingerprints.events, "loo@2", 0
     )
     job = Job(cell, plugin, "random-vectors", "paper", declared)
     begun = time.perf_counter()

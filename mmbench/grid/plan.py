@@ -26,7 +26,7 @@ from mmbench.grid.registry import (
     parse_setting,
 )
 from mmbench.grid.runner import Job
-from mmbench.protocol import get_protocol
+from mmbench.protocol import DEFAULT, get_protocol
 from mmbench.results.cell import Cell
 from mmbench.results.store import read_record
 
@@ -67,7 +67,7 @@ class Grid:
 
     models: tuple[str, ...]
     data: tuple[str, ...]
-    protocol: str = "loo@1"
+    protocol: str = DEFAULT
     seeds: tuple[int, ...] = (0,)
     preset: str = "auto"
     limit: int | None = None

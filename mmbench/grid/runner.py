@@ -32,6 +32,7 @@ from mmbench.protocol import (
     Ranks,
     affordable,
     beyond_accuracy,
+    count_drawn,
     evaluate,
     shown_candidates,
     summarise,
@@ -257,6 +258,7 @@ def converse(
     record["metrics"] = metrics
     record["tie_rate"] = tie_rate(ranks)
     record["unanswered"] = unanswered(ranks)
+    record["drawn"] = count_drawn(parts.test)
     listed = beyond_accuracy(ranks, parts.train)
     by_text = text_equal(ranks, parts.test, question.log.items)
     record["beyond"] = {name: values | by_text.get(name, {}) for name, values in listed.items()}
@@ -308,7 +310,7 @@ def save_fold(
     if not all(one.sampled for one in sets):
         exchange.save_queries(scratch, name, queries)
         return 0
-    candidates = shown_candidates(fold, sets)
+    candidates = shown_candidates(fold, sets, question.log.n_items)
     exchange.save_queries(scratch, name, queries, question.candidates(candidates))
     return int(candidates.shape[1])
 
@@ -329,6 +331,7 @@ def empty_record(job: Job, question: Question, isolated: bool) -> dict[str, Any]
         "beyond": {},
         "tie_rate": {},
         "unanswered": {},
+        "drawn": {},
         "queries": len(question.split.test.queries),
         "catalogue": log.n_items,
         "users": log.n_users,
@@ -356,7 +359,7 @@ def empty_record(job: Job, question: Question, isolated: bool) -> dict[str, Any]
 def fail(record: dict[str, Any], kind: str, reason: str, traceback: str = "") -> None:
     """Turn a record into a failed row."""
     record["status"] = {"kind": kind, "reason": reason, "traceback": traceback}
-    for part in ("metrics", "beyond", "tie_rate", "unanswered", "spaces"):
+    for part in ("metrics", "beyond", "tie_rate", "unanswered", "drawn", "spaces"):
         record[part] = {}
 
 

@@ -16,7 +16,7 @@ from mmbench.results.store import claim, write_record
 
 
 def row(seed, known=None):
-    cell = Cell("m", "d", "1.0", {}, "shop", "f", "loo@1", seed)
+    cell = Cell("m", "d", "1.0", {}, "shop", "f", "loo@2", seed)
     job = Job(cell, SimpleNamespace(), "m", "paper", {})
     return Planned("m", "shop", seed, job, SimpleNamespace(), known=known)
 

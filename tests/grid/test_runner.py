@@ -43,8 +43,8 @@ def cell(log, tmp_path):
     def run(value, ref="m", isolated=True, limits=None, stop=None, events=None, **overrides):
         plugin, described = describe(value, ref, **overrides)
         assert not described.problem
-        question = ask_question(log, get_protocol("loo@1"))
-        identity = Cell("m", "d", "1.0", described.declared["config"], "w", "f", "loo@1", 3)
+        question = ask_question(log, get_protocol("loo@2"))
+        identity = Cell("m", "d", "1.0", described.declared["config"], "w", "f", "loo@2", 3)
         job = Job(identity, plugin, "m", described.declared["preset"], described.declared)
         how = Circumstances(
             isolated=isolated,
@@ -114,8 +114,8 @@ def test_item_vectors_are_asked_for_once_a_validation_and_once_after_the_fit(cel
 
 def test_the_next_question_is_asked_before_an_answer_is_handed_out(log, tmp_path):
     plugin, described = describe("shelf:Witness")
-    queries = ask_question(log, get_protocol("loo@1")).split.test.queries
-    exchange.save_train(tmp_path, ask_question(log, get_protocol("loo@1")).split.train)
+    queries = ask_question(log, get_protocol("loo@2")).split.test.queries
+    exchange.save_train(tmp_path, ask_question(log, get_protocol("loo@2")).split.train)
     exchange.save_items(tmp_path, log.items)
     exchange.save_queries(tmp_path, "test", queries)
     host = launch(tmp_path, isolated=False)
@@ -206,7 +206,7 @@ def test_a_plugin_that_does_not_import_is_a_problem_not_a_crash():
 
 
 def test_views_cross_to_the_child_unchanged_and_read_only(log, tmp_path):
-    question = ask_question(log, get_protocol("loo@1"))
+    question = ask_question(log, get_protocol("loo@2"))
     exchange.save_train(tmp_path, question.split.train)
     exchange.save_items(tmp_path, log.items)
     exchange.save_queries(tmp_path, "test", question.split.test.queries)

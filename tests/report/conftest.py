@@ -41,7 +41,7 @@ def make_record():
             "config": {"dim": 64, "epochs": 30},
             "dataset": "toy-shop",
             "fingerprint": "0123456789abcdef",
-            "protocol": "loo@1",
+            "protocol": "loo@2",
             "seed": seed,
             "limit": None,
         }

@@ -12,7 +12,7 @@ from mmbench import files
 from mmbench.results import store
 from mmbench.results.cell import Cell
 
-CELL = Cell("recbole:NeuMF", "d", "1.0", {}, "shop", "ff", "loo@1", 0)
+CELL = Cell("recbole:NeuMF", "d", "1.0", {}, "shop", "ff", "loo@2", 0)
 RECORD = {"status": {"kind": "done"}, "cell": CELL.to_json()}
 
 
@@ -20,7 +20,7 @@ def test_a_record_comes_back_with_its_columns(tmp_path):
     ranks = {"query": np.arange(3, dtype=np.int32), "greater_full": np.array([0, 5, 2], np.int32)}
     top = {"top_full": np.array([[1, 2], [3, 0]], np.int32)}
     path = store.write_record(tmp_path, CELL, RECORD, ranks, top)
-    assert path == tmp_path / "shop" / "loo@1" / "recbole-NeuMF" / f"{CELL.id}.json"
+    assert path == tmp_path / "shop" / "loo@2" / "recbole-NeuMF" / f"{CELL.id}.json"
     assert store.read_record(tmp_path, CELL) == RECORD
     found = store.read_columns(path.with_suffix(".ranks.parquet"))
     assert found["greater_full"].tolist() == [0, 5, 2]
@@ -91,7 +91,7 @@ def test_what_a_killed_grid_left_is_swept(tmp_path):
     assert ready.wait(30)
     store.sweep(tmp_path)
     assert (tmp_path / ".work" / CELL.id / "left").exists()  # held: left alone
-    place = tmp_path / "shop" / "loo@1" / "pop"
+    place = tmp_path / "shop" / "loo@2" / "pop"
     place.mkdir(parents=True)
     half = place / f".{CELL.id}.json.{holder.pid}.1"
     half.write_text("{")
