@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from mmbench.data.card import describe
+from mmbench.data.columns import why_not
 from mmbench.data.fingerprint import (
     Fingerprints,
     events_fingerprint,
@@ -62,7 +63,7 @@ class _Events:
 
     def tied(self) -> Mask:
         """bool[n - 1]: whether an event is at the same moment as the next, of the same user."""
-        same = self.user[1:] == self.user[:-1]
+        same: Mask = self.user[1:] == self.user[:-1]
         for column in (self.time, self.nanosecond):
             same &= column[1:] == column[:-1]
         return same
@@ -93,7 +94,7 @@ def prepare(raw: RawDataset, info: DatasetInfo) -> Log:
             f"{info.id}: the source tells no times but only an order, which is kept; leave out "
             f"ties = {recipe.ties!r}"
         )
-    titles, columns = _texts(raw, info)
+    titles, columns, left_out = _texts(raw, info)
     steps = _filter(events, raw, info, catalogue, titles)
     secret, user_ids, item_ids = _number(events, users, catalogue, clock and recipe.ties == "hash")
     unknown = sum(item not in titles for item in item_ids[1:]) if len(raw.items) else 0
@@ -123,7 +124,13 @@ def prepare(raw: RawDataset, info: DatasetInfo) -> Log:
     )
     log = replace(log, fingerprints=prints)
     card = describe(
-        log, info, steps=steps, ceilings=raw.ceilings, clock=clock, unknown_items=unknown
+        log,
+        info,
+        steps=steps,
+        ceilings=raw.ceilings,
+        clock=clock,
+        unknown_items=unknown,
+        left_out=left_out,
     )
     return replace(log, card=card)
 
@@ -233,8 +240,12 @@ def _codes(column: pd.Series) -> tuple[Int64, list[str]]:
 
 def _texts(
     raw: RawDataset, info: DatasetInfo
-) -> tuple[Mapping[str, str], dict[str, Mapping[str, str]]]:
-    """``{item id: title}`` (empty without text columns) and ``{field: {item id: text}}``."""
+) -> tuple[Mapping[str, str], dict[str, Mapping[str, str]], dict[str, str]]:
+    """The titles, the text columns, and which columns were left out and why.
+
+    ``{item id: title}`` (empty texts without a text column), ``{field: {item id: text}}`` and
+    ``{column: reason}``.
+    """
     columns = [str(column) for column in raw.items.columns if column != "item"]
     chosen = list(info.text) or columns
     missing = [column for column in chosen if column not in columns]
@@ -251,11 +262,21 @@ def _texts(
                 "a missing text is an empty string"
             )
     ids = raw.items["item"].tolist()
-    fields = {
-        name: cast(Mapping[str, str], dict(zip(ids, raw.items[name].tolist(), strict=True)))
-        for name in chosen
-    }
-    return next(iter(fields.values()), dict.fromkeys(ids, "")), fields
+    texts = {name: dict(zip(ids, raw.items[name].tolist(), strict=True)) for name in chosen}
+    counts, ratings = _popularity(raw)
+    reasons = {name: why_not(name, column, counts, ratings) for name, column in texts.items()}
+    fields: dict[str, Mapping[str, str]] = {n: texts[n] for n in chosen if not reasons[n]}
+    left_out = {name: reason for name, reason in reasons.items() if reason}
+    return next(iter(fields.values()), dict.fromkeys(ids, "")), fields, left_out
+
+
+def _popularity(raw: RawDataset) -> tuple[dict[str, int], dict[str, float]]:
+    """Each item's number of events in the source, and its mean rating, where there are ratings."""
+    counts = {str(item): int(n) for item, n in raw.events["item"].value_counts().items()}
+    if "rating" not in raw.events:
+        return counts, {}
+    means = raw.events.groupby("item")["rating"].mean().dropna()
+    return counts, {str(item): float(mean) for item, mean in means.items()}
 
 
 def _filter(

@@ -1,7 +1,6 @@
 """The published datasets: counts, pinned records and fingerprints, pictures, speed."""
 
 import os
-import time
 
 import numpy as np
 import pytest
@@ -155,13 +154,6 @@ def test_item_numbers_tell_nothing_of_first_appearance():
     log = load("beauty")
     raw = np.array([int(item) for item in log.item_ids[1:]])  # numbered by appearance
     assert abs(spearmanr(np.arange(log.n_items), raw).statistic) < 0.03
-
-
-def test_an_opened_log_comes_fast():
-    load("beauty")
-    start = time.perf_counter()
-    load("beauty")
-    assert time.perf_counter() - start < 0.5
 
 
 @pytest.mark.parametrize("name", ["amazon2014-beauty", "amazon2014-sports", "ml-latest-small"])
