@@ -6,7 +6,7 @@ import pytest
 
 from mmbench.results.cell import Cell, canonical
 
-CELL = Cell("pop", "mmbench-x", "1.0", {"b": 1, "a": [1.5, None]}, "shop", "ff", "loo@2", 0)
+CELL = Cell("pop", "mmbench-x", "1.0", {"b": 1, "a": [1.5, None]}, "shop", "ff", "loo@1", 0)
 
 
 def test_the_id_is_pinned():

@@ -42,12 +42,14 @@ def our_metrics(model, queries, target, n_items):
     none = np.zeros(len(target), dtype=np.int32)
     fold = Fold(
         queries=queries,
+        user=none,
         target=np.asarray(target, dtype=np.int32),
         seen_offsets=np.zeros(len(target) + 1, dtype=np.int64),
         seen=none[:0],
         candidates={},
         frequency=none,
         history_length=none,
+        tied=none > 0,
     )
 
     def ask(what, slices):
