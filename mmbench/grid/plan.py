@@ -27,6 +27,7 @@ from mmbench.grid.registry import (
 )
 from mmbench.grid.runner import Job
 from mmbench.protocol import get_protocol
+from mmbench.protocol.apart import refuse_kin
 from mmbench.results.cell import Cell, Source
 from mmbench.results.record import Record, ResultError, is_tiny
 from mmbench.results.store import read_record
@@ -192,11 +193,10 @@ def make_plan(
         )
     questions = ask_all(words, prepare)
     source = prepare(grid.fit_on) if grid.fit_on else None
-    asked = {question.log.fingerprints.events for question in questions}
-    if source and source.log.fingerprints.events in asked:
-        raise UsageError(
-            f"--fit-on {grid.fit_on} is among --data: leave --fit-on out to fit where you ask"
-        )
+    for log in {question.log.id: question.log for question in questions}.values():
+        if source is not None:
+            how = f"--fit-on {grid.fit_on} with --data {log.id}"
+            refuse_kin(source.log, log, how, "leave --fit-on out to fit where you ask")
     device = "cuda" if cuda_gpus() else "cpu"
     rows = [
         row

@@ -214,7 +214,7 @@ def test_a_grid_file_says_it_too(shops):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["-d", "shop+shop"], "names shop twice"),
+        (["-d", "shop+shop"], "shop is named twice"),
         (["-d", "shop+"], "on both sides of each +"),
         (["-d", "shop+kiosc"], "did you mean 'kiosk'"),
         (["-d", "shop+kiosk", "--fit-on", "shop"], "leave one of the two out"),
