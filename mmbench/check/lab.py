@@ -21,6 +21,7 @@ from mmbench.check.subject import Subject
 from mmbench.data.log import Log
 from mmbench.grid.environment import cuda_gpus
 from mmbench.grid.host import Host, Limits, PluginFailure, launch
+from mmbench.grid.plan import demand_member
 from mmbench.grid.question import ask_question
 from mmbench.grid.registry import ModelRef
 from mmbench.grid.runner import (
@@ -117,7 +118,9 @@ class Lab:
         if size == "auto":
             size = "paper" if cuda_gpus() else "tiny"
         overrides = dict(self.subject.overrides)
-        return self._quick(lambda host: host.describe(self.subject.plugin, ref, size, overrides))
+        found = self._quick(lambda host: host.describe(self.subject.plugin, ref, size, overrides))
+        demand_member(ref, found)
+        return found
 
     def preset(self, name: str) -> Mapping[str, Any]:
         """What the class declares for another of its presets. Raises CheckFailed."""

@@ -9,7 +9,8 @@ from typing import Any
 
 import pydantic
 
-from mmbench.grid.registry import ModelRef, UsageError, did_you_mean
+from mmbench.grid.registry import ModelRef, UsageError
+from mmbench.problems import did_you_mean
 
 
 def choose_preset(presets: Mapping[str, Any], ref: ModelRef, size: str) -> str:

@@ -20,12 +20,12 @@ from mmbench.grid.registry import (
     ModelRef,
     Plugin,
     UsageError,
-    did_you_mean,
     find_plugin,
     parse_ref,
     parse_setting,
 )
 from mmbench.grid.runner import Job
+from mmbench.problems import did_you_mean
 from mmbench.protocol import get_protocol
 from mmbench.protocol.apart import refuse_kin
 from mmbench.results.cell import Cell, Source
@@ -355,6 +355,7 @@ def _problem(ref: ModelRef, found: Description, described: Mapping[ModelRef, Des
     """Why a model cannot be run, or an empty text. Raises UsageError for a senseless upstream."""
     if found.problem:
         return f"{found.plugin.distribution} {found.plugin.version}: {found.problem}"
+    demand_member(ref, found.declared)
     if found.upstream is not None:
         other = described[found.upstream]
         if not other.problem and "embed_items" not in other.declared["embeds"]:
@@ -364,6 +365,12 @@ def _problem(ref: ModelRef, found: Description, described: Mapping[ModelRef, Des
                 "item embeddings (it has no hook embed_items)"
             )
     return ""
+
+
+def demand_member(ref: ModelRef, declared: Mapping[str, Any]) -> None:
+    """Raise UsageError where a whole family was asked for, which has to be told one of."""
+    if declared["unnamed"]:
+        raise UsageError(f"say which {declared['unnamed']}, as in {ref.name}:Name")
 
 
 def _split_setting(text: str) -> Setting:
