@@ -19,7 +19,6 @@ from mmbench.grid.registry import Plugin, parse_ref
 from mmbench.grid.runner import Circumstances, Job, run_cell
 from mmbench.hookspecs import ModelHooks
 from mmbench.protocol import Fold, Joined, Ranks, Split, get_protocol
-from mmbench.results.cell import Cell
 
 SECRET = (Fold, Split, Question, Joined, Log, Host, Planned, Ranks, Job)
 
@@ -89,13 +88,13 @@ def test_the_walk_finds_what_a_closure_or_an_attribute_hides(log):
     assert any(found is fold for found in reachable(holder))
 
 
-def test_nothing_that_a_live_model_holds_leads_to_a_target(log, tmp_path, monkeypatch):
+def test_nothing_that_a_live_model_holds_leads_to_a_target(log, tmp_path, monkeypatch, make_cell):
     """In a thread of the same process, where the objects are there to be found."""
     monkeypatch.syspath_prepend(str(__import__("pathlib").Path(__file__).parent / "models"))
     plugin = Plugin("witness", "shelf:Witness", "mmbench-shelf", "1.0")
     found = describe_plugin(plugin, parse_ref("witness"), {}, size="tiny", isolated=False)
     question = ask_question(log, get_protocol("loo@2"))
-    job = Job(Cell("w", "d", "1", {}, "w", "f", "loo@2", 0), plugin, "w", "paper", found.declared)
+    job = Job(make_cell(), plugin, "w", "paper", found.declared)
     how = Circumstances(isolated=False, cache=tmp_path / "cache", stop=threading.Event())
     run_cell(job, question, tmp_path, how, lambda event: None)
     import shelf

@@ -53,7 +53,7 @@ class Viewed:
     """What a cell left for the checks to look at.
 
     Attributes:
-        outcome: its record and ranks.
+        outcome: its record and ranks, once it has ended.
         asked: float32[q, n_items] or [q, c]: the answers that were ranked.
         replies: answers to questions put afterwards, or why there is none.
         embeddings: ``items`` and ``queries`` by space, where the model offers them.
@@ -63,7 +63,7 @@ class Viewed:
         printed: bytes.
     """
 
-    outcome: Outcome
+    outcome: Outcome = field(init=False)
     asked: Float32 | None = None
     replies: dict[str, Float32 | Exception] = field(default_factory=dict)
     embeddings: dict[str, dict[str, Float32] | Exception] = field(default_factory=dict)
@@ -75,8 +75,8 @@ class Viewed:
     @property
     def problem(self) -> str:
         """Why the cell is not done, or nothing."""
-        status = self.outcome.record["status"]
-        return "" if status["kind"] == "done" else f"{status['kind']}: {status['reason']}"
+        status = self.outcome.record.status
+        return "" if status.kind == "done" else f"{status.kind}: {status.reason}"
 
     def reply(self, name: str) -> Float32:
         """The answer to a question put afterwards. Raises CheckFailed where there is none."""
@@ -92,7 +92,7 @@ class Onlooker:
     def __init__(self, offer: Offer, question: Question, curious: bool) -> None:
         self.offer, self.question, self.curious = offer, question, curious
         self.answers: list[tuple[slice, Answer]] = []
-        self.viewed = Viewed(Outcome({}))
+        self.viewed = Viewed()
         self.host: Host | None = None
         self.then: Callable[[Host], None] | None = None
 

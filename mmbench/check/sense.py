@@ -23,7 +23,7 @@ def learns_which_item_follows_which(lab: Lab) -> None:
     """Where each item has its usual successor, ndcg@10 is 0.1 above chance and popularity."""
     record = lab.cell("first").outcome.record
     chosen = lab.offer.sets[0]
-    ours = record["metrics"][chosen.name]["ndcg@10"]
+    ours = record.metrics[chosen.name]["ndcg@10"]
     bar = max(_baseline(lab, chosen, popular) for popular in (False, True))
     if ours < bar + MARGIN:
         raise CheckFailed(

@@ -135,25 +135,24 @@ def leaderboard(
       mmbench leaderboard leaderboards/results -o leaderboards --check
     """
     from mmbench import report
-    from mmbench.audit import violations
 
     if not results.is_dir():
         raise typer.BadParameter(f"{results} is not a folder of results", param_hint="RESULTS")
     if check:
         if out is None:
             raise typer.BadParameter("--check compares with the boards in --out")
-        old = report.stale(results, out, gate=violations, published=published)
+        old = report.stale(results, out, published=published)
         for path in old:
             _say(f"stale: {path}")
         raise typer.Exit(1 if old else 0)
     if out is not None:
-        for path in report.write_boards(results, out, gate=violations, published=published):
+        for path in report.write_boards(results, out, published=published):
             _say(f"wrote {path}")
         return
     reading = report.read_results(results)
     for problem in reading.problems:
         _say(f"left out: {problem}")
-    print_boards(reading.results, as_json)
+    print_boards(reading.records, as_json)
 
 
 @app.command()

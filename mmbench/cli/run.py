@@ -15,7 +15,7 @@ from mmbench.problems import Stop
 if TYPE_CHECKING:
     from mmbench.grid.execute import Finished
     from mmbench.grid.plan import Grid, Planned
-    from mmbench.report import Result
+    from mmbench.results.record import Record
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")]
 Results = Annotated[Path, typer.Option("--out", "-o", help="Where results are stored.")]
@@ -99,7 +99,7 @@ def run(
         return
     _show_finished(finished, out, as_json)
     if any(row.state == "broken" for row in rows) or any(
-        done.record is None or done.record["status"]["kind"] not in ("done", "not-applicable")
+        done.record is None or done.record.status.kind not in ("done", "not-applicable")
         for done in finished
     ):
         raise typer.Exit(1)
@@ -196,33 +196,33 @@ def _run_grid(
 def _show_finished(finished: list[Finished], out: Path, as_json: bool) -> None:
     from rich.markup import escape
 
-    from mmbench import report
     from mmbench.cli.screen import cell_name, make_console
 
     records = [done.record for done in finished if done.record is not None]
     if as_json:
-        shown = [done.record or _plan_json(done.row) for done in finished]
+        shown = [
+            done.record.to_json() if done.record else _plan_json(done.row) for done in finished
+        ]
         print(json.dumps(shown, indent=1, allow_nan=False))
         return
     if not records:
         return
     console = make_console()
     for done in finished:
-        if done.ran and done.record and done.record["status"]["traceback"]:
+        if done.ran and done.record and done.record.status.traceback:
             console.rule(escape(cell_name(done.row)))
-            last = done.record["status"]["traceback"].strip().splitlines()[-15:]
+            last = done.record.status.traceback.strip().splitlines()[-15:]
             console.print("\n".join(last), markup=False)
-    print_boards([report.parse(record) for record in records], as_json=False)
+    print_boards(records, as_json=False)
     console.print(f"Write the boards with: mmbench leaderboard {out} -o boards")
 
 
-def print_boards(results: Sequence[Result], as_json: bool) -> None:
-    """Print boards made from results, as tables or as JSON."""
+def print_boards(records: Sequence[Record], as_json: bool) -> None:
+    """Print boards made from records, as tables or as JSON."""
     from mmbench import report
-    from mmbench.audit import violations
     from mmbench.cli.screen import make_console
 
-    boards = report.make_boards(results, gate=violations)
+    boards = report.make_boards(records)
     if as_json:
         print(json.dumps([report.board_json(board) for board in boards], indent=1))
         return

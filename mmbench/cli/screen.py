@@ -29,6 +29,7 @@ from rich.text import Text
 
 from mmbench.audit.published import Audit
 from mmbench.grid.plan import Planned
+from mmbench.results.record import Record
 
 if TYPE_CHECKING:
     from mmbench.check import Verdict
@@ -83,16 +84,16 @@ def cell_name(row: Planned) -> str:
     return f"{row.label} on {row.dataset}, seed {row.seed}"
 
 
-def outcome_line(row: Planned, record: Mapping[str, Any]) -> str:
+def outcome_line(row: Planned, record: Record) -> str:
     """One line of markup on a finished cell."""
-    kind, name = record["status"]["kind"], escape(cell_name(row))
-    if kind != "done":
-        reason = escape(record["status"]["reason"].split("\n")[0])
+    kind, name = record.status.kind, escape(cell_name(row))
+    if not record.done:
+        reason = escape(record.status.reason.split("\n")[0])
         return f"[{STYLES.get(kind, 'red')}]{kind}[/] {name}: {reason}"
     figures = ", ".join(
-        f"{name} {values['ndcg@10']:.4f}" for name, values in record["metrics"].items()
+        f"{name} {values['ndcg@10']:.4f}" for name, values in record.metrics.items()
     )
-    return f"[green]done[/] {name}: ndcg@10 {figures} ({record['seconds']:.1f} s)"
+    return f"[green]done[/] {name}: ndcg@10 {figures} ({record.seconds:.1f} s)"
 
 
 def verdict_line(verdict: Verdict) -> str:
@@ -192,7 +193,7 @@ class GridProgress:
             self.bars.reset(task, total=total, unit=event["unit"])
         self.bars.update(task, completed=done, total=total)
 
-    def cell_finished(self, row: Planned, record: Mapping[str, Any]) -> None:
+    def cell_finished(self, row: Planned, record: Record) -> None:
         """Print the cell's line and take its bar away."""
         with self.lock:
             self.ended += 1

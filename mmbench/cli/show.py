@@ -39,18 +39,18 @@ def show(
       mmbench show vlm2rec vlm2rec/sft-ext --plot curves.svg
     """
     from mmbench import report
-    from mmbench.audit import violations
     from mmbench.cli.screen import make_console
 
     if not results.is_dir():
         raise typer.BadParameter(f"{results} is not a folder of results", param_hint="--results")
-    boards = report.make_boards(report.read_results(results).results, gate=violations)
+    reading = report.read_results(results)
+    boards = report.make_boards(reading.records)
     if data is not None:
         boards = [board for board in boards if board.dataset == data]
     found = [pair for asked in cells for pair in _find(boards, asked, results)]
     shown = []
     for board, row in found:
-        tables = [report.read_ranks(results, result.cell.id) for result in row.done]
+        tables = [reading.ranks(record) for record in row.done]
         shown.append((board, row, report.make_slices(tables) if tables else []))
     if plot is not None:
         report.plot_curves([row for _, row in found], plot)

@@ -127,7 +127,7 @@ def import_folder(
         DataError: where the folder cannot be prepared as told; then nothing is written.
     """
     spec = guess_folder(source, **overrides)
-    folders.stamp(spec)  # complains of absent files by name
+    folders.demand_files(spec)
     target = (dest or source) / FILE_NAME
     if target.exists() and not replace_existing:
         raise DataError(

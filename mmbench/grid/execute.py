@@ -16,6 +16,7 @@ from mmbench.grid.environment import cuda_gpus
 from mmbench.grid.host import Interrupted
 from mmbench.grid.plan import Planned
 from mmbench.grid.runner import Circumstances, Job, refuse, run_cell
+from mmbench.results.record import Record, Status
 from mmbench.results.store import claim, items_path, read_record, sweep, write_record
 
 AGAIN: dict[str, Callable[[str], bool]] = {
@@ -36,7 +37,7 @@ class Observer(Protocol):
         where another grid has it.
         """
 
-    def cell_finished(self, row: Planned, record: Mapping[str, Any]) -> None:
+    def cell_finished(self, row: Planned, record: Record) -> None:
         """A cell ended and its record is stored."""
 
 
@@ -45,7 +46,7 @@ class Finished:
     """A row of the plan with its record; ``ran`` tells whether it was run now."""
 
     row: Planned
-    record: dict[str, Any] | None
+    record: Record | None
     ran: bool
 
 
@@ -94,7 +95,7 @@ def execute(
     for slot in range(max(jobs, 1)):
         slots.put(slot)
 
-    def in_slot(row: Planned) -> dict[str, Any]:
+    def in_slot(row: Planned) -> Record:
         slot = slots.get()
         try:
             here = replace(how, environment=slot_environment(slot, jobs))
@@ -102,10 +103,10 @@ def execute(
         finally:
             slots.put(slot)
 
-    futures: dict[Future[dict[str, Any]], Planned] = {}
+    futures: dict[Future[Record], Planned] = {}
     unfinished = {row_id(row) for row in todo}
     try:
-        waiting, pending = list(todo), set[Future[dict[str, Any]]]()
+        waiting, pending = list(todo), set[Future[Record]]()
         while waiting or pending:
             ready = [row for row in waiting if upstream_id(row) not in unfinished]
             waiting = [row for row in waiting if upstream_id(row) in unfinished]
@@ -158,7 +159,7 @@ def _run(
     overwrite: str,
     *,
     keep_items: bool,
-) -> dict[str, Any]:
+) -> Record:
     assert row.job is not None and row.question is not None
     cell = row.job.cell
     if how.stop.is_set():
@@ -168,7 +169,7 @@ def _run(
         with claim(results, cell, how.stop, lambda: observer.cell_event(row, waiting)) as scratch:
             known = read_record(results, cell)
             lacking = keep_items and not items_path(results, cell).exists()
-            redo = lacking or (known is not None and AGAIN[overwrite](_kind(known)))
+            redo = lacking or (known is not None and AGAIN[overwrite](known.status.kind))
             if known is not None and known != row.known and not redo:
                 observer.cell_finished(row, known)  # another grid did it while we waited
                 return known
@@ -188,11 +189,13 @@ def _run(
                     keep_items=keep_items,
                     source=row.source,
                 )
-            write_record(results, cell, outcome.record, outcome.ranks, outcome.top, outcome.items)
+            stored = write_record(
+                results, outcome.record, outcome.ranks, outcome.top, outcome.items
+            )
     except InterruptedError:
         raise Interrupted from None
-    observer.cell_finished(row, outcome.record)
-    return outcome.record
+    observer.cell_finished(row, stored)
+    return stored
 
 
 class Orphaned(Exception):
@@ -208,11 +211,11 @@ def inherit(job: Job, results: Path) -> dict[str, np.ndarray]:
     if job.upstream is None:
         return {}
     record, path = read_record(results, job.upstream.cell), items_path(results, job.upstream.cell)
-    if record is None or _kind(record) != "done":
-        status = record["status"] if record else {"kind": "failed", "reason": "it has not run"}
-        kind = "not-applicable" if status["kind"] == "not-applicable" else "failed"
+    if record is None or not record.done:
+        status = record.status if record else Status(kind="failed", reason="it has not run")
         raise Orphaned(
-            kind, f"starts from {job.upstream.label}, which is {status['kind']}: {status['reason']}"
+            "not-applicable" if status.kind == "not-applicable" else "failed",
+            f"starts from {job.upstream.label}, which is {status.kind}: {status.reason}",
         )
     try:
         return {job.declared["upstream"]["field"]: np.load(path, allow_pickle=False)}
@@ -220,7 +223,3 @@ def inherit(job: Job, results: Path) -> dict[str, np.ndarray]:
         raise Orphaned(
             "failed", f"cannot read {path} ({error}): remove it and run again"
         ) from error
-
-
-def _kind(record: Mapping[str, Any]) -> str:
-    return str(record["status"]["kind"])

@@ -11,7 +11,9 @@ import pluggy
 from mmbench.grid.execute import Observer
 from mmbench.grid.plan import Planned
 from mmbench.grid.registry import UsageError, find_plugin
-from mmbench.hookspecs import OBSERVER_GROUP, PROJECT, ObserverHooks
+from mmbench.hooks import check_hooks, open_manager
+from mmbench.hookspecs import OBSERVER_GROUP, ObserverHooks
+from mmbench.results.record import Record
 
 logger = logging.getLogger("mmbench.grid")
 
@@ -23,7 +25,7 @@ class Observers:
         """Load the named observer plugins. Raises UsageError for one that is not to be had."""
         self.first = first
         # a manager each: where one throws, the others still hear
-        self.managers = {name: _load(name) for name in names}
+        self.managers = {name: open_observer(name) for name in names}
 
     def cell_started(self, row: Planned) -> None:
         """A cell begins."""
@@ -36,10 +38,10 @@ class Observers:
         if event["event"] == "log":
             self._tell("cell_logged", cell=_cell(row), step=event["step"], values=event["values"])
 
-    def cell_finished(self, row: Planned, record: Mapping[str, Any]) -> None:
+    def cell_finished(self, row: Planned, record: Record) -> None:
         """A cell ended."""
         self.first.cell_finished(row, record)
-        self._tell("cell_finished", cell=_cell(row), result=record)
+        self._tell("cell_finished", cell=_cell(row), result=record.to_json())
 
     def _tell(self, hook: str, **notice: Any) -> None:
         for name, manager in self.managers.items():
@@ -50,19 +52,18 @@ class Observers:
                 logger.warning("observer %s failed in %s: %s: %s", name, hook, kind, error)
 
 
-def _load(name: str) -> pluggy.PluginManager:
+def open_observer(name: str) -> pluggy.PluginManager:
+    """A manager that holds the named observer. Raises UsageError for one that is not to be had."""
     plugin = find_plugin(name, OBSERVER_GROUP)
-    manager = pluggy.PluginManager(PROJECT)
-    manager.add_hookspecs(ObserverHooks)
     try:
-        manager.register(plugin.load()(), name)
-        manager.check_pending()
+        found = plugin.load()
+        check_hooks(found, ObserverHooks, plugin.value)
+        return open_manager(found, ObserverHooks, name)
     except Exception as error:  # an observer's code may raise anything
         raise UsageError(
             f"observer {name!r} of {plugin.distribution} {plugin.version} cannot be used: "
             f"{type(error).__name__}: {error}"
         ) from error
-    return manager
 
 
 def _cell(row: Planned) -> Mapping[str, Any]:

@@ -20,14 +20,16 @@ from mmbench.grid.registry import (
     ModelRef,
     Plugin,
     UsageError,
-    did_you_mean,
     find_plugin,
     parse_ref,
     parse_setting,
 )
 from mmbench.grid.runner import Job
+from mmbench.problems import did_you_mean
 from mmbench.protocol import DEFAULT, get_protocol
-from mmbench.results.cell import Cell
+from mmbench.protocol.apart import refuse_kin
+from mmbench.results.cell import Cell, Source
+from mmbench.results.record import Record, ResultError, is_tiny
 from mmbench.results.store import read_record
 
 DESCRIBE_SECONDS = 120.0
@@ -85,7 +87,7 @@ class Planned:
     job: Job | None = None
     question: Question | None = None
     problem: str = ""
-    known: dict[str, Any] | None = None
+    known: Record | None = None
     source: Question | None = None
 
     @property
@@ -93,7 +95,7 @@ class Planned:
         """``new``, a stored status such as ``done``, or ``broken``."""
         if self.job is None:
             return "broken"
-        return str(self.known["status"]["kind"]) if self.known else "new"
+        return self.known.status.kind if self.known else "new"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,11 +193,10 @@ def make_plan(
         )
     questions = ask_all(words, prepare)
     source = prepare(grid.fit_on) if grid.fit_on else None
-    asked = {question.log.fingerprints.events for question in questions}
-    if source and source.log.fingerprints.events in asked:
-        raise UsageError(
-            f"--fit-on {grid.fit_on} is among --data: leave --fit-on out to fit where you ask"
-        )
+    for log in {question.log.id: question.log for question in questions}.values():
+        if source is not None:
+            how = f"--fit-on {grid.fit_on} with --data {log.id}"
+            refuse_kin(source.log, log, how, "leave --fit-on out to fit where you ask")
     device = "cuda" if cuda_gpus() else "cpu"
     rows = [
         row
@@ -270,7 +271,7 @@ def make_label(ref: ModelRef, preset: str, overrides: Mapping[str, str]) -> str:
     name = ref.model + (f"/{ref.variant}" if ref.variant and ref.variant != "tiny" else "")
     if given:
         name += "[" + ",".join(f"{key}={value}" for key, value in sorted(given.items())) + "]"
-    return f"{name} (tiny)" if preset.split("/")[-1] == "tiny" else name
+    return f"{name} (tiny)" if is_tiny(preset) else name
 
 
 def _plan_cells(
@@ -299,19 +300,23 @@ def _plan_cells(
     given = _given(ref, [_split_setting(text) for text in grid.settings])
     if upstream is not None:
         given = {**given, found.declared["upstream"]["field"]: upstream.label}
+    needs = found.declared["needs"]
+    asked = name_source(log, needs)
     cell = Cell(
         model=ref.model,
         distribution=found.plugin.distribution,
         version=found.plugin.version,
         config=found.declared["config"],
-        dataset=log.id,
-        fingerprint=log.fingerprints.events,
+        dataset=asked.dataset,
+        fingerprints=asked.fingerprints,
         protocol=grid.protocol,
         seed=seed,
         limit=grid.limit,
-        upstream=upstream.job.cell.to_json() if upstream and upstream.job else None,
-        fit_on=source.name() if source else None,
-        together=question.joined.names() if question.joined else None,
+        upstream=upstream.job.cell if upstream and upstream.job else None,
+        fit_on=name_source(source.log, needs) if source else None,
+        together=tuple(name_source(one, needs) for one in question.logs)
+        if question.joined
+        else None,
     )
     preset = found.declared["preset"]
     if source is not None:
@@ -328,15 +333,29 @@ def _plan_cells(
         device,
         upstream.job if upstream else None,
     )
-    known = read_record(results, cell)
+    try:
+        known = read_record(results, cell)
+    except ResultError as error:
+        return [*before, Planned(label, log.id, seed, problem=str(error))]
     row = Planned(label, log.id, seed, job, question, known=known, source=source)
     return [*before, row]
+
+
+def name_source(log: Log, needs: Sequence[str]) -> Source:
+    """A dataset, as a cell names it whose model has these needs."""
+    prints = {"events": log.fingerprints.events}
+    if "text" in needs:
+        prints["text"] = log.fingerprints.text
+    if "image" in needs:
+        prints["pictures"] = log.fingerprints.pictures
+    return Source(dataset=log.id, fingerprints=prints)
 
 
 def _problem(ref: ModelRef, found: Description, described: Mapping[ModelRef, Description]) -> str:
     """Why a model cannot be run, or an empty text. Raises UsageError for a senseless upstream."""
     if found.problem:
         return f"{found.plugin.distribution} {found.plugin.version}: {found.problem}"
+    demand_member(ref, found.declared)
     if found.upstream is not None:
         other = described[found.upstream]
         if not other.problem and "embed_items" not in other.declared["embeds"]:
@@ -346,6 +365,12 @@ def _problem(ref: ModelRef, found: Description, described: Mapping[ModelRef, Des
                 "item embeddings (it has no hook embed_items)"
             )
     return ""
+
+
+def demand_member(ref: ModelRef, declared: Mapping[str, Any]) -> None:
+    """Raise UsageError where a whole family was asked for, which has to be told one of."""
+    if declared["unnamed"]:
+        raise UsageError(f"say which {declared['unnamed']}, as in {ref.name}:Name")
 
 
 def _split_setting(text: str) -> Setting:

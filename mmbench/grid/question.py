@@ -36,10 +36,6 @@ class Question:
     candidates_sha256: str = ""
     joined: Joined | None = None
 
-    def name(self) -> dict[str, str]:
-        """The dataset, as a cell that is fitted on it names it."""
-        return {"dataset": self.log.id, "fingerprint": self.log.fingerprints.events}
-
     @property
     def train(self) -> Interactions:
         """What a model is fitted on."""

@@ -3,7 +3,7 @@
 Pure functions: the same results give the same bytes, without clocks or paths of a machine.
 """
 
-from mmbench.report.aggregate import Board, Gate, make_boards
+from mmbench.report.aggregate import Board, make_boards
 from mmbench.report.board import render_board
 from mmbench.report.jsonout import board_json
 from mmbench.report.plot import plot_curves
@@ -12,15 +12,14 @@ from mmbench.report.slices import make_slices
 from mmbench.report.table import board_table
 from mmbench.report.write import BoardError, stale, write_boards
 from mmbench.results.read import Problem, Reading, read_ranks, read_results
-from mmbench.results.record import Result, ResultError, parse
+from mmbench.results.record import Record, ResultError, parse
 
 __all__ = [
     "Board",
     "BoardError",
-    "Gate",
     "Problem",
     "Reading",
-    "Result",
+    "Record",
     "ResultError",
     "board_json",
     "board_table",

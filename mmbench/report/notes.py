@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from mmbench.report.words import plain
-from mmbench.results.record import Result
+from mmbench.results.record import Record
 
 if TYPE_CHECKING:
     from mmbench.report.aggregate import Board, Row
@@ -31,8 +31,8 @@ def notes(row: Row, board: Iterable[Row]) -> list[str]:
     texts = [
         (row.tiny, TINY),
         (limit is not None, _smoke(limit)),
-        (not row.first.isolated, UNISOLATED),
-        (any(result.environment.dirty for result in row.results), DIRTY),
+        (row.first.wall == "none", UNISOLATED),
+        (any(record.environment.dirty for record in row.records), DIRTY),
         (_other_candidates(row, board), CANDIDATES),
         *((True, _known_failure(*known)) for known in row.first.known_failures.items()),
         (bool(row.violations), _impossible(row.violations)),
@@ -80,5 +80,5 @@ def _other_candidates(row: Row, board: Iterable[Row]) -> bool:
     return any(sha != usual for sha in _hashes(row.done))
 
 
-def _hashes(results: Iterable[Result]) -> list[str]:
-    return [result.candidates_sha256 for result in results if result.candidates_sha256]
+def _hashes(records: Iterable[Record]) -> list[str]:
+    return [record.candidates_sha256 for record in records if record.candidates_sha256]

@@ -81,14 +81,14 @@ def _fit(row: Row, wide: bool) -> str | Text:
 
 
 def _seeds(row: Row) -> str:
-    done, asked = len(row.done), len(row.results)
+    done, asked = len(row.done), len(row.records)
     return str(done) if done == asked else f"{done}/{asked}"
 
 
 def _status(row: Row) -> Text:
     if not row.failed:
         return Text("done", style="green")
-    kind = Counter(sorted(result.status.kind for result in row.failed)).most_common(1)[0][0]
+    kind = Counter(sorted(record.status.kind for record in row.failed)).most_common(1)[0][0]
     style = "dim" if kind == "not-applicable" else "red"
     return Text(SHORT.get(kind, kind), style=style)
 

@@ -70,7 +70,8 @@ def test_neither_jobs_nor_the_process_change_a_rank(bench):
     for name, way in {"alone": [], "jobs": ["--jobs", "2"], "thread": ["--in-process"]}.items():
         done = bench.run(*words, *way, "--out", name, "--json")
         assert done.code == 0, done.err
-        assert {record["isolated"] for record in done.json} == {name != "thread"}
+        wall = "none" if name == "thread" else "process"
+        assert {record["wall"] for record in done.json} == {wall}
         whole[name] = ranks(bench.folder / name)
         assert len(whole[name]) == 4
     assert whole["alone"] == whole["jobs"] == whole["thread"]
@@ -175,7 +176,7 @@ def test_broken_plugins_are_rows_that_name_the_package_and_others_run(bench):
         "broken leaver: leaver 1.0: SystemExit: 3",
         "broken crasher: crasher 1.0: the process ended with exit code 7",
         "broken shapeless: shapeless 1.0: ContractError: shapeless:Model (shapeless 1.0) has no "
-        "Config",
+        "hook fit and no score",
     ):
         assert line in done.out
     assert "done noise on shop, seed 0" in done.out
@@ -334,3 +335,4 @@ def test_observers_are_told_and_stop_nothing(bench):
     wrong = bench.run(*run, "--observer", "wrong")
     assert wrong.code == 2
     assert "observer 'wrong' of watchers 1.0 cannot be used" in wrong.err
+    assert "there is no hook 'cell_stopped'. Did you mean cell_started" in wrong.err

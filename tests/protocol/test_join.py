@@ -21,7 +21,8 @@ from mmbench.protocol import (
     shown_candidates,
     split,
 )
-from mmbench.protocol.join import ask_part, join_items, shared_events
+from mmbench.protocol.apart import shared_events
+from mmbench.protocol.join import ask_part, join_items
 from mmbench.views import ImageStore, Items, TopK, Vectors
 
 PROTOCOLS = ("loo@2", "time@2", "pixrec-window@2")
@@ -294,10 +295,10 @@ def test_pictures_stay_in_their_folders_and_zips(tmp_path):
 
 def test_the_same_data_twice_is_refused(pair):
     log, one = pair[0][0], pair[1][0]
-    with pytest.raises(UserError, match="names a twice"):
+    with pytest.raises(UserError, match="a is named twice"):
         join_parts([log, log], [one.train, one.train])
     copy = replace(log, id="copy")
-    with pytest.raises(UserError, match="a and copy, the same data, twice"):
+    with pytest.raises(UserError, match="a and copy are the same data"):
         join_parts([log, copy], [one.train, one.train])
 
 
