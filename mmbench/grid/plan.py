@@ -28,7 +28,8 @@ from mmbench.grid.registry import (
 from mmbench.grid.runner import Job
 from mmbench.grid.shelf import Shelf
 from mmbench.problems import did_you_mean
-from mmbench.protocol import get_protocol
+from mmbench.protocol import DEFAULT, get_protocol
+from mmbench.protocol.apart import refuse_kin
 from mmbench.results.cell import Cell, Source
 from mmbench.results.record import Record, ResultError, is_tiny
 
@@ -69,7 +70,7 @@ class Grid:
 
     models: tuple[str, ...]
     data: tuple[str, ...]
-    protocol: str = "loo@1"
+    protocol: str = DEFAULT
     seeds: tuple[int, ...] = (0,)
     preset: str = "auto"
     limit: int | None = None
@@ -212,11 +213,10 @@ def make_plan(
         )
     questions = ask_all(words, prepare)
     source = prepare(grid.fit_on) if grid.fit_on else None
-    asked = {question.log.fingerprints.events for question in questions}
-    if source and source.log.fingerprints.events in asked:
-        raise UsageError(
-            f"--fit-on {grid.fit_on} is among --data: leave --fit-on out to fit where you ask"
-        )
+    for log in {question.log.id: question.log for question in questions}.values():
+        if source is not None:
+            how = f"--fit-on {grid.fit_on} with --data {log.id}"
+            refuse_kin(source.log, log, how, "leave --fit-on out to fit where you ask")
     device = "cuda" if cuda_gpus() else "cpu"
     planner = _Planner(grid, described, tuple(settings), source, device, Shelf(results), keep_stale)
     rows = [

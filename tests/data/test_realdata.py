@@ -78,7 +78,7 @@ def test_beauty_days_is_beauty_with_its_ties_drawn():
     assert round(days.card["tied_targets"], 3) == round(source.card["tied_targets"], 3) == 0.435
     assert published.card["tied_targets"] is None
     assert len({log.fingerprints.events for log in (published, days, source)}) == 3
-    assert {log.card["lineage"] for log in (published, days, source)} == {"amazon2014-beauty"}
+    assert {log.card["lineage"] for log in (published, days, source)} == {"amazon-beauty"}
     assert source.secret == days.secret != published.secret
     sequences = sequences_of(published)
     twin = sequences_of(source)
