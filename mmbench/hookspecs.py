@@ -47,12 +47,12 @@ class Published:
 
     Attributes:
         dataset: a dataset id, as in ``amazon2014-beauty``.
-        candidates: the candidate set that the figure answers: ``full``, ``unseen`` or ``neg100``.
+        candidates: the candidate set that the figure answers, such as ``full`` or ``neg100``.
         metric: in mmbench's words, as in ``ndcg@10``.
         value: as printed.
         source: paper and table.
         model: the row's name in the paper.
-        differs: what the paper does otherwise than ``loo@1`` and the preset, or an empty string.
+        differs: what the paper does otherwise than the protocol and the preset, or an empty string.
     """
 
     dataset: str

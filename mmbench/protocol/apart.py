@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench.problems import UserError
-from mmbench.protocol.chance import streams
 from mmbench.views import Int32, Int64
 
 if TYPE_CHECKING:
@@ -209,7 +208,11 @@ def _sums(group: Int32, values: UInt64, n: int) -> UInt64:
 
 
 def _mix(values: UInt64) -> UInt64:
-    return streams(values, 1)[:, 0]
+    """uint64[n]: each as a number that looks random (SplitMix64: Steele, Lea and Flood, 2014)."""
+    mixed = values + np.uint64(0x9E3779B97F4A7C15)  # wraps around, as it should
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    return mixed ^ (mixed >> np.uint64(31))
 
 
 def _told(log: Log) -> list[tuple[str, ...] | None]:
