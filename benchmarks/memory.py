@@ -97,7 +97,7 @@ def whole_cell(users: int, items: int, dim: int) -> dict[str, float | None]:
         config=config,
         dataset=log.id,
         fingerprints={"events": log.fingerprints.events},
-        protocol="loo@1",
+        protocol="loo@2",
         seed=0,
     )
     job = Job(cell, plugin, "random-vectors", "paper", declared)

@@ -33,13 +33,13 @@ from mmbench.grid.runner import (
     run_cell,
 )
 from mmbench.grid.watch import read_findings
-from mmbench.protocol import AnswerError, affordable, get_protocol
+from mmbench.protocol import DEFAULT, AnswerError, affordable, get_protocol
 from mmbench.results.cell import Cell
 from mmbench.results.record import is_tiny
 
 LIMITS = Limits(seconds=600.0)
 ABREAST = 2  # cells
-PROTOCOL = "loo@1"
+PROTOCOL = DEFAULT
 
 
 class Lab:

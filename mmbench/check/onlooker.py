@@ -107,7 +107,8 @@ class Onlooker:
         queries = self.question.split.test.queries
         width = worlds.ITEMS
         if self.offer.narrow:
-            width = shown_candidates(self.question.split.test, self.offer.sets).shape[1]
+            fold = self.question.split.test
+            width = shown_candidates(fold, self.offer.sets, worlds.ITEMS).shape[1]
         self.viewed.asked = _dense(self.answers, width)
         chosen = self._chosen(len(queries))
         if chosen is not None:

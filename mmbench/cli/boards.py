@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,12 +51,15 @@ def _ids(name: str) -> set[str]:
     return {name, *(row.id for row in list_datasets() if name in row.aliases)}
 
 
-def print_boards(reading: Reading, as_json: bool) -> None:
-    """Print the boards of results and what was left out, as tables or as JSON."""
+def print_boards(reading: Reading, as_json: bool, stale: Collection[str] = frozenset()) -> None:
+    """Print the boards of results and what was left out, as tables or as JSON.
+
+    ``stale``: the cells that were kept though they are of other code, which get a footnote.
+    """
     from mmbench import report
     from mmbench.cli.screen import make_console
 
-    boards = report.make_boards(reading.records)
+    boards = report.make_boards(reading.records, stale=stale)
     if as_json:
         told = {
             "boards": [report.board_json(board) for board in boards],

@@ -132,6 +132,7 @@ def _facts(card: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("unknown items", f"{card['unknown_items']:,}" if card["unknown_items"] else ""),
         ("licence", card["licence"] or "not stated"),
         ("origin", card["origin"]),
+        ("lineage", "" if card["lineage"] == card["id"] else card["lineage"]),
         ("remarks", "\n".join(card["remarks"])),
         ("ceilings", "\n".join(f"{k}: {v:.4f}" for k, v in card["ceilings"].items())),
     ]

@@ -73,7 +73,7 @@ class Question:
 def ask_question(log: Log, protocol: Protocol) -> Question:
     """Split a log and fix its candidates."""
     parts = split(log, protocol)
-    return Question(log, protocol, parts, candidates_hash(parts.test))
+    return Question(log, protocol, parts, candidates_hash(parts.test, log.secret))
 
 
 def ask_together(questions: Sequence[Question]) -> list[Question]:

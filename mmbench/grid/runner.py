@@ -32,6 +32,7 @@ from mmbench.protocol import (
     Ranks,
     affordable,
     beyond_accuracy,
+    count_drawn,
     evaluate,
     shown_candidates,
     summarise,
@@ -272,6 +273,7 @@ def measure(question: Question, answered: Answered, record: Record) -> dict[str,
         "beyond": {name: values | by_text.get(name, {}) for name, values in listed.items()},
         "tie_rate": tie_rate(ranks),
         "unanswered": unanswered(ranks),
+        "drawn": count_drawn(test),
         "environment": {**dict(record.environment), "ranked_by": ranks.engine},
         "cost": {
             "fit_seconds": round(answered.fit_seconds, 3),
@@ -325,7 +327,7 @@ def save_fold(
     if not all(one.sampled for one in sets):
         exchange.save_queries(scratch, name, queries)
         return 0
-    candidates = shown_candidates(fold, sets)
+    candidates = shown_candidates(fold, sets, question.log.n_items)
     exchange.save_queries(scratch, name, queries, question.candidates(candidates))
     return int(candidates.shape[1])
 

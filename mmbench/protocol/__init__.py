@@ -3,11 +3,17 @@
 from mmbench.protocol.answers import AnswerError
 from mmbench.protocol.beyond import beyond_accuracy
 from mmbench.protocol.candidate_sets import CANDIDATE_SETS, CandidateSet, affordable
-from mmbench.protocol.candidates import candidates_hash, shown_candidates
+from mmbench.protocol.candidates import candidates_hash, count_drawn, shown_candidates
 from mmbench.protocol.evaluate import Ask, Asked, Ranks, chunks, evaluate, validation_ndcg
 from mmbench.protocol.join import Joined, Place, ask_part, join_parts
 from mmbench.protocol.metrics import summarise, tie_rate, unanswered
-from mmbench.protocol.protocols import DEFAULT, PROTOCOLS, Protocol, get_protocol
+from mmbench.protocol.protocols import (
+    DEFAULT,
+    PROTOCOLS,
+    Protocol,
+    explain_protocol,
+    get_protocol,
+)
 from mmbench.protocol.same_text import text_equal
 from mmbench.protocol.split import SPLITS, Fold, Split, SplitError, split
 
@@ -32,7 +38,9 @@ __all__ = [
     "beyond_accuracy",
     "candidates_hash",
     "chunks",
+    "count_drawn",
     "evaluate",
+    "explain_protocol",
     "get_protocol",
     "join_parts",
     "shown_candidates",

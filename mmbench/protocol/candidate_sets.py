@@ -35,6 +35,26 @@ class CandidateSet:
         """Whether its figures are of a sample, and so no figures of the catalogue."""
         return self.kind == "sampled"
 
+    def shortfall(self, least: int, most: int) -> str:
+        """What a reader must know where queries have fewer negatives than asked for; else empty.
+
+        Args:
+            least: of the negatives that a query has.
+            most: as ``least``.
+        """
+        if least >= self.size:
+            return ""
+        if most >= self.size:
+            return (
+                f"Users who have most of the catalogue are left with fewer than {self.size} "
+                f"others: {least} at the least."
+            )
+        drawn = f"{most}" if least == most else f"{least} to {most}"
+        return (
+            f"Each query has only {drawn} of them, not {self.size}: the catalogue holds no more "
+            "that its user does not have."
+        )
+
 
 def negatives(size: int) -> CandidateSet:
     """The target and so many drawn items."""

@@ -92,7 +92,7 @@ def evaluate(
     if strange or not chosen:
         raise ValueError(f"candidate sets {strange}: choose of {protocol.name}'s own")
     slices = chunks(fold, n_items)
-    shown = _shown(fold, chosen)
+    shown = _shown(fold, chosen, n_items)
     what: Asked = "catalogue" if shown is None else "candidates"
     width = n_items if shown is None else shown.shape[1]
     engine = choose_engine(len(fold) * width)
@@ -125,7 +125,7 @@ def validation_ndcg(
     On ``full``, or, for a model that can only afford sampled ``sets``, on the first of them.
     """
     slices = chunks(fold, n_items, limit)
-    shown = _shown(fold, sets)
+    shown = _shown(fold, sets, n_items)
     width = n_items if shown is None else shown.shape[1]
     engine = choose_engine(slices[-1].stop * width)
     reader = Reader(n_items, width)
@@ -143,9 +143,9 @@ def validation_ndcg(
     return total / float(slices[-1].stop)
 
 
-def _shown(fold: Fold, sets: Sequence[CandidateSet]) -> Int32 | None:
+def _shown(fold: Fold, sets: Sequence[CandidateSet], n_items: int) -> Int32 | None:
     """What the model is asked about, int32[q, c]; None for the catalogue."""
-    return shown_candidates(fold, sets) if all(one.sampled for one in sets) else None
+    return shown_candidates(fold, sets, n_items) if all(one.sampled for one in sets) else None
 
 
 def _blank(total: int, sets: Sequence[CandidateSet], engine: Engine) -> Ranks:

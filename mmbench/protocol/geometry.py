@@ -40,10 +40,12 @@ def geometry(queries: Float32, items: Float32, fold: Fold) -> dict[str, float]:
     target = fold.target
     positive = _squared(left, right[target]).mean()
     candidates = next(iter(fold.candidates.values()))
-    negative = 0.0
+    negative, pairs = 0.0, 0
     for item in candidates.T:
-        negative += float(_squared(left, right[item])[item != target].sum())
-    negative /= len(fold) * (candidates.shape[1] - 1)
+        drawn = (item != target) & (item > 0)
+        negative += float(_squared(left, right[item])[drawn].sum())
+        pairs += int(drawn.sum())
+    negative /= max(pairs, 1)
     rng = np.random.default_rng(0)
     kernel, drawn = 0.0, 0
     while drawn < PAIRS:

@@ -62,7 +62,7 @@ class AmongRows(Protocol):
         Args:
             scores: float32[b, n], none of them NaN or +inf; column ``j`` is number ``j + 1``.
             target: int32[b].
-            candidates: int32[b, c], the target among them.
+            candidates: int32[b, c], the target among them; 0 is none.
             counts: out, int32[2, b], as in ``RankRows``.
         """
 

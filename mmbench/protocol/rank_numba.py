@@ -295,8 +295,9 @@ def among_rows(scores: Float32, target: Int32, candidates: Int32, counts: Int32)
         own = row[target[i] - 1]
         greater, equal = 0, -1
         for item in candidates[i]:
-            greater += row[item - 1] > own
-            equal += row[item - 1] == own
+            if item:
+                greater += row[item - 1] > own
+                equal += row[item - 1] == own
         counts[0, i], counts[1, i] = greater, equal
 
 

@@ -41,8 +41,9 @@ def among_rows(scores: Float32, target: Int32, candidates: Int32, counts: Int32)
     """See ``rank.AmongRows``."""
     own = scores[np.arange(len(scores)), target - 1][:, None]
     values = np.take_along_axis(scores, candidates.astype(np.int64) - 1, axis=1)
-    counts[0] = np.count_nonzero(values > own, axis=1)
-    counts[1] = np.count_nonzero(values == own, axis=1) - 1
+    there = candidates > 0
+    counts[0] = np.count_nonzero((values > own) & there, axis=1)
+    counts[1] = np.count_nonzero((values == own) & there, axis=1) - 1
 
 
 def count_rows(scores: Float32, column: Int64, counts: Int32) -> int:

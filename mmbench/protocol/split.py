@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mmbench.problems import UserError
 from mmbench.protocol.candidates import draw_candidates
 from mmbench.protocol.chance import query_keys
-from mmbench.protocol.protocols import Protocol
+from mmbench.protocol.protocols import DEFAULT, Protocol
 from mmbench.views import Int32, Int64, Interactions, Queries
 
 if TYPE_CHECKING:
     from mmbench.data.log import Log
+
+
+HELD_OUT = b"pixrec-window@1\n2025\nusers\n"
 
 
 class SplitError(UserError):
@@ -28,30 +33,34 @@ class Fold:
 
     Attributes:
         queries: what a model is shown, in an order that tells nothing.
+        user: int32[q], the log's user numbers.
         target: int32[q], ``1..n_items``.
         seen_offsets: int64[q + 1]: the seen items of query ``i`` are
             ``seen[seen_offsets[i]:seen_offsets[i + 1]]``.
         seen: int32[...]: the items of the user's whole history before the target (not only of the
             shown part), ascending, each once.
         candidates: for each sampled set by name, int32[q, 1 + n]: the target and its negatives,
-            ascending in each row.
+            ascending in each row; where a query has fewer, zeros stand before them.
         frequency: int32[q], how many training events have the target; 0 for a cold one.
         history_length: int32[q], before ``max_history`` cuts it.
+        tied: bool[q], whether the target shares its time with the event before it; False wherever
+            times are positions.
     """
 
     queries: Queries
+    user: Int32
     target: Int32
     seen_offsets: Int64
     seen: Int32
     candidates: Mapping[str, Int32]
     frequency: Int32
     history_length: Int32
+    tied: NDArray[np.bool_]
 
     def __post_init__(self) -> None:
-        for name in ("target", "seen_offsets", "seen", "frequency", "history_length"):
-            getattr(self, name).setflags(write=False)
-        for candidates in self.candidates.values():
-            candidates.setflags(write=False)
+        columns = (self.user, self.target, self.frequency, self.history_length, self.tied)
+        for array in (*columns, self.seen_offsets, self.seen, *self.candidates.values()):
+            array.setflags(write=False)
 
     def __len__(self) -> int:
         return len(self.queries)
@@ -139,7 +148,7 @@ def cut_in_time(log: Log, protocol: Protocol) -> Parts:
     if log.card.get("time") == "positions":
         raise SplitError(
             f"{protocol.name} needs moments in time, but {log.id} has only each user's order of "
-            "events; use loo@1"
+            f"events; use {DEFAULT}"
         )
     moments = np.sort(log.time)
     edges = moments[[min(int(cut * len(moments)), len(moments) - 1) for cut in protocol.cuts]]
@@ -152,15 +161,20 @@ def cut_in_time(log: Log, protocol: Protocol) -> Parts:
 
 
 def hold_out_users(log: Log, protocol: Protocol) -> Parts:
-    """Draw a number in [0, 1) from each user's raw id and hold out those with a high one.
+    """Draw a number in [0, 1) from each user's raw id, and hold out those with a high one.
+
+    The draw is public and asks for nobody else, so that whoever is held out stays so when the data
+    grow; no plugin sees a raw id.
 
     Below the first of ``cuts`` users train with all their events, below the second they validate,
     the rest test. A held-out user's last event is the target; one with a single event is left out.
     """
-    keys = query_keys(f"{protocol.name}\n{protocol.seed}", "users", log.user_ids)
-    period = np.searchsorted(
-        protocol.cuts, keys / 2.0**64, side="right"
-    )  # 0 train, 1 valid, 2 test
+    drawn = [
+        hashlib.sha256(HELD_OUT + one.encode("utf-8", "surrogatepass")).digest()[:8]
+        for one in log.user_ids
+    ]
+    share = np.frombuffer(b"".join(drawn), "<u8") / 2.0**64
+    period = np.searchsorted(protocol.cuts, share, side="right")  # 0 train, 1 valid, 2 test
     ends = np.flatnonzero(np.diff(log.user, append=-1)).astype(np.int64) + 1
     asked = ends[np.diff(ends, prepend=0) >= 2] - 1
     held = period[log.user[asked]]
@@ -183,11 +197,9 @@ def _fold(
     Negatives avoid a user's items in the rows ``known``, bool[n]. The test targets are not among
     those of the validation fold: an item that is never a negative there would give them away.
     """
-    keys = query_keys(
-        f"{protocol.name}\n{protocol.seed}", name, (log.user_ids[u] for u in log.user[at])
-    )
-    order = np.argsort(keys, kind="stable")
-    keys, at = keys[order], at[order]
+    raw = (log.user_ids[number] for number in log.user[at])
+    drawn = sorted(zip(query_keys(log.secret, protocol.name, name, raw), at, strict=True))
+    keys, at = [key for key, _ in drawn], np.array([row for _, row in drawn], dtype=np.int64)
     user, target = log.user[at], log.item[at]
     start = np.searchsorted(log.user, user).astype(np.int64)
     seen_offsets, seen = _seen(log, start, at)
@@ -200,12 +212,14 @@ def _fold(
     }
     return Fold(
         queries=_queries(log, protocol, start, at, train),
+        user=user,
         target=target,
         seen_offsets=seen_offsets,
         seen=seen,
         candidates=candidates,
         frequency=np.bincount(train.item, minlength=width)[target].astype(np.int32),
         history_length=(at - start).astype(np.int32),
+        tied=(log.time[at] == log.time[at - 1]) & (log.card.get("time") != "positions"),
     )
 
 

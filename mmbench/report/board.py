@@ -8,13 +8,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
 from mmbench.protocol.candidate_sets import CANDIDATE_SETS, FULL, UNSEEN
+from mmbench.protocol.protocols import explain_protocol
 from mmbench.report.aggregate import HEADLINE, Board, Estimate, Row
 from mmbench.report.failures import Failure, failures
 from mmbench.report.markdown import Column, escape, table
 from mmbench.report.notes import mark, numbered
 from mmbench.report.papers import Comparison
 from mmbench.report.words import (
-    PROTOCOLS,
     RULES,
     SAMPLED,
     count,
@@ -76,7 +76,7 @@ def _data_lines(board: Board) -> Iterator[str]:
 
 
 def _protocol_line(board: Board) -> str:
-    told = PROTOCOLS.get(board.protocol)
+    told = explain_protocol(board.protocol)
     return f"Protocol {escape(board.protocol)}{f': {told}' if told else ''}"
 
 
@@ -100,7 +100,9 @@ def _accuracy(board: Board, candidates: str) -> str:
     if told and told.sampled:
         parts.append(f"> **{SAMPLED}**{_swaps(board, candidates)}")
     if told:
-        parts.append(told.explanation)
+        drawn = board.facts.drawn.get(candidates)
+        short = told.shortfall(**drawn) if drawn else ""
+        parts.append(f"{told.explanation} {short}".rstrip())
     return "\n\n".join([*parts, table(columns, board.ranked(candidates))])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from mmbench.report.words import plain
@@ -21,18 +21,20 @@ UNISOLATED = (
     "from the targets."
 )
 DIRTY = "Uncommitted changes: ran from a dirty checkout, so that no version names its code."
+STALE = "Other code: the model's code was changed after this was run."
 LISTED = 3  # impossible figures are told one by one up to here
 CANDIDATES = "Other candidates: its sampled candidates differ from those of the other rows."
 
 
-def notes(row: Row, board: Iterable[Row]) -> list[str]:
-    """What is to be said of one row of a board, as plain text."""
+def notes(row: Row, board: Iterable[Row], stale: Collection[str] = frozenset()) -> list[str]:
+    """What is to be said of one row of a board, as plain text; ``stale`` are ids of cells."""
     limit = row.first.cell.limit
     texts = [
         (row.tiny, TINY),
         (limit is not None, _smoke(limit)),
         (row.first.wall == "none", UNISOLATED),
         (any(record.environment.dirty for record in row.records), DIRTY),
+        (any(record.cell.id in stale for record in row.records), STALE),
         (_other_candidates(row, board), CANDIDATES),
         *((True, _known_failure(*known)) for known in row.first.known_failures.items()),
         (bool(row.violations), _impossible(row.violations)),

@@ -1,25 +1,9 @@
-"""What boards say in words: the protocols, the rules, and figures in human units."""
+"""What boards say in words: the rules, and figures in human units."""
 
 from __future__ import annotations
 
 import math
 import re
-
-PROTOCOLS = {
-    "loo@1": (
-        "Leave one out: a user's last event is the test target, the one before it the validation "
-        "target, the rest trains. The test history includes the validation event."
-    ),
-    "time@1": (
-        "One cut in time for all users: nothing from after the cut is trained on, and what is "
-        "asked for lies after it."
-    ),
-    "pixrec-window@1": (
-        "Users are held out: nothing of 10% of the users, chosen by a hash of their ids, is "
-        "trained on; their last event is asked for, after the last five before it. Another 10% "
-        "validate."
-    ),
-}
 
 RULES = (
     "Metrics are means over all queries, one target each (hit@k is recall@k); tied items count "

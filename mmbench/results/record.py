@@ -103,8 +103,9 @@ class Record(Part):
         preset, loss, needs, known_failures, papers: as the model's class declares them.
         metrics, beyond: candidate set to metric to value.
         tie_rate, unanswered: candidate set to share of queries.
+        drawn: sampled set to the ``least`` and the ``most`` negatives that a query has.
         queries, catalogue, users, events: counts of the test fold and the dataset.
-        candidates_sha256: over the candidates of the sampled sets.
+        candidates_sha256: over the candidates of the sampled sets, keyed with the log's secret.
         ranks_sha256: over the bytes of the file of ranks; empty where there is none.
         curves: name to ``(step, value)``.
         device: as in ``cuda``.
@@ -125,6 +126,7 @@ class Record(Part):
     beyond: dict[str, dict[str, float]] = {}
     tie_rate: dict[str, float] = {}
     unanswered: dict[str, float] = {}
+    drawn: dict[str, dict[str, int]] = {}
     queries: int | None = None
     catalogue: int | None = None
     users: int | None = None
@@ -161,7 +163,7 @@ class Record(Part):
         """The record as a row without figures; ``kind`` is a ``Kind``."""
         status = {"kind": kind, "reason": reason, "traceback": traceback}
         emptied: dict[str, Any] = {
-            part: {} for part in ("metrics", "beyond", "tie_rate", "unanswered", "spaces")
+            part: {} for part in ("metrics", "beyond", "tie_rate", "unanswered", "drawn", "spaces")
         }
         return self.changed(status=status, **emptied)
 

@@ -41,7 +41,7 @@ def test_neighbours_share_a_word_and_a_colour(world):
 
 def test_only_the_test_targets_differ_between_twins(world):
     ours, theirs = (
-        ask_question(log, get_protocol("loo@1")).split
+        ask_question(log, get_protocol("loo@2")).split
         for log in (world, worlds.with_other_targets(world))
     )
     assert (ours.test.target != theirs.test.target).all()

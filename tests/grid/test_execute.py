@@ -24,7 +24,7 @@ def cell(seed):
         config={},
         dataset="shop",
         fingerprints={"events": "f"},
-        protocol="loo@1",
+        protocol="loo@2",
         seed=seed,
     )
 

@@ -107,7 +107,7 @@ def test_an_interrupt_does_not_wait_for_a_plugin_that_hangs(monkeypatch):
         stopped.set()
 
     monkeypatch.setattr(plan, "describe_plugin", describe)
-    monkeypatch.setattr(plan, "find_plugin", lambda name: name)
+    monkeypatch.setattr(plan, "find_plugin", lambda name: SHELF["noise"])
     with pytest.raises(UsageError):
         plan._describe_all([ModelRef("bad"), ModelRef("hangs")], [], "tiny", True)
     assert stopped.is_set()

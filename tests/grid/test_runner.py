@@ -42,7 +42,7 @@ def cell(log, tmp_path, make_cell):
     def run(value, ref="m", isolated=True, limits=None, stop=None, events=None, **overrides):
         plugin, described = describe(value, ref, **overrides)
         assert not described.problem
-        question = ask_question(log, get_protocol("loo@1"))
+        question = ask_question(log, get_protocol("loo@2"))
         identity = make_cell(config=described.declared["config"], seed=3)
         job = Job(identity, plugin, "m", described.declared["preset"], described.declared)
         how = Circumstances(
@@ -82,6 +82,7 @@ def test_a_record_is_complete(cell, monkeypatch):
     assert record.papers[0].metric == "ndcg@10"
     assert record.cost.peak_memory_mb > 1
     assert record.queries == 30
+    assert record.drawn == {"neg100": {"least": 12, "most": 16}}  # of the catalogue's 20 items
     assert record.environment.ranked_by == "numpy"
     assert record.environment.threads == 3
     assert len(done.ranks["query"]) == 30
@@ -112,8 +113,8 @@ def test_item_vectors_are_asked_for_once_a_validation_and_once_after_the_fit(cel
 
 def test_the_next_question_is_asked_before_an_answer_is_handed_out(log, tmp_path):
     plugin, described = describe("shelf:Witness")
-    queries = ask_question(log, get_protocol("loo@1")).split.test.queries
-    exchange.save_train(tmp_path, ask_question(log, get_protocol("loo@1")).split.train)
+    queries = ask_question(log, get_protocol("loo@2")).split.test.queries
+    exchange.save_train(tmp_path, ask_question(log, get_protocol("loo@2")).split.train)
     exchange.save_items(tmp_path, log.items)
     exchange.save_queries(tmp_path, "test", queries)
     host = launch(tmp_path, isolated=False)
@@ -204,7 +205,7 @@ def test_a_plugin_that_does_not_import_is_a_problem_not_a_crash():
 
 
 def test_views_cross_to_the_child_unchanged_and_read_only(log, tmp_path):
-    question = ask_question(log, get_protocol("loo@1"))
+    question = ask_question(log, get_protocol("loo@2"))
     exchange.save_train(tmp_path, question.split.train)
     exchange.save_items(tmp_path, log.items)
     exchange.save_queries(tmp_path, "test", question.split.test.queries)

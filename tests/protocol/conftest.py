@@ -18,10 +18,11 @@ class SmallLog:
     n_users: int
     n_items: int
     user_ids: tuple[str, ...]
+    secret: bytes
     card: dict = field(default_factory=dict)
 
 
-def build_log(sequences, n_items=None, times=None, user_ids=None, card=None):
+def build_log(sequences, n_items=None, times=None, user_ids=None, card=None, secret=b"s" * 32):
     """A log from one list of items a user; times are positions unless given."""
     lengths = [len(items) for items in sequences]
     flat = [item for items in sequences for item in items]
@@ -35,6 +36,7 @@ def build_log(sequences, n_items=None, times=None, user_ids=None, card=None):
         n_users=len(sequences),
         n_items=n_items or max(flat),
         user_ids=tuple(user_ids or (f"u{i}" for i in range(len(sequences)))),
+        secret=secret,
         card=card or {},
     )
 

@@ -9,7 +9,7 @@ from mmbench.protocol import CANDIDATE_SETS, affordable, evaluate, get_protocol,
 from mmbench.protocol.candidate_sets import FULL, UNSEEN, negatives
 from mmbench.protocol.candidates import places, shown_candidates
 
-LOO = get_protocol("loo@1")
+LOO = get_protocol("loo@2")
 SEVERAL = dataclasses.replace(LOO, candidate_sets=(negatives(30), FULL, negatives(7)))
 
 
@@ -77,7 +77,7 @@ def test_several_sampled_sets_are_ranked_in_one_pass(fold, scores, answering):
 def test_who_rates_candidates_alone_is_asked_once_for_all_sampled_sets(fold, scores, answering):
     whole = evaluate(fold, 400, answering(scores), SEVERAL)
     sets = affordable(SEVERAL.candidate_sets, 31, 400)
-    shown = shown_candidates(fold, sets)
+    shown = shown_candidates(fold, sets, 400)
     asked = []
 
     def ask(what, slices):

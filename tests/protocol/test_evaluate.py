@@ -17,7 +17,7 @@ from mmbench.protocol.answers import AnswerError
 from mmbench.protocol.candidate_sets import negatives
 from mmbench.protocol.metrics import per_query
 
-LOO = get_protocol("loo@1")
+LOO = get_protocol("loo@2")
 MODULE = sys.modules["mmbench.protocol.evaluate"]
 GAINS = {
     "hit@2": lambda rank: float(rank <= 2),
@@ -71,7 +71,7 @@ def test_against_the_oracle(make_log, drawing, as_list, world):
         sets = {
             "full": everything,
             "unseen": [item for item in everything if item not in seen],
-            "neg2": fold.candidates["neg2"][i].tolist(),
+            "neg2": [item for item in fold.candidates["neg2"][i].tolist() if item],
         }
         for name, candidates in sets.items():
             for metric in GAINS:

@@ -8,7 +8,7 @@ import pytest
 from mmbench.protocol import get_protocol, split
 from mmbench.protocol.geometry import geometry, modality_report, unit
 
-LOO = get_protocol("loo@1")
+LOO = get_protocol("loo@2")
 
 
 @pytest.fixture

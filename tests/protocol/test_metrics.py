@@ -18,7 +18,7 @@ from mmbench.protocol.metrics import (
     unanswered,
 )
 
-LOO = get_protocol("loo@1")
+LOO = get_protocol("loo@2")
 
 
 def ints(*values):

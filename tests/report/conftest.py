@@ -43,7 +43,7 @@ def make_record():
             "config": {"dim": 64, "epochs": 30},
             "dataset": "toy-shop",
             "fingerprints": {"events": "0123456789abcdef"},
-            "protocol": "loo@1",
+            "protocol": "loo@2",
             "seed": seed,
         }
         fields = [name for name in Cell.model_fields if name in changes]
@@ -67,6 +67,7 @@ def make_record():
             "beyond": {"full": beyond, "unseen": beyond} if done else {},
             "tie_rate": {"full": 0.0, "unseen": 0.0, "neg100": 0.25} if done else {},
             "unanswered": {"full": 0.0, "unseen": 0.0, "neg100": 0.0} if done else {},
+            "drawn": {"neg100": {"least": 100, "most": 100}} if done else {},
             "queries": 22363,
             "catalogue": 12101,
             "users": 22363,

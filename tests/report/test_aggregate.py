@@ -57,15 +57,15 @@ def test_other_data_or_protocol_is_another_board(make_record):
     records = [
         make_record(),
         make_record(dataset="books"),
-        make_record(protocol="time@1"),
+        make_record(protocol="time@2"),
         make_record(fingerprints={"events": "f" * 16}),
     ]
     boards = make_boards(map(parse, records))
     assert [(b.protocol, b.dataset, b.fingerprint) for b in boards] == [
-        ("loo@1", "books", "0123456789abcdef"),
-        ("loo@1", "toy-shop", "0123456789abcdef"),
-        ("loo@1", "toy-shop", "f" * 16),
-        ("time@1", "toy-shop", "0123456789abcdef"),
+        ("loo@2", "books", "0123456789abcdef"),
+        ("loo@2", "toy-shop", "0123456789abcdef"),
+        ("loo@2", "toy-shop", "f" * 16),
+        ("time@2", "toy-shop", "0123456789abcdef"),
     ]
 
 

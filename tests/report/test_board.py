@@ -170,6 +170,19 @@ def test_only_sampled_sets_have_the_banner(make_record, render):
     assert page.count(SAMPLED) == 1
 
 
+def test_a_sampled_set_says_where_fewer_were_drawn(make_record, render):
+    asked = "not 100: the catalogue holds no more"
+    for drawn, said in (({"least": 100, "most": 100}, False), ({"least": 11, "most": 14}, True)):
+        page = render([make_record(drawn={"neg100": drawn})])
+        assert (asked in section(page, "neg100")) == said
+    assert "has only 11 to 14 of them" in page
+
+
+def test_a_retired_protocol_says_what_took_its_place(make_record, render):
+    assert "Replaced by loo@2: " in render([make_record(protocol="loo@1")])
+    assert "Replaced" not in render([make_record()])
+
+
 def test_the_banner_counts_pairs_in_another_order(make_record, render):
     first, second = make_record("a", ndcg=0.03), make_record("b", ndcg=0.02)
     assert "0 of 1 pair of rows" in render([first, second])

@@ -12,14 +12,14 @@ def tree(folder):
 
 
 def test_boards_and_an_index_that_links_them(store, make_record, tmp_path):
-    results = store([make_record(), make_record(dataset="books"), make_record(protocol="time@1")])
+    results = store([make_record(), make_record(dataset="books"), make_record(protocol="time@2")])
     out = tmp_path / "boards"
     paths = write_boards(read_results(results), out)
-    names = ["README.md", "loo@1/books.md", "loo@1/toy-shop.md", "time@1/toy-shop.md"]
+    names = ["README.md", "loo@2/books.md", "loo@2/toy-shop.md", "time@2/toy-shop.md"]
     assert [path.relative_to(out).as_posix() for path in paths] == names
     assert sorted(tree(out)) == names
     index = (out / "README.md").read_text(encoding="utf-8")
-    assert "[loo@1/books](loo@1/books.md)" in index
+    assert "[loo@2/books](loo@2/books.md)" in index
     assert "images are drawn" in index
 
 
@@ -40,15 +40,15 @@ def test_where_the_results_lie_does_not_matter(store, shop, tmp_path):
 
 def test_stale_names_what_would_change_and_touches_nothing(store, make_record, tmp_path):
     results, out = store([make_record()]), tmp_path / "boards"
-    assert stale(read_results(results), out) == [out / "README.md", out / "loo@1" / "toy-shop.md"]
+    assert stale(read_results(results), out) == [out / "README.md", out / "loo@2" / "toy-shop.md"]
     assert not out.exists()
     write_boards(read_results(results), out)
     store([make_record("pop", ndcg=0.01), make_record(dataset="books")])
     before = tree(out)
     assert [path.relative_to(out).as_posix() for path in stale(read_results(results), out)] == [
         "README.md",
-        "loo@1/books.md",
-        "loo@1/toy-shop.md",
+        "loo@2/books.md",
+        "loo@2/toy-shop.md",
     ]
     assert tree(out) == before
 
@@ -56,11 +56,11 @@ def test_stale_names_what_would_change_and_touches_nothing(store, make_record, t
 def test_only_boards_without_results_are_removed(store, make_record, tmp_path):
     out = tmp_path / "boards"
     write_boards(read_results(store([make_record(dataset="books")])), out)
-    (out / "loo@1" / "mine.md").write_text("my own notes", encoding="utf-8")
+    (out / "loo@2" / "mine.md").write_text("my own notes", encoding="utf-8")
     results = store([make_record()], "others")
-    assert out / "loo@1" / "books.md" in stale(read_results(results), out)
+    assert out / "loo@2" / "books.md" in stale(read_results(results), out)
     write_boards(read_results(results), out)
-    assert sorted(tree(out)) == ["README.md", "loo@1/mine.md", "loo@1/toy-shop.md"]
+    assert sorted(tree(out)) == ["README.md", "loo@2/mine.md", "loo@2/toy-shop.md"]
 
 
 def test_a_file_of_somebody_else_is_not_overwritten(store, make_record, tmp_path):
@@ -92,7 +92,7 @@ def test_a_published_board_refuses_what_nobody_can_stand_for(
         assert str(raised.value).count("cell ") == 1
     assert not out.exists()
     write_boards(read_results(results), out)
-    assert "sasrec [1]" in (out / "loo@1" / "toy-shop.md").read_text(encoding="utf-8")
+    assert "sasrec [1]" in (out / "loo@2" / "toy-shop.md").read_text(encoding="utf-8")
 
 
 def test_a_cell_that_had_no_need_of_a_wall_may_be_published(store, make_record, tmp_path):
@@ -121,6 +121,6 @@ def test_two_preparations_of_a_dataset_have_a_board_each(store, make_record, tmp
     write_boards(read_results(results), tmp_path / "boards")
     assert sorted(tree(tmp_path / "boards")) == [
         "README.md",
-        "loo@1/toy-shop-0123456789abcdef.md",
-        f"loo@1/toy-shop-{'f' * 16}.md",
+        "loo@2/toy-shop-0123456789abcdef.md",
+        f"loo@2/toy-shop-{'f' * 16}.md",
     ]

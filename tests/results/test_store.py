@@ -24,7 +24,7 @@ CELL = Cell(
     config={},
     dataset="shop",
     fingerprints={"events": "ff"},
-    protocol="loo@1",
+    protocol="loo@2",
     seed=0,
 )
 RECORD = Record(
@@ -37,7 +37,7 @@ def test_a_record_comes_back_with_its_columns(tmp_path):
     top = {"top_full": np.array([[1, 2], [3, 0]], np.int32)}
     stored = store.write_record(tmp_path, RECORD, ranks, top)
     path = store.record_path(tmp_path, CELL)
-    assert path == tmp_path / "shop" / "loo@1" / "recbole-NeuMF" / f"{CELL.id}.json"
+    assert path == tmp_path / "shop" / "loo@2" / "recbole-NeuMF" / f"{CELL.id}.json"
     assert store.read_record(tmp_path, CELL) == stored
     data = path.with_suffix(".ranks.parquet").read_bytes()
     assert stored == RECORD.changed(ranks_sha256=hashlib.sha256(data).hexdigest())
@@ -126,7 +126,7 @@ def test_what_a_killed_grid_left_is_swept(tmp_path):
     assert ready.wait(30)
     store.sweep(tmp_path)
     assert (tmp_path / ".work" / CELL.id / "left").exists()  # held: left alone
-    place = tmp_path / "shop" / "loo@1" / "pop"
+    place = tmp_path / "shop" / "loo@2" / "pop"
     place.mkdir(parents=True)
     half = place / f".{CELL.id}.json.{holder.pid}.1"
     half.write_text("{")
