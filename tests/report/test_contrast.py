@@ -215,7 +215,7 @@ def test_what_cannot_be_compared_is_said(ranked, make_record):
         (make_record("b"), table(2)),
         (make_record("c", status="failed"), table(2)),
     )
-    with pytest.raises(UserError, match="c on toy-shop, loo@1 has no finished cell"):
+    with pytest.raises(UserError, match="c on toy-shop, loo@2 has no finished cell"):
         held(reading, b="c")
     with pytest.raises(UserError, match="no ranks against neg100, but against unseen"):
         held(reading, candidates="neg100")
@@ -261,7 +261,7 @@ def test_lines_name_all_that_a_reader_must_know(ranked, make_record):
     lines = contrast_lines(held(reading))
     text = "\n".join(lines)
     assert lines[0] == "a (tiny) against b: ndcg@10, unseen (without the user's history)"
-    assert lines[1] == "on toy-shop, loo@1"
+    assert lines[1] == "on toy-shop, loo@2"
     for words in ("60 users, each held", "95% interval", "users won", "equivalent within 1%"):
         assert words in text
     assert "a (tiny): Tiny preset" in text
