@@ -265,7 +265,7 @@ def test_lines_name_all_that_a_reader_must_know(ranked, make_record):
     for words in ("60 users, each held", "95% interval", "users won", "equivalent within 1%"):
         assert words in text
     assert "a (tiny): Tiny preset" in text
-    assert "b: Not isolated" in text
+    assert "b: No wall" in text
 
 
 def test_json_holds_the_statistics(ranked, make_record):
