@@ -224,7 +224,10 @@ class DatasetHooks:
 
 
 class ObserverHooks:
-    """1:N hooks of observers; they are told, and cannot change a thing."""
+    """1:N hooks of observers; they are told, and cannot change a thing.
+
+    What they are given is a copy of their own that refuses to be written to.
+    """
 
     @hookspec
     def cell_started(self, cell: Mapping[str, Any]) -> None:
