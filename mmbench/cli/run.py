@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +14,6 @@ from mmbench.problems import Stop
 if TYPE_CHECKING:
     from mmbench.grid.execute import Finished
     from mmbench.grid.plan import Grid, Planned
-    from mmbench.results.record import Record
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")]
 Results = Annotated[Path, typer.Option("--out", "-o", help="Where results are stored.")]
@@ -216,7 +214,10 @@ def _run_grid(
 def _show_finished(finished: list[Finished], out: Path, as_json: bool) -> None:
     from rich.markup import escape
 
+    from mmbench.cli.boards import print_boards
     from mmbench.cli.screen import cell_name, make_console
+    from mmbench.results.read import Problem, Reading
+    from mmbench.results.store import record_path
 
     records = [done.record for done in finished if done.record is not None]
     if as_json:
@@ -233,25 +234,15 @@ def _show_finished(finished: list[Finished], out: Path, as_json: bool) -> None:
             console.rule(escape(cell_name(done.row)))
             last = done.record.status.traceback.strip().splitlines()[-15:]
             console.print("\n".join(last), markup=False)
+    unread = [
+        Problem(f"{done.row.label} on {done.row.dataset}, seed {done.row.seed}:", done.row.problem)
+        for done in finished
+        if done.row.problem
+    ]
+    paths = {record.cell.id: record_path(out, record.cell) for record in records}
     kept = {done.record.cell.id for done in finished if done.record and done.row.kept}
-    print_boards(records, as_json=False, stale=kept)
+    print_boards(Reading(tuple(records), tuple(unread), paths), as_json=False, stale=kept)
     console.print(f"Write the boards with: mmbench leaderboard {out} -o boards")
-
-
-def print_boards(
-    records: Sequence[Record], as_json: bool, stale: Collection[str] = frozenset()
-) -> None:
-    """Print boards made from records, as tables or as JSON; ``stale`` cells get a footnote."""
-    from mmbench import report
-    from mmbench.cli.screen import make_console
-
-    boards = report.make_boards(records, stale=stale)
-    if as_json:
-        print(json.dumps([report.board_json(board) for board in boards], indent=1))
-        return
-    console = make_console()
-    for board in boards:
-        console.print(report.board_table(board, width=console.width))
 
 
 def _plan_json(row: Planned) -> dict[str, Any]:
