@@ -100,8 +100,8 @@ def data_caveats(board: Board) -> list[str]:
 def _times(data: Data) -> Iterator[str]:
     if data.time == "positions":
         yield (
-            "Times: the source tells only the order of a user's events, which is kept; which of "
-            "them it put in order by chance is unknown."
+            "Times: the source tells only the order of a user's events, which is kept; whether "
+            "some happened at the same time is unknown."
         )
     if not data.tied_targets:
         return
