@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from mmbench.products import FEWEST_ROWS, block_rows
 from mmbench.protocol.answers import Reader, demand_finite
 from mmbench.protocol.metrics import per_query
 from mmbench.protocol.protocols import CANDIDATE_SETS, Protocol
@@ -22,7 +23,7 @@ Ask = Callable[[Asked, Sequence[slice]], Iterator[Answer]]
 as well. An answer is done with when the next is asked for."""
 
 _CHUNK_BYTES = 32 * 2**20
-_CHUNK_ROWS, _FEWEST_ROWS = 1024, 16
+_CHUNK_ROWS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,9 @@ def chunks(fold: Fold, n_items: int, limit: int | None = None) -> list[slice]:
 
 
 def chunk_rows(n_items: int) -> int:
-    """How many queries are asked at a time; see ``chunks``."""
-    return min(_CHUNK_ROWS, max(_FEWEST_ROWS, _CHUNK_BYTES // (4 * n_items)))
+    """How many queries are asked at a time, see ``chunks``: as many whole blocks as fit."""
+    rows = min(_CHUNK_ROWS, max(FEWEST_ROWS, _CHUNK_BYTES // (4 * n_items)))
+    return rows - rows % block_rows(n_items)
 
 
 def evaluate(
