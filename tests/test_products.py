@@ -102,7 +102,9 @@ def test_scores_are_level_and_a_query_s_own(items, count, data):
     later, first = find_duplicates(items)
     assert np.array_equal(scores[:, later], scores[:, first])
     start = data.draw(st.integers(0, count - 1))
-    stop = data.draw(st.integers(start + 1, min(start - start % products.rows + products.rows, count)))
+    stop = data.draw(
+        st.integers(start + 1, min(start - start % products.rows + products.rows, count))
+    )
     place = start % products.rows
     out = np.empty((products.rows, len(items)), np.float32)
     products.fill(queries[start:stop], place, out)
