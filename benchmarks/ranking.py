@@ -4,9 +4,9 @@
     python benchmarks/ranking.py --data beauty          # real histories and targets, SVD vectors
 
 All get the same scores, made chunk by chunk by the same matrix product, whose time is listed apart.
-"mmbench, products" are those of ``mmbench.products`` without a rank: equal items are looked for, the
-product is made block by block, and of equal items one score is copied to the others; the last column
-says what that costs beside the bare product. ``OPENBLAS_CORETYPE=Haswell`` measures other kernels.
+"mmbench, products" are those of ``mmbench.products`` without a rank: equal items are looked for,
+the product is made block by block, and of equal items one score is copied to the others; the last
+column says what that costs beside the bare product. ``OPENBLAS_CORETYPE=Haswell`` measures AVX2.
 Times are of the processor (``time.process_time``, one thread): neighbours on the machine make no
 difference, as they would to a wall clock.
 """

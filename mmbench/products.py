@@ -1,18 +1,18 @@
-"""Inner products whose ties and bits do not depend on the library that multiplies.
+"""Inner products whose ties, and whose scores in company, do not depend on what multiplies.
 
-A BLAS computes the elements of a matrix product by several roads: blocks in the middle by one, rests
-at an edge by another, a few rows by a third, and the roads add in other orders. Which element takes
-which depends on its place, on the product's shape, the processor and the number of threads. (So do
-OpenBLAS's kernels for processors with AVX2: of 64 equal rows times equal columns some elements
-differ in their last bit.) Two things hold here whatever the library does:
+A BLAS makes the elements of a matrix product by several roads: blocks in the middle by one, rests
+at an edge by another, a few rows by a third, each adding in an order of its own. Which element
+takes which road depends on its place, on the product's shape, on the processor and on the number of
+threads. (Of 64 equal rows times 12,000 equal columns, OpenBLAS's kernels for AVX2 make two different
+numbers, in bands of six rows and of some hundred columns.) Two things hold here in any case:
 
-- Equal item vectors are level: the score of the first is copied to the others.
-- A query has the score that it has alone: query ``n`` always stands in row ``n % rows`` of a product
-  of one shape, which is filled up with zeros. An element depends on its row, its column and its
-  place, and its place never changes.
+- Items of equal vectors are level: they get a copy of the score of the first.
+- A query has the scores that it has alone. Query ``n`` stands in row ``n % rows`` of a product of
+  one shape, filled up with zeros. An element depends on its row, its column, its place and the
+  shape, and none of these changes with the company.
 
-What remains: scores of unequal vectors are rounded sums, whose last bit may differ between
-processors and between numbers of threads.
+What remains are scores of unequal vectors: their last bits may differ between processors, and
+between numbers of threads.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ class Duplicates(NamedTuple):
 
 
 def find_duplicates(vectors: NDArray[np.floating]) -> Duplicates:
-    """The rows of float[n, d] that equal an earlier row, as float32 numbers; 0.0 and -0.0 are equal.
+    """The rows of float[n, d] that equal an earlier row as float32 numbers, where 0.0 is -0.0.
 
-    Rows get a number each, a sum modulo 2**64 that is the same for equal rows. Only those that share
-    theirs are compared, so that unequal rows, the usual case, cost one pass.
+    Rows get a number each, a sum modulo 2**64 that is the same for equal rows. Only those that
+    share theirs are compared, so that unequal rows, the usual case, cost one pass.
     """
     numbers = np.empty(len(vectors), dtype=np.uint64)
     weights = np.random.default_rng(0).integers(2**64, size=vectors.shape[1], dtype=np.uint64)
@@ -101,7 +101,7 @@ class Products:
             out[:, self.duplicates.later] = out[:, self.duplicates.first]
 
     def rate(self, queries: NDArray[np.floating]) -> Float32:
-        """float32[b, n]: the scores of float[b, d], numbered from 0."""
+        """float32[b, n]: the scores of float[b, d], whose numbers are their rows here."""
         blocks = -(-len(queries) // self.rows)
         scores: Float32 = np.empty((blocks * self.rows, len(self.items)), dtype=np.float32)
         for start in range(0, len(queries), self.rows):

@@ -135,7 +135,7 @@ def _agreement(products: Float32, scores: Float32, columns: np.ndarray) -> float
 
 
 def _steps(values: Float32) -> np.ndarray:
-    """int64[n]: the values as numbers from 0, the same for neighbours that are apart by rounding."""
+    """int64[n]: the values as numbers from 0, the same for those that rounding could tell apart."""
     order = np.argsort(values)
     steps = np.empty(len(values), dtype=np.int64)
     steps[order] = np.append(0, np.cumsum(np.diff(values[order]) > ROUNDING * np.ptp(values)))
