@@ -2,9 +2,9 @@
 
 A BLAS makes the elements of a matrix product by several roads: blocks in the middle by one, rests
 at an edge by another, a few rows by a third, each adding in an order of its own. Which element
-takes which road depends on its place, on the product's shape, on the processor and on the number of
-threads. (Of 64 equal rows times 12,000 equal columns, OpenBLAS's kernels for AVX2 make two different
-numbers, in bands of six rows and of some hundred columns.) Two things hold here in any case:
+takes which road depends on its place, on the product's shape, on the processor and on the number
+of threads. (Of 64 equal rows times 12,000 equal columns, OpenBLAS's kernels for AVX2 make two
+different numbers, in bands of six rows and some hundred columns.) Two things hold here in any case:
 
 - Items of equal vectors are level: they get a copy of the score of the first.
 - A query has the scores that it has alone. Query ``n`` stands in row ``n % rows`` of a product of

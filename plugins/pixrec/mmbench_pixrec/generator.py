@@ -126,7 +126,11 @@ class Generator:
         return self._catalogue
 
     def draft(self, histories: Sequence[Sequence[int]]) -> list[list[Draft]]:
-        """What may come after each history; depends on it and the seed alone."""
+        """What may come after each history; depends on it and the seed alone, but for rounding.
+
+        Logits of a batch of another size are rounded otherwise, and a draw between two tokens may
+        then fall on the other side.
+        """
         config = self.config
         found = vlm.generate(
             self.backbone,
