@@ -6,8 +6,9 @@ The public names are loaded when first used, so that the command line starts wit
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mmbench.embedding import EmbeddingModel
     from mmbench.hookspecs import DatasetInfo, Published, RawDataset, Recipe, hookimpl
+    from mmbench.products import Products, find_duplicates
+    from mmbench.toolkit.embedding import EmbeddingModel
     from mmbench.views import (
         ImageError,
         ImageStore,
@@ -28,6 +29,7 @@ __all__ = [
     "ImageStore",
     "Interactions",
     "Items",
+    "Products",
     "Published",
     "Queries",
     "RawDataset",
@@ -36,14 +38,17 @@ __all__ = [
     "TopK",
     "Vectors",
     "__version__",
+    "find_duplicates",
     "hookimpl",
 ]
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from mmbench import embedding, hookspecs, views
+        from mmbench import hookspecs, products, views
+        from mmbench.toolkit import embedding
 
-        home = next(home for home in (views, hookspecs, embedding) if hasattr(home, name))
+        homes = (views, hookspecs, products, embedding)
+        home = next(home for home in homes if hasattr(home, name))
         return getattr(home, name)
     raise AttributeError(f"module 'mmbench' has no attribute {name!r}")

@@ -10,12 +10,15 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import mmbench
+from mmbench.data.fingerprint import Fingerprints
 from mmbench.data.log import Log
+from mmbench.results.cell import Cell
 from mmbench.views import Items
 
 MODELS = Path(__file__).parent / "models"
@@ -96,8 +99,12 @@ class Bench:
 
 
 def heed_interrupts() -> None:
-    """A shell's background jobs, such as the tests may be, ignore Ctrl-C, and so do their own."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """A shell's background jobs, such as the tests may be, ignore Ctrl-C, and so do their own.
+
+    Under nohup they ignore the end of a terminal.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture
@@ -137,6 +144,22 @@ def write_shop(folder: Path, users: int = 60, items: int = 40) -> None:
 
 
 @pytest.fixture
+def make_cell() -> Callable[..., Cell]:
+    """``make_cell(seed=1)``: the cell of a model that is called ``m``, with some things changed."""
+    plain: dict[str, Any] = {
+        "model": "m",
+        "distribution": "d",
+        "version": "1.0",
+        "config": {},
+        "dataset": "shop",
+        "fingerprints": {"events": "f"},
+        "protocol": "loo@1",
+        "seed": 0,
+    }
+    return lambda **changes: Cell(**plain | changes)
+
+
+@pytest.fixture
 def log() -> Log:
     return make_log()
 
@@ -158,7 +181,8 @@ def make_log(users: int = 30, items: int = 20, seed: int = 0) -> Log:
     titles = ("", *(f"thing {item}" for item in range(1, items + 1)))
     return Log(
         id="walks",
-        fingerprint="0" * 16,
+        fingerprints=Fingerprints("0" * 16),
+        secret=bytes(32),
         user=np.repeat(np.arange(users), lengths).astype(np.int32),
         item=np.concatenate(walks).astype(np.int32),
         time=np.concatenate([np.arange(length) for length in lengths]).astype(np.int64),

@@ -36,10 +36,6 @@ class Question:
     candidates_sha256: str = ""
     joined: Joined | None = None
 
-    def name(self) -> dict[str, str]:
-        """The dataset, as a cell that is fitted on it names it."""
-        return {"dataset": self.log.id, "fingerprint": self.log.fingerprint}
-
     @property
     def train(self) -> Interactions:
         """What a model is fitted on."""
@@ -58,7 +54,7 @@ class Question:
     @property
     def company(self) -> str:
         """The other datasets' ids, as in ``beauty+sports``; empty where it is alone."""
-        others = [log for log in self.logs if log.fingerprint != self.log.fingerprint]
+        others = [log for log in self.logs if log.fingerprints != self.log.fingerprints]
         return "+".join(log.id for log in others)
 
     def queries(self, queries: Queries) -> Queries:
@@ -77,7 +73,7 @@ class Question:
 def ask_question(log: Log, protocol: Protocol) -> Question:
     """Split a log and fix its candidates."""
     parts = split(log, protocol)
-    return Question(log, protocol, parts, candidates_hash(parts.test))
+    return Question(log, protocol, parts, candidates_hash(parts.test, log.secret))
 
 
 def ask_together(questions: Sequence[Question]) -> list[Question]:
@@ -85,7 +81,7 @@ def ask_together(questions: Sequence[Question]) -> list[Question]:
 
     The join does not depend on that order. Raises UserError, see ``mmbench.protocol.join``.
     """
-    names = [(question.log.id, question.log.fingerprint) for question in questions]
+    names = [(question.log.id, question.log.fingerprints.events) for question in questions]
     order = sorted(range(len(questions)), key=names.__getitem__)
     chosen = [questions[k] for k in order]
     joined = join_parts([one.log for one in chosen], [one.split.train for one in chosen])

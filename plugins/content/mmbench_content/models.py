@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench import EmbeddingModel, Interactions, Items, Queries, Run, hookimpl
-from mmbench.products import Products
-from mmbench.training import seeded
+from mmbench import EmbeddingModel, Interactions, Items, Products, Queries, Run, hookimpl
+from mmbench.toolkit.training import seeded
 from mmbench_content.configs import (
     COLOURS,
     TFIDF,

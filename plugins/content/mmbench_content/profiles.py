@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from mmbench.products import Products
+from mmbench import Products
 
 Float32 = NDArray[np.float32]
 

@@ -12,9 +12,8 @@ from mmbench_content import models, weights
 from mmbench_content.configs import MINILM, HybridConfig, MarkovConfig
 from mmbench_content.transitions import learn
 
-from mmbench import ImageStore, Items, Vectors
+from mmbench import ImageStore, Items, Products, Vectors
 from mmbench.grid.config import as_dict, build
-from mmbench.products import Products
 
 PLUGINS = {
     "markov": models.Markov,

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mmbench_content.profiles import profiles, rate, unit, weigh
 
-from mmbench.products import Products
+from mmbench import Products
 
 HISTORIES = st.lists(st.lists(st.integers(1, 6), max_size=7), min_size=1, max_size=4)
 

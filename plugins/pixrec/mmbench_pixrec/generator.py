@@ -9,8 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench import Interactions, Items, Run, vlm
-from mmbench.products import Products
+from mmbench import Interactions, Items, Products, Run, vlm
 from mmbench_pixrec.configs import PixRecConfig
 from mmbench_pixrec.network import Pair, Towers
 from mmbench_pixrec.prompts import WORDS, Prompts, item_texts

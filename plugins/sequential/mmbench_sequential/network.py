@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn.functional import embedding, linear
 
-from mmbench.products import find_duplicates
+from mmbench import find_duplicates
 from mmbench_sequential.dropout import Dropout
 
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench import Interactions, Items, Queries, Run, hookimpl, vlm
-from mmbench.products import Products
-from mmbench.training import seeded
+from mmbench import Interactions, Items, Products, Queries, Run, hookimpl, vlm
+from mmbench.toolkit.training import seeded
 from mmbench_vlm2rec import configs
 from mmbench_vlm2rec.papers import PAPERS
 

@@ -1,0 +1,61 @@
+"""``mmbench check``: the conformance checks at the command line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from mmbench.cli.quantities import seconds
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")]
+
+
+def check(
+    model: Annotated[
+        str, typer.Argument(metavar="NAME", help="A model, or module:Class on the path.")
+    ],
+    preset: Annotated[str, typer.Option(help="tiny (else paper), paper, or auto.")] = "tiny",
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Repeatable.")
+    ] = None,
+    only: Annotated[
+        str | None, typer.Option(help="contract, honesty, sense, or one check by name.")
+    ] = None,
+    timeout: Annotated[str, typer.Option(help="Time limit of each small cell: 90s, 30m.")] = "10m",
+    as_json: Json = False,
+) -> None:
+    """Check that a model keeps the contract, is honest, and makes sense, on small worlds.
+
+    \b
+    Examples:
+      mmbench check sasrec
+      mmbench check my_package.model:MyModel --set dim=16
+      mmbench check sasrec --only honesty --json
+    """
+    from mmbench.check import CHECKS, Lab, find_subject, judge_all, select
+    from mmbench.cli.screen import make_console, show_status, verdict_json, verdict_line
+    from mmbench.grid.host import Limits
+    from mmbench.grid.registry import parse_setting
+
+    sys.path.insert(0, "")  # a module beside the author, before it is packaged
+    overrides = dict(parse_setting(text) for text in setting or [])
+    chosen = select(CHECKS, only)
+    console = make_console(stderr=as_json)
+    verdicts = []
+    with show_status(console, f"checking {model}") as status:
+        lab = Lab(
+            find_subject(model, preset, overrides), limits=Limits(seconds(timeout)), say=status
+        )
+        for verdict in judge_all(lab, chosen, CHECKS):
+            verdicts.append(verdict)
+            console.print(verdict_line(verdict), soft_wrap=True)
+    bad = sum(verdict.bad for verdict in verdicts)
+    if as_json:
+        print(json.dumps([verdict_json(verdict) for verdict in verdicts], indent=1))
+    else:
+        console.print(f"{len(verdicts)} checks, {bad} to mend")
+    if bad:
+        raise typer.Exit(1)

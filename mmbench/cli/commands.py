@@ -1,0 +1,236 @@
+"""The commands: parse, call, print. Heavy imports wait inside each command."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from mmbench.cli.check import check
+from mmbench.cli.compare import compare
+from mmbench.cli.data import data_app
+from mmbench.cli.new import new_app
+from mmbench.cli.run import demo, run
+from mmbench.cli.show import show
+from mmbench.problems import Stop, UserError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # plain help starts in half the time of the boxed one
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(data_app, name="data")
+app.add_typer(new_app, name="new")
+app.command("run")(run)
+app.command("demo")(demo)
+app.command("check")(check)
+app.command("show")(show)
+app.command("compare")(compare)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")]
+
+
+def main() -> None:
+    """Entry point: turns errors that are the user's to mend into one line and exit code 2."""
+    _heed_signals()
+    try:
+        app()
+    except UserError as error:
+        _say(f"error: {error}")
+        sys.exit(2)
+    except Stop:
+        _say("interrupted")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        _say(f"error: {error.strerror or error}{where}{_cure(error)}")
+        sys.exit(1)
+
+
+def _heed_signals() -> None:
+    """End in order at each signal that asks to; those that are ignored, as under nohup, stay so."""
+    terminals = [number for number in (1, 2) if os.isatty(number)]
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        for gone in (terminal for terminal in terminals if not os.isatty(terminal)):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), gone)  # it was closed: nobody reads on
+        raise Stop
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"):
+        number = getattr(signal, name, None)  # Windows has but two of them
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, stop)
+
+
+def _cure(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return ". Make room and give the same command again: it goes on from what is finished"
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return ". Choose another folder with --out (for prepared data: MMBENCH_CACHE)"
+    return ""
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from mmbench import __version__
+
+        print(f"mmbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """A benchmark harness for multimodal sequential recommendation.
+
+    It fixes the split, the candidates and the metrics, runs every model on every dataset,
+    and writes a leaderboard.
+
+    \b
+    Examples:
+      mmbench demo
+      mmbench ls models
+      mmbench run --models pop,sasrec --data beauty --seeds 3
+      mmbench leaderboard results
+    """
+
+
+@app.command()
+def leaderboard(
+    results: Annotated[Path, typer.Argument(help="A folder of results.")] = Path("results"),
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Write markdown boards below this folder.")
+    ] = None,
+    published: Annotated[
+        bool,
+        typer.Option(
+            "--published", help="Refuse smoke runs, edited checkouts and rows without a wall."
+        ),
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit 1 if a board in --out is stale.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Print the boards of stored results, or write them as markdown.
+
+    \b
+    Examples:
+      mmbench leaderboard results
+      mmbench leaderboard results -o boards
+      mmbench leaderboard leaderboards/results -o leaderboards --check
+    """
+    from mmbench import report
+    from mmbench.cli.boards import print_boards, read_folder
+
+    if check and out is None:
+        raise typer.BadParameter("--check compares with the boards in --out")
+    reading = read_folder(results, "RESULTS")
+    if out is None:
+        if published:
+            report.demand_publishable(reading)
+        print_boards(reading, as_json)
+    elif check:
+        old = report.stale(reading, out, published=published)
+        for path in old:
+            _say(f"stale: {path}")
+        raise typer.Exit(1 if old else 0)
+    else:
+        for path in report.write_boards(reading, out, published=published):
+            _say(f"wrote {path}")
+
+
+@app.command()
+def audit(
+    table: Annotated[
+        Path,
+        typer.Argument(metavar="FILE.csv", exists=True, dir_okay=False, help="Published figures."),
+    ],
+    as_json: Json = False,
+) -> None:
+    """Hold published figures against arithmetic: which rows can no ranking have?
+
+    The file has the columns paper, table, dataset, protocol, model, metric, value.
+
+    \b
+    Examples:
+      mmbench audit published.csv
+      mmbench audit published.csv --json
+    """
+    from mmbench.audit.published import audit as audit_rows
+    from mmbench.audit.published import read_published
+    from mmbench.cli.screen import audit_json, audit_lines, make_console
+
+    found = audit_rows(read_published(table))
+    if as_json:
+        print(json.dumps(audit_json(found), indent=1))
+    else:
+        make_console().print(audit_lines(found))
+
+
+@app.command("ls")
+def list_things(
+    what: Annotated[str, typer.Argument(help="models, data or protocols.")],
+    as_json: Json = False,
+) -> None:
+    """List what is installed or known. No plugin is imported for it.
+
+    \b
+    Examples:
+      mmbench ls models
+      mmbench ls data --json
+    """
+    from mmbench.cli import listing
+    from mmbench.cli.screen import make_console
+
+    if what not in listing.LISTS:
+        raise typer.BadParameter(f"say one of: {', '.join(listing.LISTS)}", param_hint="WHAT")
+    rows = listing.LISTS[what]()
+    if as_json:
+        print(json.dumps(rows, indent=1))
+    else:
+        make_console().print(listing.table(rows))
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Look at this installation: what is here, which plugins load, and why the others do not.
+
+    The JSON is for bug reports; it names no folder of yours but as below ~. Exit code 1 where a
+    plugin is broken.
+
+    \b
+    Examples:
+      mmbench doctor
+      mmbench doctor --json > doctor.json
+    """
+    from mmbench import doctor as doctors
+    from mmbench.cli.screen import make_console, show_status
+
+    with show_status(make_console(stderr=True), "asking every plugin"):
+        report = doctors.examine()
+    if as_json:
+        print(json.dumps(report, indent=1, ensure_ascii=False))
+    else:
+        make_console().print(doctors.render(report), soft_wrap=True)
+    if report["broken"]:
+        raise typer.Exit(1)

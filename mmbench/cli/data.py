@@ -1,0 +1,179 @@
+"""``mmbench data``: look at datasets, and make one from a folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+data_app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Look at datasets, and make one from a folder.",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")]
+
+
+@data_app.command("describe")
+def describe(
+    name: Annotated[str, typer.Argument(help="An id, an alias, or a folder.")],
+    as_json: Json = False,
+) -> None:
+    """Print a dataset's card: counts, lengths, ties in time, missing text, licence, steps.
+
+    \b
+    Examples:
+      mmbench data describe demo
+      mmbench data describe beauty --json
+      mmbench data describe 'ml[core=10]'
+    """
+    from mmbench import data
+    from mmbench.cli.screen import make_console
+    from mmbench.data.card import render
+
+    log = data.load(name)
+    if as_json:
+        print(json.dumps(log.card, indent=1, ensure_ascii=False))
+    else:
+        make_console().print(render(log.card))
+
+
+@data_app.command("import")
+def import_folder(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the files are.")],
+    to: Annotated[
+        Path | None, typer.Option(help="The folder for dataset.toml; by default FOLDER itself.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the guess, write nothing.")] = (
+        False
+    ),
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Write over a dataset.toml that is there.")
+    ] = False,
+    id: Annotated[str | None, typer.Option(help="As in --data ID.")] = None,
+    name: Annotated[str | None, typer.Option(help="For people.")] = None,
+    alias: Annotated[list[str] | None, typer.Option(help="Another word for it. Repeatable.")] = (
+        None
+    ),
+    interactions: Annotated[str | None, typer.Option(help="The file of the events.")] = None,
+    user_column: Annotated[str | None, typer.Option(help="Its users.")] = None,
+    item_column: Annotated[str | None, typer.Option(help="Its items.")] = None,
+    time_column: Annotated[str | None, typer.Option(help="Its times.")] = None,
+    rating_column: Annotated[str | None, typer.Option(help="Its ratings.")] = None,
+    items: Annotated[str | None, typer.Option(help="The file of the items.")] = None,
+    id_column: Annotated[str | None, typer.Option(help="Its ids, as the events have them.")] = None,
+    title_column: Annotated[str | None, typer.Option(help="Its titles.")] = None,
+    text: Annotated[
+        str | None, typer.Option(help="All columns that models read, the title first: a,b.")
+    ] = None,
+    images: Annotated[str | None, typer.Option(help="The zip or folder of the pictures.")] = None,
+    image_pattern: Annotated[
+        str | None, typer.Option(help="A picture's name: '{item}.jpg', '*/{item}.*'.")
+    ] = None,
+    core: Annotated[
+        int | None, typer.Option(min=0, help="Events that each user and item must keep.")
+    ] = None,
+    min_rating: Annotated[float | None, typer.Option(help="Drop events rated lower.")] = None,
+    min_length: Annotated[
+        int | None, typer.Option(min=0, help="Drop users with fewer events.")
+    ] = None,
+    duplicates: Annotated[
+        str | None, typer.Option(help="Of a user's repeated item: keep, first or last.")
+    ] = None,
+    ties: Annotated[
+        str | None, typer.Option(help="What orders a user's events at one time: hash or source.")
+    ] = None,
+    require: Annotated[
+        str | None, typer.Option(help="Drop items without: text, image, or both: text,image.")
+    ] = None,
+    licence: Annotated[str | None, typer.Option(help="Who may do what with it.")] = None,
+    origin: Annotated[str | None, typer.Option(help="Where it is from.")] = None,
+    lineage: Annotated[
+        str | None, typer.Option(help="A word shared by datasets that hold the same events.")
+    ] = None,
+    remark: Annotated[
+        list[str] | None, typer.Option(help="Shown with every result. Repeatable.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a folder a dataset: guess what its files hold, and write that into dataset.toml.
+
+    Every flag corrects the guess. csv, tsv, parquet, jsonl, RecBole's .inter and .item, and
+    sequence files (a user a line) are read where they are; nothing is copied.
+
+    \b
+    Examples:
+      mmbench data import ./my-shop --dry-run
+      mmbench data import ./my-shop --id shop --licence CC-BY-4.0
+      mmbench data import ./films --item-column movieId --text title,genres --core 5
+      mmbench run --models pop --data ./my-shop
+    """
+    from mmbench.data import importer
+    from mmbench.data.spec import render_toml
+
+    corrections: dict[str, Any] = {
+        "id": id,
+        "name": name,
+        "aliases": alias or None,
+        "interactions": interactions,
+        "user_column": user_column,
+        "item_column": item_column,
+        "time_column": time_column,
+        "rating_column": rating_column,
+        "items": items,
+        "id_column": id_column,
+        "title_column": title_column,
+        "text": _words(text),
+        "images": images,
+        "image_pattern": image_pattern,
+        "core": core,
+        "min_rating": min_rating,
+        "min_length": min_length,
+        "duplicates": duplicates,
+        "ties": ties,
+        "require": _words(require),
+        "licence": licence,
+        "origin": origin,
+        "lineage": lineage,
+        "remarks": remark or None,
+    }
+    if dry_run:
+        spec, card, written = importer.guess_folder(folder, **corrections), None, None
+        shown = render_toml(spec, to or folder)
+    else:
+        spec, card, written = importer.import_folder(
+            folder, to, replace_existing=replace, **corrections
+        )
+        shown = written.read_text("utf-8")
+    if as_json:
+        where = None if written is None else str(written)
+        found = {"id": spec.info.id, "written": where, "dataset_toml": shown, "card": card}
+        found["left_out"] = importer.left_out(spec, card)
+        print(json.dumps(found, indent=1, ensure_ascii=False))
+        return
+    print(shown, end="")
+    for column, why in importer.left_out(spec, card).items():
+        print(f"# no model reads the column {column!r}: it {why}")
+    if card is None or written is None:
+        print("\n# nothing is written: correct it with flags, or run it without --dry-run")
+        return
+    print(f"\n# {card['users']:,} users, {card['items']:,} items, {card['events']:,} events")
+    print(f"# written to {written}; use it: --data {_how_to_name(spec.info.id, written)}")
+
+
+def _words(text: str | None) -> list[str] | None:
+    return None if text is None else [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _how_to_name(id: str, written: Path) -> str:
+    """The id where it is looked for, else the path, told from a name by its ``/``."""
+    from mmbench.data.places import search_folders
+
+    homes = [folder.absolute() for folder in search_folders()]
+    here = written.parent.absolute()
+    if here.parent in homes and here.name == id:
+        return id
+    return str(written.parent) if "/" in str(written.parent) else f"./{written.parent}"

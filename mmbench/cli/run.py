@@ -1,0 +1,259 @@
+"""``mmbench run`` and ``mmbench demo``: from flags to a plan, cells and a board."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mmbench.cli.quantities import bytes_of, seconds
+from mmbench.problems import Stop
+
+if TYPE_CHECKING:
+    from mmbench.grid.execute import Finished
+    from mmbench.grid.plan import Grid, Planned
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")]
+Results = Annotated[Path, typer.Option("--out", "-o", help="Where results are stored.")]
+
+
+def run(
+    grid_file: Annotated[
+        Path | None, typer.Argument(metavar="[GRID.toml]", help="A grid file; flags override it.")
+    ] = None,
+    models: Annotated[
+        str | None, typer.Option("--models", "-m", help="Names, comma-separated.")
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data",
+            "-d",
+            help="Ids, aliases or folders, comma-separated; a+b fits on both together.",
+        ),
+    ] = None,
+    fit_on: Annotated[
+        str | None,
+        typer.Option("--fit-on", help="Fit on this dataset instead, and ask on those of --data."),
+    ] = None,
+    protocol: Annotated[str | None, typer.Option(help="See: mmbench ls protocols.")] = None,
+    seeds: Annotated[
+        str | None, typer.Option(help="A count (3 means 0,1,2) or a list (0,7).")
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="paper, tiny, or auto: paper where there is a CUDA GPU.")
+    ] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", metavar="MODEL.KEY=VALUE", help="Repeatable.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only so many users: a smoke run, and marked so.")
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Cells side by side.")] = 1,
+    out: Results = Path("results"),
+    overwrite: Annotated[
+        str, typer.Option(help="Run again what is stored: never, failed, or always.")
+    ] = "failed",
+    keep_stale: Annotated[
+        bool,
+        typer.Option("--keep-stale", help="Serve what other code of a model left, and mark it so."),
+    ] = False,
+    timeout: Annotated[str | None, typer.Option(help="Time limit of a cell: 90s, 30m, 2h.")] = None,
+    memory: Annotated[str | None, typer.Option(help="Memory limit of a cell: 800M, 8G.")] = None,
+    observer: Annotated[
+        list[str] | None, typer.Option(help="An observer plugin to tell. Repeatable.")
+    ] = None,
+    in_process: Annotated[
+        bool, typer.Option("--in-process", help="For debuggers: no child process, no limits.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run models on datasets; finished cells are not run again, unless a model's code changed.
+
+    Exit code 0: every cell is done or does not apply, and some are done. 1: a cell failed, or there
+    was none that applies. 2: what was asked for cannot be. 130: interrupted.
+
+    \b
+    Examples:
+      mmbench run --models pop,itemknn --data demo
+      mmbench run -m sasrec -d beauty,sports --seeds 3 --jobs 2
+      mmbench run -m vlm2rec --fit-on sports -d beauty
+      mmbench run -m pop,vlm2rec -d beauty+sports
+      mmbench run -m 'sasrec,recbole:NARM' -d ./my-shop --set sasrec.dim=128
+      mmbench run grid.toml --dry-run
+    """
+    grid = _make_grid(
+        grid_file,
+        models=models,
+        data=data,
+        fit_on=fit_on,
+        protocol=protocol,
+        seeds=seeds,
+        preset=preset,
+        limit=limit,
+        settings=setting,
+    )
+    limits = (seconds(timeout), bytes_of(memory))
+    finished = _run_grid(
+        grid,
+        out,
+        jobs,
+        overwrite,
+        limits,
+        observer or [],
+        in_process=in_process,
+        keep_stale=keep_stale,
+        dry_run=dry_run,
+        as_json=as_json,
+    )
+    if dry_run:
+        return
+    _show_finished(finished, out, as_json)
+    kinds = {done.record.status.kind if done.record else "broken" for done in finished}
+    if "done" not in kinds or kinds - {"done", "not-applicable"}:
+        raise typer.Exit(1)
+
+
+def demo(out: Results = Path("results"), as_json: Json = False) -> None:
+    """Run pop, itemknn and sasrec on a made-up shop and print the board.
+
+    \b
+    Examples:
+      mmbench demo
+      mmbench demo --out /tmp/results
+    """
+    run(models="pop,itemknn,sasrec", data="demo", out=out, as_json=as_json)
+
+
+def _make_grid(grid_file: Path | None, **flags: Any) -> Grid:
+    """One Grid from a file and flags; a flag that was given wins."""
+    from mmbench.grid.plan import Grid, parse_seeds, read_grid
+    from mmbench.grid.registry import split_list
+
+    found = read_grid(grid_file) if grid_file else {}
+    settings = found.pop("settings", []) + (flags.pop("settings") or [])
+    for name in ("models", "data"):
+        if flags[name] is not None:
+            flags[name] = split_list(flags[name])
+    found |= {name: value for name, value in flags.items() if value is not None}
+    for name in ("models", "data"):
+        if not found.get(name):
+            raise typer.BadParameter(f"say which {name}: --{name} a,b or a grid file with {name}")
+        found[name] = tuple(found[name])
+    found["seeds"] = parse_seeds(found.get("seeds", 1))
+    grid = Grid(**found, settings=tuple(settings))
+    if grid.preset not in ("auto", "paper", "tiny"):
+        raise typer.BadParameter(f"--preset is auto, paper or tiny, not {grid.preset}")
+    return grid
+
+
+def _run_grid(
+    grid: Grid,
+    out: Path,
+    jobs: int,
+    overwrite: str,
+    limits: tuple[float | None, int | None],
+    observers: list[str],
+    *,
+    in_process: bool,
+    keep_stale: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> list[Finished]:
+    """Plan, show the plan and, unless it is a dry run, carry it out."""
+    from mmbench import data as datasets
+    from mmbench.cli.screen import GridProgress, make_console, plan_lines, show_status
+    from mmbench.data.places import cache_home
+    from mmbench.grid.execute import AGAIN, due, execute
+    from mmbench.grid.host import Interrupted, Limits
+    from mmbench.grid.observers import Observers
+    from mmbench.grid.plan import make_plan
+    from mmbench.grid.runner import Circumstances
+
+    if overwrite not in AGAIN:
+        raise typer.BadParameter(f"--overwrite is one of {', '.join(AGAIN)}, not {overwrite}")
+    console = make_console(stderr=as_json)
+    with show_status(console, "reading the plan") as status:
+        rows = make_plan(
+            grid,
+            out,
+            load=datasets.load,
+            isolated=not in_process,
+            keep_stale=keep_stale,
+            say=status,
+        )
+    working = due(rows, overwrite, out)
+    if dry_run and as_json:
+        print(json.dumps([_plan_json(row) for row in rows], indent=1))
+        return []
+    for line in plan_lines(rows, working):
+        console.print(line, soft_wrap=isinstance(line, str))
+    if dry_run:
+        return []
+    to_run = sum(not row.inapplicable for row in working)
+    console.print(f"{to_run} of {len(rows)} cells to run; results in {out}\n")
+    how = Circumstances(
+        isolated=not in_process,
+        limits=Limits(*limits),
+        cache=cache_home(),
+    )
+    try:
+        with GridProgress(console, len(working)) as bars:
+            return execute(
+                rows, out, how, Observers(bars, observers), jobs=jobs, overwrite=overwrite
+            )
+    except (Stop, Interrupted):
+        console.print("interrupted: finished cells are stored; the same command goes on from here")
+        raise typer.Exit(130) from None
+
+
+def _show_finished(finished: list[Finished], out: Path, as_json: bool) -> None:
+    from rich.markup import escape
+
+    from mmbench.cli.boards import print_boards
+    from mmbench.cli.screen import cell_name, make_console
+    from mmbench.results.read import Problem, Reading
+    from mmbench.results.store import record_path
+
+    records = [done.record for done in finished if done.record is not None]
+    if as_json:
+        shown = [
+            done.record.to_json() if done.record else _plan_json(done.row) for done in finished
+        ]
+        print(json.dumps(shown, indent=1, allow_nan=False))
+        return
+    if not records:
+        return
+    console = make_console()
+    for done in finished:
+        if done.ran and done.record and done.record.status.traceback:
+            console.rule(escape(cell_name(done.row)))
+            last = done.record.status.traceback.strip().splitlines()[-15:]
+            console.print("\n".join(last), markup=False)
+    unread = [
+        Problem(f"{done.row.label} on {done.row.dataset}, seed {done.row.seed}:", done.row.problem)
+        for done in finished
+        if done.row.problem
+    ]
+    paths = {record.cell.id: record_path(out, record.cell) for record in records}
+    kept = {done.record.cell.id for done in finished if done.record and done.row.kept}
+    print_boards(Reading(tuple(records), tuple(unread), paths), as_json=False, stale=kept)
+    console.print(f"Write the boards with: mmbench leaderboard {out} -o boards")
+
+
+def _plan_json(row: Planned) -> dict[str, Any]:
+    return {
+        "label": row.label,
+        "dataset": row.dataset,
+        "seed": row.seed,
+        "state": row.state,
+        "problem": row.problem,
+        "inapplicable": row.inapplicable,
+        "stale": row.stale.cell.to_json() if row.stale else None,
+        "kept": row.kept,
+        "preset": row.job.preset if row.job else None,
+        "cell": row.job.cell.to_json() if row.job else None,
+    }

@@ -1,0 +1,310 @@
+"""What the commands show: consoles, the plan, and the progress of a grid."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import math
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from mmbench.audit.published import Audit
+from mmbench.grid.plan import Planned
+from mmbench.results.cell import Cell
+from mmbench.results.record import Record
+
+if TYPE_CHECKING:
+    from mmbench.check import Verdict
+
+STYLES = {"done": "green", "new": "cyan", "not-applicable": "dim"}
+
+
+def make_console(*, stderr: bool = False) -> Console:
+    """A console that keeps its lines whole where nobody looks at it (files, pipes, CI)."""
+    console = Console(stderr=stderr, highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console = Console(stderr=stderr, highlight=False, width=120)
+    return console
+
+
+def plan_lines(rows: Sequence[Planned], working: Sequence[Planned]) -> Iterator[Table | str]:
+    """The plan as a table, then a line of markup for each row that wants a word more."""
+    yield plan_table(rows, working)
+    for row in rows:
+        if row.problem:
+            yield f"[red]broken[/] {escape(f'{row.label}: {row.problem}')}"
+    at_work = {id(row) for row in working}
+    stale = [row for row in rows if row.stale and (row.kept or id(row) in at_work)]
+    for row in stale:
+        assert row.job is not None and row.stale is not None
+        then, now = row.stale.cell, row.job.cell
+        what = f"{cell_name(row)}: stored {_code(then)}, now {_code(now)}"
+        yield f"[yellow]other code[/] {escape(what)}"
+    if any(not row.kept for row in stale):
+        yield "These are made anew, and what is stored stays; --keep-stale serves it instead."
+
+
+def _code(cell: Cell) -> str:
+    """The code of a cell, and of the one that it starts from, for people."""
+    own = f"{cell.version}, code {cell.code[:8] or 'unknown'}"
+    return f"{own}, on {cell.upstream.model} {_code(cell.upstream)}" if cell.upstream else own
+
+
+def plan_table(rows: Sequence[Planned], working: Sequence[Planned]) -> Table:
+    """The plan: one line a model and dataset, its seeds, its preset and what is already there."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("model", "preset", "dataset", "seeds", "state"):
+        table.add_column(name, overflow="fold")
+    groups: dict[tuple[str, str], list[Planned]] = {}
+    for row in rows:
+        groups.setdefault((row.label, row.dataset), []).append(row)
+    at_work = {id(row) for row in working}
+    for (label, dataset), members in groups.items():
+        states = [_state(row, id(row) in at_work) for row in members]
+        table.add_row(
+            escape(label),
+            members[0].job.preset if members[0].job else "-",
+            escape(dataset),
+            ",".join(str(row.seed) for row in members),
+            Text(count_words(states), style=STYLES.get(members[0].state, "red")),
+        )
+    return table
+
+
+def _state(row: Planned, at_work: bool) -> str:
+    """What is known of a row, and what will be done about it."""
+    if row.inapplicable:
+        return f"not applicable: {row.inapplicable}"
+    if row.kept and not at_work:
+        return f"{row.state} by other code"
+    if not at_work:
+        return row.state
+    return "to run" if row.state == "new" else f"{row.state}, run again"
+
+
+def count_words(words: Sequence[str]) -> str:
+    """``["done", "done", "to run"]`` as ``2 done, 1 to run``; a lone word stands alone."""
+    counts: dict[str, int] = {}
+    for word in words:
+        counts[word] = counts.get(word, 0) + 1
+    if len(words) == 1:
+        return words[0]
+    return ", ".join(f"{count} {word}" for word, count in counts.items())
+
+
+def cell_name(row: Planned) -> str:
+    """A cell for people."""
+    return f"{row.label} on {row.dataset}, seed {row.seed}"
+
+
+def outcome_line(row: Planned, record: Record) -> str:
+    """One line of markup on a finished cell."""
+    kind, name = record.status.kind, escape(cell_name(row))
+    if not record.done:
+        reason = escape(record.status.reason.split("\n")[0])
+        return f"[{STYLES.get(kind, 'red')}]{kind}[/] {name}: {reason}"
+    figures = ", ".join(
+        f"{name} {values['ndcg@10']:.4f}" for name, values in record.metrics.items()
+    )
+    return f"[green]done[/] {name}: ndcg@10 {figures} ({record.seconds:.1f} s)"
+
+
+def verdict_line(verdict: Verdict) -> str:
+    """One line of markup on a conformance check."""
+    style = {"passed": "green", "skipped": "dim", "known failure": "yellow"}
+    mark = f"[{style.get(verdict.status, 'red')}]{verdict.status}[/]"
+    seconds = f" [dim]({verdict.seconds:.1f} s)[/]" if verdict.seconds >= 0.05 else ""
+    reason = f": {escape(verdict.reason)}" if verdict.reason else ""
+    return f"{mark} {verdict.group}: {verdict.check}{seconds}{reason}"
+
+
+def verdict_json(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as JSON-able data."""
+    return asdict(verdict)
+
+
+class _Rate(ProgressColumn):
+    """Steps a second, in the unit that the model counts in."""
+
+    def render(self, task: Task) -> Text:
+        unit, speed = task.fields.get("unit", ""), _speed(task)
+        if not speed:
+            return Text(unit, style="dim")
+        if speed < 0.1:
+            return Text(f"{unit}, {1 / speed:,.0f} s each", style="dim")
+        return Text(f"{speed:,.1f} {unit}/s", style="dim")
+
+
+class _Left(ProgressColumn):
+    """Time left at that rate."""
+
+    def render(self, task: Task) -> Text:
+        speed = _speed(task)
+        if task.remaining is None:
+            return Text("")
+        if not speed:
+            return Text("-:--:--", style="cyan")
+        return Text(str(datetime.timedelta(seconds=int(task.remaining / speed))), style="cyan")
+
+
+def _speed(task: Task) -> float | None:
+    """Steps a second; of cells, which end in bursts where several run, over the whole time."""
+    if task.fields.get("unit") != "cells":
+        return task.speed
+    return task.completed / task.elapsed if task.elapsed else None
+
+
+class GridProgress:
+    """Bars for the grid and its running cells; plain lines where nobody looks."""
+
+    def __init__(self, console: Console, total: int) -> None:
+        self.console = console
+        self.total = total
+        self.ended = 0
+        self.bars = Progress(
+            SpinnerColumn(finished_text=" "),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            _Rate(),
+            TimeElapsedColumn(),
+            _Left(),
+            console=console,
+            disable=not console.is_terminal,
+            transient=True,
+        )
+        self.grid = self.bars.add_task("cells", total=total, unit="cells")
+        self.cells: dict[int, TaskID] = {}
+        self.lock = threading.Lock()
+
+    def __enter__(self) -> GridProgress:
+        self.bars.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.bars.stop()
+
+    def cell_started(self, row: Planned) -> None:
+        """Show a bar for the cell."""
+        with self.lock:
+            self.cells[id(row)] = self.bars.add_task(
+                escape(cell_name(row)), total=None, unit="starting"
+            )
+
+    def cell_event(self, row: Planned, event: Mapping[str, Any]) -> None:
+        """Move the cell's bar, or say that it is another grid's."""
+        if event["event"] == "waiting":
+            name = escape(cell_name(row))
+            self.console.print(f"[dim]waiting[/] for another grid that runs {name}", soft_wrap=True)
+        if event["event"] != "progress":
+            return
+        task = self.cells[id(row)]
+        # a model that does not know its total may say inf
+        total = event["total"] if math.isfinite(event["total"]) else None
+        done = event["done"] if math.isfinite(event["done"]) else None
+        if self._unit(task) != event["unit"]:
+            self.bars.reset(task, total=total, unit=event["unit"])
+        self.bars.update(task, completed=done, total=total)
+
+    def cell_finished(self, row: Planned, record: Record) -> None:
+        """Print the cell's line and take its bar away."""
+        with self.lock:
+            self.ended += 1
+            task = self.cells.pop(id(row), None)
+            if task is not None:
+                self.bars.remove_task(task)
+            self.bars.update(self.grid, completed=self.ended)
+        count = f"[dim]{self.ended}/{self.total}[/] " if self.total > 1 else ""
+        self.console.print(count + outcome_line(row, record), soft_wrap=True)
+
+    def _unit(self, wanted: TaskID) -> str:
+        for task in self.bars.tasks:
+            if task.id == wanted:
+                return str(task.fields.get("unit", ""))
+        return ""
+
+
+AUDIT_KINDS = {
+    "range": "a figure that no mean over queries can be, by itself or as the cutoff grows",
+    "gate": "hit@k and ndcg@k that no ranking can have together",
+    "hit@1": "impossible with ndcg@1, which equals hit@1",
+    "mrr": "an mrr that no ranking can have beside its hit@k",
+    "outside": "more than one target a query: outside the one-target assumption, not judged",
+}
+
+
+def audit_lines(found: Audit) -> Text:
+    """The findings on published figures, a heading a kind and a row a finding."""
+    lines = Text()
+    for kind, meaning in AUDIT_KINDS.items():
+        findings = [finding for finding in found.findings if finding.kind == kind]
+        if not findings:
+            continue
+        lines.append(f"{meaning}\n", style="bold")
+        for finding in findings:
+            row = finding.row
+            lines.append(f"  {row.paper}, table {row.table}, {row.dataset}: {row.model}\n")
+            for message in finding.messages:
+                lines.append(f"      {message}\n", style="dim")
+    papers: dict[str, list[str]] = {}
+    for finding in found.findings:
+        papers.setdefault(finding.row.paper, []).append(finding.kind)
+    lines.append(
+        f"{len(found.rows)} rows, {len(found.rows) - len(found.unchecked)} of them with figures "
+        "that bind each other\n",
+        style="bold",
+    )
+    for paper, kinds in papers.items():
+        counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in AUDIT_KINDS if kind in kinds)
+        lines.append(f"  {paper}: {counts}\n")
+    return lines
+
+
+def audit_json(found: Audit) -> dict[str, Any]:
+    """The findings as JSON-able data."""
+    return {
+        "rows": len(found.rows),
+        "unchecked": len(found.unchecked),
+        "findings": [
+            {
+                "kind": finding.kind,
+                "messages": list(finding.messages),
+                "paper": finding.row.paper,
+                "table": finding.row.table,
+                "dataset": finding.row.dataset,
+                "protocol": finding.row.protocol,
+                "model": finding.row.model,
+                "metrics": dict(finding.row.metrics),
+            }
+            for finding in found.findings
+        ],
+    }
+
+
+@contextlib.contextmanager
+def show_status(console: Console, text: str) -> Iterator[Callable[[str], None]]:
+    """A spinner on a terminal, silence elsewhere; yields a function that changes its text."""
+    if not console.is_terminal:
+        yield lambda text: None
+        return
+    with console.status(text) as status:
+        yield status.update
