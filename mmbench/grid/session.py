@@ -41,9 +41,24 @@ def load_class(plugin: Plugin) -> Any:
                     f"{where}: needs holds {sorted(strange)}; it may hold text and image"
                 )
         found.Config()
+        _check_stand_ins(found, where)
+    except ContractError:
+        raise
     except TypeError as error:
         raise ContractError(f"{where}: {error}") from error
     return found
+
+
+def _check_stand_ins(found: Any, where: str) -> None:
+    """Raise ContractError where ``stand_ins`` does not name sizes of presets."""
+    named = getattr(found, "stand_ins", ())
+    sizes = {name.rpartition("/")[2] for name in found.presets} - {"paper"}
+    for name in (named,) if isinstance(named, str) else named:
+        if isinstance(named, str) or name not in sizes:
+            raise ContractError(
+                f"{where}: stand_ins names {name!r}; it is a tuple of the last parts of the names "
+                f"of presets, such as {' or '.join(sorted(sizes)) or 'tiny'}"
+            )
 
 
 def open_session(plugin: Plugin, config: Mapping[str, Any]) -> pluggy.PluginManager:
@@ -56,7 +71,8 @@ def open_session(plugin: Plugin, config: Mapping[str, Any]) -> pluggy.PluginMana
 def describe(plugin: Plugin, ref: ModelRef, size: str, overrides: Mapping[str, str]) -> Any:
     """What the grid needs to know before a cell: the class's declarations and the whole config."""
     model_class = load_class(plugin)
-    preset = choose_preset(model_class.presets, ref, size)
+    stand_ins = tuple(getattr(model_class, "stand_ins", ()))
+    preset = choose_preset(model_class.presets, ref, size, stand_ins)
     resolved = resolve(model_class, ref, preset, {**dict(ref.overrides), **overrides})
     config = as_dict(resolved)
     try:
@@ -70,6 +86,7 @@ def describe(plugin: Plugin, ref: ModelRef, size: str, overrides: Mapping[str, s
         raise ContractError(f"{ref.name}: family is {family!r}, and Config has no such field")
     return {
         "preset": preset,
+        "stand_in": preset.rpartition("/")[2] in stand_ins,
         "config": config,
         "unnamed": family if family is not None and not config[family] else None,
         "needs": sorted(_needs(model_class, resolved)),

@@ -100,6 +100,7 @@ class Record(Part):
         cell: what was run.
         label: as boards call its row.
         status: how it ended.
+        stand_in: whether the preset stands in for the real one; not told before there was the word.
         preset, loss, needs, known_failures, papers: as the model's class declares them.
         metrics, beyond: candidate set to metric to value.
         tie_rate, unanswered: candidate set to share of queries.
@@ -119,6 +120,7 @@ class Record(Part):
     label: str
     status: Status
     preset: str = "paper"
+    stand_in: bool | None = None
     loss: str | None = None
     needs: tuple[str, ...] = ()
     known_failures: dict[str, str] = {}
@@ -153,7 +155,7 @@ class Record(Part):
     @property
     def tiny(self) -> bool:
         """Whether this is a miniature stand-in's."""
-        return is_tiny(self.preset)
+        return is_tiny(self.preset) if self.stand_in is None else self.stand_in
 
     def changed(self, **fields: Any) -> Record:
         """The record with other fields, checked. Raises ValidationError, a ValueError."""

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pytest
 
+from mmbench import hookimpl
 from mmbench.grid import exchange, session
 from mmbench.grid.host import Interrupted, Limits, launch
 from mmbench.grid.plan import describe_plugin
@@ -303,10 +304,20 @@ def test_candidates_are_kept_from_models_that_are_not_asked_about_them(cell, tmp
     assert len(list(scratch.glob("*-candidates.npy"))) == 2
 
 
+class Hooked:
+    """Has the hooks that a model cannot do without."""
+
+    @hookimpl
+    def fit(self): ...
+
+    @hookimpl
+    def score(self): ...
+
+
 def test_published_figures_of_a_variant(monkeypatch):
     """A class may hold them for each variant; its miniature is asked under the same name."""
 
-    class Two:
+    class Two(Hooked):
         Config = Empty
         presets = {name: Empty() for name in ("paper", "tiny", "bare", "bare/tiny", "lone")}
         papers = {"": [published("whole")], "bare": [published("bare")]}
@@ -333,7 +344,7 @@ def published(model):
 
 
 def test_a_model_may_need_pictures_in_some_presets_only(monkeypatch):
-    class Either:
+    class Either(Hooked):
         Config = CountsLike
         presets = {"paper": CountsLike(), "blind": CountsLike(smoothing=1.0)}
 

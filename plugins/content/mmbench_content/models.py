@@ -141,6 +141,7 @@ class TextEncoder(_Encoder):
 
     Config = TextEncoderConfig
     presets: ClassVar = {"paper": TextEncoderConfig(), "tiny": TextEncoderConfig(encoder=TFIDF)}
+    stand_ins = ("tiny",)
     needs = frozenset({"text"})
     modality = "text"
 
@@ -167,6 +168,7 @@ class ImageEncoder(_Encoder):
         "paper": ImageEncoderConfig(),
         "tiny": ImageEncoderConfig(encoder=COLOURS),
     }
+    stand_ins = ("tiny",)
     needs = frozenset({"image"})
     modality = "image"
 
@@ -254,6 +256,7 @@ class Hybrid(_Hybrid, EmbeddingModel):
         "paper": HybridConfig(),
         "tiny": HybridConfig(text_encoder=TFIDF, image_encoder=COLOURS),
     }
+    stand_ins = ("tiny",)
     known_failures: ClassVar = {"learns_which_item_follows_which": NO_ORDER}
 
     def learn_third_part(self, train: Interactions) -> None:
@@ -293,6 +296,7 @@ class HybridMarkov(_Hybrid):
         "paper": HybridMarkovConfig(),
         "tiny": HybridMarkovConfig(text_encoder=TFIDF, image_encoder=COLOURS),
     }
+    stand_ins = ("tiny",)
     chain: Chain
     content: Products
 
@@ -318,6 +322,7 @@ class VBPR(EmbeddingModel):
 
     Config = VBPRConfig
     presets: ClassVar = {"paper": VBPRConfig(), "tiny": VBPRConfig(encoder=COLOURS)}
+    stand_ins = ("tiny",)
     needs = frozenset({"image"})
     known_failures: ClassVar = {"learns_which_item_follows_which": "it knows users, not order"}
     loss = "BPR, one negative"
