@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from mmbench.check import worlds
+from mmbench.check.compare import ROUNDING
 from mmbench.check.contract import RUNS
 from mmbench.check.honesty import SAME
 from mmbench.check.lab import PROTOCOL, Lab
@@ -46,7 +47,7 @@ def embeddings_agree_with_scores(lab: Lab) -> None:
     """Products (or cosines) of fused query and item embeddings order the items as scores do.
 
     Spearman's rank correlation over the retrieved items, averaged over queries, is at least 0.99
-    for the better of inner product and cosine.
+    for the better of inner product and cosine. What differs by rounding is level.
     """
     first = lab.cell("first")
     if not first.embeddings:
@@ -62,8 +63,8 @@ def embeddings_agree_with_scores(lab: Lab) -> None:
     if lab.offer.narrow:
         columns = worlds.choose_candidates(*scores.shape).astype(np.int64) - 1
     agreement = max(
-        _agreement(queries["fused"] @ candidates.T, scores, columns)
-        for candidates in (items["fused"][1:], _unit(items["fused"][1:]))
+        _agreement(queries["fused"] @ vectors.T, scores, columns)
+        for vectors in (items["fused"][1:], _unit(items["fused"][1:]))
     )
     if agreement < AGREEMENT:
         raise CheckFailed(
@@ -124,11 +125,21 @@ def _agreement(products: Float32, scores: Float32, columns: np.ndarray) -> float
     for row, product in enumerate(products):
         kept = np.isfinite(scores[row])
         if kept.sum() > 1:
-            ours, theirs = rankdata(product[columns[row]][kept]), rankdata(scores[row][kept])
+            ours, theirs = (
+                rankdata(_steps(values[kept])) for values in (product[columns[row]], scores[row])
+            )
             spread = ours.std() * theirs.std()
             covariance = ((ours - ours.mean()) * (theirs - theirs.mean())).mean()
             found.append(covariance / spread if spread else float(ours.std() == theirs.std()))
     return float(np.mean(found)) if found else 0.0
+
+
+def _steps(values: Float32) -> np.ndarray:
+    """int64[n]: the values as numbers from 0, the same for those that rounding could tell apart."""
+    order = np.argsort(values)
+    steps = np.empty(len(values), dtype=np.int64)
+    steps[order] = np.append(0, np.cumsum(np.diff(values[order]) > ROUNDING * np.ptp(values)))
+    return steps
 
 
 def _unit(vectors: Float32) -> Float32:

@@ -58,10 +58,14 @@ class ItemKNNConfig:
     Attributes:
         neighbours: kept for each item; 0 keeps all (RecBole's own default is 100).
         shrink: added to the cosine's denominator.
+        exact_ties: cosines and their sums without rounding, so that items that are equally near are
+            level. RecBole's own, the default, has a denominator that is 1e-6 larger, which puts
+            equal cosines in an order: 2 users of 2 come before 1 of 1.
     """
 
     neighbours: int = 0
     shrink: float = 0.0
+    exact_ties: bool = False
 
     def __post_init__(self) -> None:
         for name in ("neighbours", "shrink"):

@@ -152,7 +152,10 @@ class Sequential:
         return self.transform(self.world, interaction(columns)).to(self.device)
 
     def score(self, queries: Queries) -> np.ndarray:
-        """float32[b, n_items]. Queries of like length are scored together."""
+        """float32[b, n_items]. Queries of like length are scored together.
+
+        Scores are rounded as torch does it, which depends on the processor and on the batch.
+        """
         self.model.eval()
         columns = query_columns(queries, self.max_history)
         length = columns[LENGTH]
