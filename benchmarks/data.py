@@ -17,6 +17,7 @@ from pathlib import Path  # noqa: E402
 import numpy as np  # noqa: E402
 
 from mmbench.data import Log, load  # noqa: E402
+from mmbench.data.fingerprint import Fingerprints  # noqa: E402
 from mmbench.protocol import Split, get_protocol, split  # noqa: E402
 from mmbench.views import Float32, Items  # noqa: E402
 
@@ -39,7 +40,8 @@ def random_log(users: int, items: int, events: int = 9) -> Log:
     rng = np.random.default_rng(0)
     return Log(
         id="random",
-        fingerprint="0" * 16,
+        fingerprints=Fingerprints("0" * 16),
+        secret=bytes(32),
         user=np.repeat(np.arange(users, dtype=np.int32), events),
         item=rng.integers(1, items + 1, users * events).astype(np.int32),
         time=np.tile(np.arange(events, dtype=np.int64), users),

@@ -28,12 +28,12 @@ from pathlib import Path
 import numpy as np
 from data import PROTOCOL, Task, describe_machine, random_log, random_task
 
-from mmbench.grid.cell import Cell
 from mmbench.grid.question import ask_question
 from mmbench.grid.registry import Plugin
 from mmbench.grid.runner import Circumstances, Job, run_cell
 from mmbench.protocol import Asked, Ranks, evaluate
 from mmbench.protocol.rank import has_numba, numba_engine
+from mmbench.results.cell import Cell
 from mmbench.views import Answer, Vectors
 
 MB = 2**20
@@ -90,7 +90,9 @@ def whole_cell(users: int, items: int, dim: int) -> dict[str, float | None]:
     log, config = random_log(users, items), {"dim": dim}
     plugin = Plugin("random-vectors", "model:RandomVectors", "benchmarks", "0")
     declared = {"needs": (), "loss": None, "papers": (), "max_candidates": None}
-    cell = Cell("random-vectors", "benchmarks", "0", config, log.id, log.fingerprint, "loo@1", 0)
+    cell = Cell(
+        "random-vectors", "benchmarks", "0", config, log.id, log.fingerprints.events, "loo@1", 0
+    )
     job = Job(cell, plugin, "random-vectors", "paper", declared)
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:

@@ -21,7 +21,7 @@ from data import PROTOCOL, Task, describe_machine, random_task, real_task
 
 from mmbench.protocol import Asked, evaluate, summarise
 from mmbench.protocol.rank import SETS, TOP, Engine, has_numba, numba_engine, numpy_engine
-from mmbench.training import keep_freed_blocks
+from mmbench.toolkit.training import keep_freed_blocks
 from mmbench.views import Answer, Float32, Vectors
 
 CHUNK = 64  # rows of scores that are made at a time; RecBole gets the better of this and 512

@@ -25,7 +25,7 @@ from mmbench_sequential.network import Network
 from mmbench_sequential.softmax import full_loss
 from mmbench_sequential.training import narrow_type
 
-from mmbench.training import keep_freed_blocks
+from mmbench.toolkit.training import keep_freed_blocks
 
 CPU = torch.device("cpu")
 

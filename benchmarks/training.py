@@ -29,7 +29,7 @@ from mmbench_sequential.models import SASRecCE
 import mmbench
 from mmbench.data import Log, load
 from mmbench.protocol import Asked, Split, split, validation_ndcg
-from mmbench.training import keep_freed_blocks
+from mmbench.toolkit.training import keep_freed_blocks
 from mmbench.views import Answer, Float32, Queries, Vectors
 
 Curve = list[tuple[float, float]]  # seconds of training, validation ndcg@10

@@ -6,8 +6,8 @@ The public names are loaded when first used, so that the command line starts wit
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mmbench.embedding import EmbeddingModel
     from mmbench.hookspecs import DatasetInfo, Published, RawDataset, Recipe, hookimpl
+    from mmbench.toolkit.embedding import EmbeddingModel
     from mmbench.views import (
         ImageError,
         ImageStore,
@@ -42,7 +42,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from mmbench import embedding, hookspecs, views
+        from mmbench import hookspecs, views
+        from mmbench.toolkit import embedding
 
         home = next(home for home in (views, hookspecs, embedding) if hasattr(home, name))
         return getattr(home, name)

@@ -231,8 +231,8 @@ class Run:
             asks this plugin's ``score``. ``limit`` takes the first so many queries.
         log: ``log(step, name=value, ...)`` records a curve.
         progress: ``progress(done, total, unit)`` moves the running cell's bar.
-        encodings: the folder that all plugins share, for ``mmbench.encodings`` alone. Who builds a
-            ``Run`` for a test may leave it out: it is then in ``cache``.
+        encodings: the folder that all plugins share, for ``mmbench.toolkit.encodings`` alone. Who
+            builds a ``Run`` for a test may leave it out: it is then in ``cache``.
     """
 
     seed: int

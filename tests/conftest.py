@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import mmbench
+from mmbench.data.fingerprint import Fingerprints
 from mmbench.data.log import Log
 from mmbench.views import Items
 
@@ -158,7 +159,8 @@ def make_log(users: int = 30, items: int = 20, seed: int = 0) -> Log:
     titles = ("", *(f"thing {item}" for item in range(1, items + 1)))
     return Log(
         id="walks",
-        fingerprint="0" * 16,
+        fingerprints=Fingerprints("0" * 16),
+        secret=bytes(32),
         user=np.repeat(np.arange(users), lengths).astype(np.int32),
         item=np.concatenate(walks).astype(np.int32),
         time=np.concatenate([np.arange(length) for length in lengths]).astype(np.int64),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mmbench.protocol import violations
+from mmbench.audit import violations
 from mmbench.report import board_json, make_boards, read_results
 
 ROOT = Path(__file__).parents[1]

@@ -10,47 +10,30 @@ import pytest
 import mmbench
 
 ROOT = Path(mmbench.__file__).parent
-# cli -> report, grid, check -> protocol, data -> hookspecs -> views
+# cli -> report, grid, check -> results -> protocol, data -> hookspecs -> views
+GROUND = {"problems", "files", "hookspecs", "views"}
 MAY_IMPORT = {
     "problems": set(),
     "files": set(),
     "views": set(),
     "hookspecs": {"views"},
-    "embedding": {"hookspecs", "views"},
-    "training": {"views"},
-    "encodings": {"views", "files"},
-    "data": {"data", "hookspecs", "views", "problems", "files"},
-    "protocol": {"protocol", "data", "hookspecs", "views", "problems"},
-    "grid": {"grid", "protocol", "data", "hookspecs", "views", "problems", "files"},
-    "report": {"report", "protocol", "data", "hookspecs", "views", "problems", "files"},
-    "check": {"check", "grid", "protocol", "data", "hookspecs", "views", "problems"},
-    "vlm": {"vlm", "views", "encodings", "training"},
+    "data": {"data", *GROUND},
+    "protocol": {"protocol", "data", *GROUND},
+    "audit": {"audit", *GROUND},
+    "results": {"results", "protocol", "data", *GROUND},
+    "grid": {"grid", "results", "audit", "protocol", "data", *GROUND},
+    "report": {"report", "results", "audit", "protocol", "data", *GROUND},
+    "check": {"check", "grid", "results", "protocol", "data", *GROUND},
+    "toolkit": {"toolkit", "files", "hookspecs", "views"},
+    "vlm": {"vlm", "toolkit", "views"},
     "testing": {"check", "grid"},
-    "screen": {"check", "grid", "protocol", "problems"},
-    "listing": {"grid", "data", "protocol", "problems"},
     "scaffold": {"grid", "hookspecs", "problems"},
     "doctor": {"grid", "data", "hookspecs"},
-    "cli_data": {"screen", "data"},
-    "cli_new": {"scaffold"},
-    "cli_run": {"quantities", "screen", "report", "grid", "protocol", "data", "problems"},
-    "cli_show": {"screen", "report", "protocol", "problems"},
-    "cli_check": {"quantities", "screen", "check", "grid"},
-    "quantities": set(),
     "cli": {
-        *(
-            "cli_check",
-            "cli_data",
-            "cli_new",
-            "cli_run",
-            "cli_show",
-            "doctor",
-            "quantities",
-            "screen",
-            "listing",
-        ),
-        *("report", "grid", "protocol", "data", "problems"),
+        *("cli", "doctor", "scaffold", "check", "report", "grid", "results", "audit"),
+        *("protocol", "data", "problems"),
     },
-    "__init__": {"embedding", "hookspecs", "views"},
+    "__init__": {"toolkit", "hookspecs", "views"},
 }
 
 
@@ -80,8 +63,10 @@ def test_imports_point_one_way(path):
 
 def test_the_wall_would_be_seen_if_it_fell(tmp_path):
     bad = tmp_path / "bad.py"
-    bad.write_text("def f():\n    from mmbench.grid.store import claim\n    import mmbench.cli\n")
-    assert imports(bad) == {"grid", "cli"}
+    bad.write_text(
+        "def f():\n    from mmbench.results.store import claim\n    import mmbench.cli\n"
+    )
+    assert imports(bad) == {"results", "cli"}
 
 
 def plugin_sources() -> list[Path]:
@@ -90,7 +75,7 @@ def plugin_sources() -> list[Path]:
 
 @pytest.mark.parametrize("path", plugin_sources(), ids=lambda path: path.name)
 def test_plugins_use_public_names_only(path):
-    assert imports(path) <= {"encodings", "vlm", "training"}
+    assert imports(path) <= {"toolkit", "vlm"}
 
 
 def loaded_by(code: str) -> set[str]:

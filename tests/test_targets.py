@@ -12,7 +12,6 @@ import pytest
 
 from mmbench import hookspecs, views
 from mmbench.data.log import Log
-from mmbench.grid.cell import Cell
 from mmbench.grid.host import Host
 from mmbench.grid.plan import Planned, describe_plugin
 from mmbench.grid.question import Question, ask_question
@@ -20,6 +19,7 @@ from mmbench.grid.registry import Plugin, parse_ref
 from mmbench.grid.runner import Circumstances, Job, run_cell
 from mmbench.hookspecs import ModelHooks
 from mmbench.protocol import Fold, Joined, Ranks, Split, get_protocol
+from mmbench.results.cell import Cell
 
 SECRET = (Fold, Split, Question, Joined, Log, Host, Planned, Ranks, Job)
 

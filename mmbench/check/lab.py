@@ -19,7 +19,6 @@ from mmbench.check.onlooker import Offer, Onlooker, Viewed
 from mmbench.check.rules import CheckFailed, Verdict
 from mmbench.check.subject import Subject
 from mmbench.data.log import Log
-from mmbench.grid.cell import Cell
 from mmbench.grid.config import is_tiny
 from mmbench.grid.environment import cuda_gpus
 from mmbench.grid.host import Host, Limits, PluginFailure, launch
@@ -35,6 +34,7 @@ from mmbench.grid.runner import (
 )
 from mmbench.grid.watch import read_findings
 from mmbench.protocol import AnswerError, get_protocol
+from mmbench.results.cell import Cell
 
 LIMITS = Limits(seconds=600.0)
 ABREAST = 2  # cells
@@ -231,7 +231,7 @@ class Lab:
             version=plugin.version,
             config=declared["config"],
             dataset=log.id,
-            fingerprint=log.fingerprint,
+            fingerprint=log.fingerprints.events,
             protocol=PROTOCOL,
             seed=0,
         )

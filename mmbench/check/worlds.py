@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmbench.data.fingerprint import Fingerprints
 from mmbench.data.log import Log
 from mmbench.views import ImageStore, Int32, Items
 
@@ -52,7 +53,8 @@ def make_world(folder: Path, seed: int = 0) -> Log:
     titles = ("", *(f"{WORDS[p]} {WORDS[(p + 1) % ITEMS]}" for p in place[1:]))
     return Log(
         id="ring",
-        fingerprint=f"{seed:016x}",
+        fingerprints=Fingerprints(f"{seed:016x}", text=f"{seed:016x}", pictures=f"{seed:016x}"),
+        secret=bytes([seed]) * 32,  # the same for worlds that differ in their targets alone
         user=np.repeat(np.arange(USERS, dtype=np.int32), lengths),
         item=np.concatenate(walks).astype(np.int32),
         time=np.concatenate([DAY * (1 + np.arange(n, dtype=np.int64)) for n in lengths]),

@@ -22,16 +22,21 @@ from typing import Any
 import numpy as np
 import psutil
 
+from mmbench.data.fingerprint import Fingerprints, events_fingerprint, text_fingerprint
 from mmbench.data.log import Log
+from mmbench.data.secret import make_secret, secret_order
 from mmbench.files import save_array, sync
 from mmbench.hookspecs import DatasetInfo
 from mmbench.views import ImageStore, Items
 
-LAYOUT = 1
+LAYOUT = 2
 ARRAYS = ("user", "item", "time")
 FILES = (*(f"{name}.npy" for name in ARRAYS), "names.json", "meta.json")
 # What is between a source and its prepared log; a change to any of it makes entries stale.
-CODE = ("prepare.py", "formats.py", "images.py", "folder.py", "card.py", "cache.py")
+CODE = (
+    *("prepare.py", "secret.py", "fingerprint.py", "formats.py", "rows.py"),
+    *("images.py", "folder.py", "card.py", "cache.py"),
+)
 
 logger = logging.getLogger("mmbench.data")
 
@@ -66,7 +71,9 @@ def load(folder: Path) -> Log | None:
             name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False))
             for name in ARRAYS
         }
-        return _assemble(meta, names, arrays)
+        log = _assemble(meta, names, arrays)
+        _check_contents(log)
+        return log
     except (OSError, ValueError, KeyError, TypeError) as error:
         logger.warning("the prepared log in %s is damaged (%s); it is made again", folder, error)
         return None
@@ -103,6 +110,23 @@ def _check(folder: Path) -> None:
                 raise ValueError(f"{name} differs from its checksum")
 
 
+def _check_contents(log: Log) -> None:
+    """Raise ValueError where a log is not the one that its fingerprints and its secret are of.
+
+    The manifest tells damage; this tells arrays or texts that were written over, manifest and all.
+    """
+    users, items = log.user_ids, log.item_ids[1:]
+    if log.secret != make_secret(users, items, log.user, log.item - 1, log.time):
+        raise ValueError("its secret is of other events")
+    for kind, ids in (("users", users), ("items", items)):
+        if np.any(np.diff(secret_order(log.secret, kind, ids)) != 1):
+            raise ValueError(f"its {kind} are not in the order of their secret")
+    if log.fingerprints.events != events_fingerprint(log, log.card["steps"], log.card["recipe"]):
+        raise ValueError("its fingerprint is of other events")
+    if log.fingerprints.text != text_fingerprint(log.items):
+        raise ValueError("its fingerprint is of other texts")
+
+
 def _assemble(meta: dict[str, Any], names: dict[str, Any], arrays: dict[str, np.ndarray]) -> Log:
     images = None
     if meta["images_root"] is not None:
@@ -117,7 +141,8 @@ def _assemble(meta: dict[str, Any], names: dict[str, Any], arrays: dict[str, np.
     )
     return Log(
         id=meta["id"],
-        fingerprint=meta["fingerprint"],
+        fingerprints=Fingerprints(**meta["fingerprints"]),
+        secret=bytes.fromhex(meta["secret"]),
         **arrays,
         n_users=meta["n_users"],
         n_items=meta["n_items"],
@@ -140,7 +165,8 @@ def _write(log: Log, scratch: Path) -> None:
     }
     meta = {
         "id": log.id,
-        "fingerprint": log.fingerprint,
+        "fingerprints": asdict(log.fingerprints),
+        "secret": log.secret.hex(),
         "n_users": log.n_users,
         "n_items": log.n_items,
         "images_root": None if images is None else str(images.root),

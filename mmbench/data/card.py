@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,7 +55,7 @@ def describe(
     return {
         "id": log.id,
         "name": info.name or log.id,
-        "fingerprint": log.fingerprint,
+        "fingerprints": asdict(log.fingerprints),
         "users": log.n_users,
         "items": log.n_items,
         "events": len(log.item),
@@ -70,6 +72,7 @@ def describe(
         "licence": info.licence,
         "origin": info.origin,
         "remarks": list(info.remarks),
+        "recipe": json.loads(json.dumps(asdict(info.recipe))),
         "steps": [dict(step) for step in steps],
         "ceilings": dict(ceilings or {}),
     }
@@ -96,14 +99,14 @@ def render(card: Mapping[str, Any]) -> Group:
 
 def _facts(card: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The card's plain lines, name and value; lines without a value are left out."""
-    length = card["length"]
+    length, prints = card["length"], card["fingerprints"].items()
     lines = [
         ("dataset", f"{card['id']} ({card['name']})"),
-        ("fingerprint", card["fingerprint"]),
+        ("fingerprints", ", ".join(f"{part} {one}" for part, one in prints if one)),
         ("users", f"{card['users']:,}"),
         ("items", f"{card['items']:,}"),
         ("events", f"{card['events']:,} (density {card['density']:.3%})"),
-        ("sampled", "{users:,} of {of:,} users, seed {seed}".format(**card["sampled"]))
+        ("sampled", "{users:,} of {of:,} users".format(**card["sampled"]))
         if "sampled" in card
         else ("sampled", ""),
         (

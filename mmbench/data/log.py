@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
+from mmbench.data.fingerprint import Fingerprints
 from mmbench.problems import UserError
 from mmbench.views import Int32, Int64, Items
 
@@ -21,8 +20,9 @@ class Log:
 
     Attributes:
         id: the dataset's id, as in ``amazon2014-beauty``.
-        fingerprint: 16 hex digits of a sha256 over the arrays, the texts, the pictures' names and
-            sizes, and every preparing step.
+        fingerprints: a digest each of the events, the texts and the pictures.
+        secret: 32 bytes from which numbers, samples, ties and negatives are drawn, see
+            ``mmbench.data.secret``; never shown, stored nowhere but in the prepared log.
         user: int32[n], ``0..n_users-1``, ascending.
         item: int32[n], ``1..n_items``.
         time: int64[n], seconds or positions, never decreasing within a user; events of equal time
@@ -36,7 +36,8 @@ class Log:
     """
 
     id: str
-    fingerprint: str
+    fingerprints: Fingerprints
+    secret: bytes = field(repr=False)
     user: Int32
     item: Int32
     time: Int64
@@ -52,28 +53,26 @@ class Log:
             array.setflags(write=False)
 
 
-def sample_users(log: Log, n: int, seed: int = 0) -> Log:
-    """The log of ``n`` users drawn without replacement, in their old order; the catalogue stays.
+def sample_users(log: Log, n: int) -> Log:
+    """The log of its first ``n`` users; the catalogue stays.
 
-    The fingerprint stays too: it names the whole log. Asking for all users or more answers ``log``.
-    Raises ValueError where ``n`` is not positive.
+    Users are numbered by the log's secret, so the first ones are a random sample, the same for
+    everybody, and part of each larger one. Fingerprints and secret stay too: they are those of the
+    whole log. Asking for all users or more answers ``log``. Raises ValueError where ``n`` is not
+    positive.
     """
     if n < 1:
         raise ValueError(f"a sample needs at least one user, not {n}")
     if n >= log.n_users:
         return log
-    chosen = np.sort(np.random.default_rng(seed).choice(log.n_users, size=n, replace=False))
-    number = np.full(log.n_users, -1, dtype=np.int32)
-    number[chosen] = np.arange(n, dtype=np.int32)
-    user = number[log.user]
-    kept = user >= 0
-    sampled = {"users": n, "of": log.n_users, "seed": seed}
+    kept = slice(int(log.user.searchsorted(n)))
+    sampled = {"users": n, "of": log.n_users}
     return replace(
         log,
-        user=user[kept],
+        user=log.user[kept],
         item=log.item[kept],
         time=log.time[kept],
         n_users=n,
-        user_ids=tuple(log.user_ids[u] for u in chosen),
-        card={**log.card, "users": n, "events": int(kept.sum()), "sampled": sampled},
+        user_ids=log.user_ids[:n],
+        card={**log.card, "users": n, "events": len(log.user[kept]), "sampled": sampled},
     )

@@ -8,8 +8,6 @@ and items with fewer than ``core`` events go, until none is left; users with few
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
@@ -18,17 +16,22 @@ import numpy as np
 import pandas as pd
 
 from mmbench.data.card import describe
+from mmbench.data.fingerprint import (
+    Fingerprints,
+    events_fingerprint,
+    pictures_fingerprint,
+    text_fingerprint,
+)
 from mmbench.data.images import list_files
 from mmbench.data.log import DataError, Log
-from mmbench.hookspecs import DatasetInfo, RawDataset, Recipe
+from mmbench.data.secret import make_secret, secret_order
+from mmbench.hookspecs import DatasetInfo, RawDataset
 from mmbench.views import ImageStore, Int64, Items
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Mask = NDArray[np.bool_]
-
-NUMBERING_SEED = 20140714
 
 
 @dataclass(slots=True)
@@ -40,10 +43,11 @@ class _Events:
     time: Int64
     rating: NDArray[np.float64] | None
 
-    def keep(self, kept: Mask) -> None:
-        self.user, self.item, self.time = self.user[kept], self.item[kept], self.time[kept]
+    def take(self, rows: Mask | Int64) -> None:
+        """Keep the marked rows, or take rows by their places, in that order."""
+        self.user, self.item, self.time = self.user[rows], self.item[rows], self.time[rows]
         if self.rating is not None:
-            self.rating = self.rating[kept]
+            self.rating = self.rating[rows]
 
     def counts(self, step: str) -> dict[str, Any]:
         return {
@@ -57,48 +61,67 @@ class _Events:
 def prepare(raw: RawDataset, info: DatasetInfo) -> Log:
     """Filter, order and number a source.
 
-    Users are numbered by their sorted raw ids, items by a fixed random permutation of theirs, so
-    that an item's number tells nothing of when or by whom it was used. Raises DataError where the
-    source breaks its contract or a step leaves no event.
+    Users and items are numbered in the order of the log's secret, so that a number tells nothing of
+    a raw id, nor of when or by whom an item was used. Raises DataError where the source breaks its
+    contract or a step leaves no event.
     """
     events, users, catalogue = _encode(raw, info)
     # Positions count from any start, but always in steps of one.
     neighbours = events.user[1:] == events.user[:-1]
     clock = not bool(np.all(np.diff(events.time)[neighbours] == 1))
-    titles, fields = _texts(raw, info)
+    titles, columns = _texts(raw, info)
     steps = _filter(events, raw, info, catalogue, titles)
-    user_codes, user = np.unique(events.user, return_inverse=True)
-    item_codes, item = np.unique(events.item, return_inverse=True)
-    number = _permutation(len(item_codes))
-    by_number = np.argsort(number)
-    item_ids = ("", *(catalogue[code] for code in item_codes[by_number]))
+    secret, user_ids, item_ids = _number(events, users, catalogue)
     unknown = sum(item not in titles for item in item_ids[1:]) if len(raw.items) else 0
     images, sizes = _images(raw, item_ids)
-    items = Items(
-        n_items=len(item_codes),
-        fields={
-            name: ("", *(texts.get(item, "") for item in item_ids[1:]))
-            for name, texts in fields.items()
-        },
-        images=images,
-    )
+    fields = {
+        name: ("", *(texts.get(item, "") for item in item_ids[1:]))
+        for name, texts in columns.items()
+    }
+    items = Items(len(item_ids) - 1, fields, images)
     log = Log(
         id=info.id,
-        fingerprint="",
-        user=user.astype(np.int32),
-        item=(number[item] + 1).astype(np.int32),
+        fingerprints=Fingerprints(""),
+        secret=secret,
+        user=events.user.astype(np.int32),
+        item=events.item.astype(np.int32),
         time=events.time.astype(np.int64),
-        n_users=len(user_codes),
-        n_items=len(item_codes),
+        n_users=len(user_ids),
+        n_items=items.n_items,
         items=items,
-        user_ids=tuple(users[code] for code in user_codes),
+        user_ids=user_ids,
         item_ids=item_ids,
     )
-    log = replace(log, fingerprint=_fingerprint(log, sizes, steps, info.recipe))
+    prints = Fingerprints(
+        events_fingerprint(log, steps, asdict(info.recipe)),
+        text_fingerprint(items),
+        pictures_fingerprint(items, sizes),
+    )
+    log = replace(log, fingerprints=prints)
     card = describe(
         log, info, steps=steps, ceilings=raw.ceilings, clock=clock, unknown_items=unknown
     )
     return replace(log, card=card)
+
+
+def _number(
+    events: _Events, users: Sequence[str], catalogue: Sequence[str]
+) -> tuple[bytes, tuple[str, ...], tuple[str, ...]]:
+    """Turn ``events`` from codes to numbers, in place; the secret, and the raw ids by number."""
+    user_codes, user = np.unique(events.user, return_inverse=True)
+    item_codes, item = np.unique(events.item, return_inverse=True)
+    user_ids = [users[code] for code in user_codes]
+    item_ids = [catalogue[code] for code in item_codes]
+    secret = make_secret(user_ids, item_ids, user, item, events.time)
+    user_order = secret_order(secret, "users", user_ids)
+    item_order = secret_order(secret, "items", item_ids)
+    events.user, events.item = np.argsort(user_order)[user], np.argsort(item_order)[item] + 1
+    events.take(np.argsort(events.user, kind="stable"))
+    return (
+        secret,
+        tuple(user_ids[k] for k in user_order),
+        ("", *(item_ids[k] for k in item_order)),
+    )
 
 
 def _encode(raw: RawDataset, info: DatasetInfo) -> tuple[_Events, list[str], list[str]]:
@@ -198,22 +221,22 @@ def _filter(
                 f"{info.id}: min_rating = {recipe.min_rating:g} needs ratings, and there are none; "
                 "name their column (`rating` under [interactions]) or drop min_rating"
             )
-        events.keep(events.rating >= recipe.min_rating)
+        events.take(events.rating >= recipe.min_rating)
         done(f"rated {recipe.min_rating:g} or more")
     for what in recipe.require:
         has = {"text": lambda i: titles.get(i, "").strip() != "", "image": raw.images.__contains__}
         kept = np.array([has[what](item) for item in catalogue], dtype=bool)
-        events.keep(kept[events.item])
+        events.take(kept[events.item])
         done({"text": "items with a title", "image": "items with an image"}[what])
     if recipe.duplicates != "keep":
-        events.keep(_single(events, recipe.duplicates == "last"))
+        events.take(_single(events, recipe.duplicates == "last"))
         done(f"only the {recipe.duplicates} of a user's repeated items")
     if recipe.core > 1:
         _core(events, recipe.core)
         done(f"{recipe.core}-core")
     if recipe.min_length > 1:
         lengths = np.bincount(events.user)
-        events.keep(lengths[events.user] >= recipe.min_length)
+        events.take(lengths[events.user] >= recipe.min_length)
         done(f"users with {recipe.min_length} events or more")
     return steps
 
@@ -235,50 +258,20 @@ def _core(events: _Events, k: int) -> None:
         )
         if kept.all():
             return
-        events.keep(kept)
+        events.take(kept)
         if not len(events.user):
             return
 
 
-def _permutation(n: int) -> Int64:
-    """A fixed random permutation of ``0..n-1``.
-
-    It sorts the generator's raw words, which no release of numpy may change, unlike the streams of
-    ``Generator.permutation``.
-    """
-    words = np.random.Philox(NUMBERING_SEED).random_raw(n)
-    return np.argsort(np.atleast_1d(words), kind="stable").astype(np.int64)
-
-
 def _images(
     raw: RawDataset, item_ids: Sequence[str]
-) -> tuple[ImageStore | None, list[tuple[str, int]]]:
-    """The items' pictures, and (name, bytes) of each in item order."""
+) -> tuple[ImageStore | None, Mapping[str, int]]:
+    """The items' pictures, and the bytes of each file by its name."""
     names = (None, *(raw.images.get(item) for item in item_ids[1:]))
     if raw.images_root is None or not any(names):
-        return None, []
+        return None, {}
     there = list_files(raw.images_root)
     absent = [name for name in names if name is not None and name not in there]
     if absent:
         raise DataError(f"{raw.images_root}: there is no picture {absent[0]!r}")
-    sizes = [(name, there[name]) for name in names if name is not None]
-    return ImageStore(raw.images_root.absolute(), names), sizes
-
-
-def _fingerprint(
-    log: Log,
-    sizes: Sequence[tuple[str, int]],
-    steps: Sequence[Mapping[str, Any]],
-    recipe: Recipe,
-) -> str:
-    """16 hex digits over everything that a model or a metric can depend on."""
-    digest = hashlib.sha256()
-    for array in (log.user, log.item, log.time):
-        little = array.astype(array.dtype.newbyteorder("<"), copy=False)
-        digest.update(f"{little.dtype.str}{little.shape}".encode())
-        digest.update(np.ascontiguousarray(little).tobytes())
-    fields = [[name, list(texts)] for name, texts in log.items.fields.items()]
-    images = None if log.items.images is None else log.items.images.names
-    rest = [fields, images, sizes, list(steps), asdict(recipe), NUMBERING_SEED]
-    digest.update(json.dumps(rest, sort_keys=True, allow_nan=False).encode())
-    return digest.hexdigest()[:16]
+    return ImageStore(raw.images_root.absolute(), names), there

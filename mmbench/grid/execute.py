@@ -16,7 +16,7 @@ from mmbench.grid.environment import cuda_gpus
 from mmbench.grid.host import Interrupted
 from mmbench.grid.plan import Planned
 from mmbench.grid.runner import Circumstances, Job, refuse, run_cell
-from mmbench.grid.store import claim, items_path, read_record, sweep, write_record
+from mmbench.results.store import claim, items_path, read_record, sweep, write_record
 
 AGAIN: dict[str, Callable[[str], bool]] = {
     "never": lambda state: state == "new",

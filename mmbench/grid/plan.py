@@ -13,7 +13,6 @@ from typing import Any
 import pydantic
 
 from mmbench.data.log import Log, sample_users
-from mmbench.grid.cell import Cell
 from mmbench.grid.environment import cuda_gpus
 from mmbench.grid.host import Limits, PluginFailure, launch
 from mmbench.grid.question import Question, ask_all, ask_question, split_parts
@@ -27,8 +26,9 @@ from mmbench.grid.registry import (
     parse_setting,
 )
 from mmbench.grid.runner import Job
-from mmbench.grid.store import read_record
 from mmbench.protocol import get_protocol
+from mmbench.results.cell import Cell
+from mmbench.results.store import read_record
 
 DESCRIBE_SECONDS = 120.0
 
@@ -191,7 +191,8 @@ def make_plan(
         )
     questions = ask_all(words, prepare)
     source = prepare(grid.fit_on) if grid.fit_on else None
-    if source and source.log.fingerprint in {question.log.fingerprint for question in questions}:
+    asked = {question.log.fingerprints.events for question in questions}
+    if source and source.log.fingerprints.events in asked:
         raise UsageError(
             f"--fit-on {grid.fit_on} is among --data: leave --fit-on out to fit where you ask"
         )
@@ -304,7 +305,7 @@ def _plan_cells(
         version=found.plugin.version,
         config=found.declared["config"],
         dataset=log.id,
-        fingerprint=log.fingerprint,
+        fingerprint=log.fingerprints.events,
         protocol=grid.protocol,
         seed=seed,
         limit=grid.limit,

@@ -38,7 +38,7 @@ class Question:
 
     def name(self) -> dict[str, str]:
         """The dataset, as a cell that is fitted on it names it."""
-        return {"dataset": self.log.id, "fingerprint": self.log.fingerprint}
+        return {"dataset": self.log.id, "fingerprint": self.log.fingerprints.events}
 
     @property
     def train(self) -> Interactions:
@@ -58,7 +58,7 @@ class Question:
     @property
     def company(self) -> str:
         """The other datasets' ids, as in ``beauty+sports``; empty where it is alone."""
-        others = [log for log in self.logs if log.fingerprint != self.log.fingerprint]
+        others = [log for log in self.logs if log.fingerprints != self.log.fingerprints]
         return "+".join(log.id for log in others)
 
     def queries(self, queries: Queries) -> Queries:
@@ -85,7 +85,7 @@ def ask_together(questions: Sequence[Question]) -> list[Question]:
 
     The join does not depend on that order. Raises UserError, see ``mmbench.protocol.join``.
     """
-    names = [(question.log.id, question.log.fingerprint) for question in questions]
+    names = [(question.log.id, question.log.fingerprints.events) for question in questions]
     order = sorted(range(len(questions)), key=names.__getitem__)
     chosen = [questions[k] for k in order]
     joined = join_parts([one.log for one in chosen], [one.split.train for one in chosen])

@@ -15,15 +15,14 @@ from typing import Protocol as Interface
 
 import numpy as np
 
+from mmbench.audit import violations
 from mmbench.grid import exchange
-from mmbench.grid.cell import Cell
 from mmbench.grid.channel import Message
 from mmbench.grid.environment import code_state, describe_machine, threads_of
 from mmbench.grid.host import Host, Interrupted, Limits, PluginFailure, launch
 from mmbench.grid.question import Question, not_applicable
 from mmbench.grid.registry import Plugin
 from mmbench.grid.spaces import describe_spaces, embed_catalogue
-from mmbench.grid.store import SCHEMA
 from mmbench.protocol import (
     AnswerError,
     Ask,
@@ -37,8 +36,9 @@ from mmbench.protocol import (
     tie_rate,
     unanswered,
     validation_ndcg,
-    violations,
 )
+from mmbench.results.cell import Cell
+from mmbench.results.store import SCHEMA
 from mmbench.views import Answer
 
 CURVE_POINTS = 10_000

@@ -9,10 +9,10 @@ from typing import Any
 
 import pluggy
 
-from mmbench.grid.cell import canonical
 from mmbench.grid.config import as_dict, build, choose_preset, resolve
 from mmbench.grid.registry import ModelRef, Plugin, UsageError, did_you_mean
 from mmbench.hookspecs import PROJECT, ModelHooks, Published
+from mmbench.results.cell import canonical
 
 HOOKS = tuple(name for name in vars(ModelHooks) if not name.startswith("_"))
 EMBEDDINGS = ("embed_items", "embed_queries")

@@ -4,7 +4,6 @@ from mmbench.protocol.answers import AnswerError
 from mmbench.protocol.beyond import beyond_accuracy
 from mmbench.protocol.candidates import candidates_hash
 from mmbench.protocol.evaluate import Ask, Asked, Ranks, chunks, evaluate, validation_ndcg
-from mmbench.protocol.gate import violations
 from mmbench.protocol.join import Joined, Place, ask_part, join_parts
 from mmbench.protocol.metrics import summarise, tie_rate, unanswered
 from mmbench.protocol.protocols import CANDIDATE_SETS, DEFAULT, PROTOCOLS, Protocol, get_protocol
@@ -38,5 +37,4 @@ __all__ = [
     "tie_rate",
     "unanswered",
     "validation_ndcg",
-    "violations",
 ]

@@ -81,7 +81,7 @@ class Joined:
 
     def names(self) -> list[dict[str, str]]:
         """The parts, as a cell that is fitted on them names them."""
-        return [{"dataset": log.id, "fingerprint": log.fingerprint} for log in self.logs]
+        return [{"dataset": log.id, "fingerprint": log.fingerprints.events} for log in self.logs]
 
 
 def join_parts(logs: Sequence[Log], trains: Sequence[Interactions]) -> list[Joined]:
@@ -178,7 +178,7 @@ def shared_events(left: Log, right: Log) -> float:
 
 
 def _refuse_overlap(left: Log, right: Log) -> None:
-    if left.fingerprint == right.fingerprint:
+    if left.fingerprints.events == right.fingerprints.events:
         twice = left.id if left.id == right.id else f"{left.id} and {right.id}, the same data,"
         raise UserError(f"--data {left.id}+{right.id} names {twice} twice: leave one out")
     share = shared_events(left, right)

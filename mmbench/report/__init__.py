@@ -7,12 +7,12 @@ from mmbench.report.aggregate import Board, Gate, make_boards
 from mmbench.report.board import render_board
 from mmbench.report.jsonout import board_json
 from mmbench.report.plot import plot_curves
-from mmbench.report.read import Problem, Reading, read_ranks, read_results
-from mmbench.report.record import Result, ResultError, parse
 from mmbench.report.show import find_rows, row_json, show_row
 from mmbench.report.slices import make_slices
 from mmbench.report.table import board_table
 from mmbench.report.write import BoardError, stale, write_boards
+from mmbench.results.read import Problem, Reading, read_ranks, read_results
+from mmbench.results.record import Result, ResultError, parse
 
 __all__ = [
     "Board",

@@ -11,7 +11,7 @@ from typing import Any
 
 from mmbench.report.notes import notes
 from mmbench.report.papers import Comparison, compare
-from mmbench.report.record import Result
+from mmbench.results.record import Result
 
 HEADLINE = "ndcg@10"
 SETS = ("full", "unseen", "neg100")
@@ -123,7 +123,7 @@ def make_boards(results: Iterable[Result], *, gate: Gate) -> list[Board]:
     """The boards of these results (one a cell), ordered by protocol, dataset and fingerprint.
 
     ``gate`` answers what is arithmetically impossible in a row's figures (metric to value), as
-    ``mmbench.protocol.gate.violations`` does; such rows are marked, never dropped.
+    ``mmbench.audit.gate.violations`` does; such rows are marked, never dropped.
     """
     groups: dict[tuple[str, str, str], list[Result]] = defaultdict(list)
     for result in results:

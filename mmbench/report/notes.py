@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from mmbench.report.record import Result
 from mmbench.report.words import plain
+from mmbench.results.record import Result
 
 if TYPE_CHECKING:
     from mmbench.report.aggregate import Board, Row

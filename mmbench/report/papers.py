@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass
 
 from mmbench.hookspecs import Published
-from mmbench.report.record import Result
+from mmbench.results.record import Result
 
 
 @dataclass(frozen=True, slots=True)

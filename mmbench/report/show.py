@@ -13,10 +13,10 @@ from rich.text import Text
 
 from mmbench.report.aggregate import HEADLINE, Board, Estimate, Row, set_order
 from mmbench.report.board import mean, spread
-from mmbench.report.record import Result
 from mmbench.report.slices import Slice
 from mmbench.report.table import WIDE
 from mmbench.report.words import count, decimals, duration, plain
+from mmbench.results.record import Result
 
 BY = {
     "frequency": "training events\nof the target",

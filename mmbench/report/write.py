@@ -10,8 +10,8 @@ from mmbench.problems import UserError
 from mmbench.report.aggregate import Board, Gate, make_boards
 from mmbench.report.board import GENERATED, render_board
 from mmbench.report.markdown import Column, escape, table
-from mmbench.report.read import Problem, Reading, read_results
 from mmbench.report.words import count, plural
+from mmbench.results.read import Problem, Reading, read_results
 
 INDEX = "README.md"
 

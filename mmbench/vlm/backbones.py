@@ -304,7 +304,7 @@ class Backbone(nn.Module):
         return arithmetic(self.config, str(self.device))
 
     def identity(self) -> dict[str, Any]:
-        """All that an embedding depends on beside the prompt, for ``mmbench.encodings``."""
+        """All that an embedding depends on beside the prompt, for ``mmbench.toolkit.encodings``."""
         # a commit stands for the weights that are not trained
         weights = take_trained(self.model) if self.revision else self.model.state_dict()
         return {

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mmbench import encodings
+from mmbench.toolkit import encodings
 from mmbench.views import Float32
 from mmbench.vlm.backbones import Backbone
 from mmbench.vlm.batches import Batch, by_length

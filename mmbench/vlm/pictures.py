@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmbench import encodings
+from mmbench.toolkit import encodings
 from mmbench.views import Float32, ImageError, ImageStore
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ from transformers import (
 )
 
 import mmbench.vlm.quiet  # noqa: F401
-from mmbench.training import seeded
+from mmbench.toolkit.training import seeded
 from mmbench.views import Run
 from mmbench.vlm.adapters import put_trained, take_trained
 from mmbench.vlm.batches import shuffled_by_length

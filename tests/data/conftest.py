@@ -4,10 +4,13 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from mmbench.data import places
+from mmbench.data.prepare import prepare
+from mmbench.hookspecs import DatasetInfo, RawDataset, Recipe
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +29,20 @@ def homes(tmp_path, monkeypatch, request, shared_cache):
     )
     if not real:
         monkeypatch.delenv("MMBENCH_DATA", raising=False)
+
+
+@pytest.fixture(scope="session")
+def prepare_rows():
+    """``prepare_rows(rows, items, **recipe)``: the log of (user, item, time[, rating]) rows."""
+
+    def prepared(rows, items=None, **recipe):
+        columns = ["user", "item", "time", "rating"][: len(rows[0])]
+        events = pd.DataFrame(rows, columns=columns).astype({"time": np.int64})
+        table = pd.DataFrame(items or {"item": []}, dtype=object)
+        recipe = Recipe(**{"min_length": 0, **recipe})
+        return prepare(RawDataset(events, table), DatasetInfo("toy", recipe=recipe))
+
+    return prepared
 
 
 @pytest.fixture

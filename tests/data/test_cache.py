@@ -40,13 +40,14 @@ def prepared(tmp_path):
 
 
 def same(one, other):
-    assert one.fingerprint == other.fingerprint
+    assert one.fingerprints == other.fingerprints
     for name in cache.ARRAYS:
         assert np.array_equal(getattr(one, name), getattr(other, name))
         assert getattr(one, name).dtype == getattr(other, name).dtype
     assert (one.id, one.user_ids, one.item_ids) == (other.id, other.user_ids, other.item_ids)
     assert (one.n_users, one.n_items, one.card) == (other.n_users, other.n_items, other.card)
     assert one.items == other.items
+    assert one.secret == other.secret
 
 
 def test_a_second_load_does_not_read_the_source(shop, monkeypatch):
@@ -108,6 +109,101 @@ def test_a_pickle_in_an_entry_is_not_loaded(shop, prepared, tmp_path):
     manifest.write_text(json.dumps(sums))
     assert len(load(str(shop)).item) > 0
     assert not (tmp_path / "sprung").exists()
+
+
+def rewrite(entry, name, content):
+    """Put another file into an entry, and its checksum into the manifest."""
+    (entry / name).write_bytes(content)
+    sums = json.loads((entry / "manifest.json").read_text())
+    sums[name] = hashlib.sha256(content).hexdigest()
+    (entry / "manifest.json").write_text(json.dumps(sums))
+
+
+def as_npy(array):
+    out = io.BytesIO()
+    np.save(out, array)
+    return out.getvalue()
+
+
+def swap(array, *places):
+    swapped = array.copy()
+    swapped[list(places)] = array[list(places[::-1])]
+    return swapped
+
+
+def as_json(entry, name, change):
+    held = json.loads((entry / name).read_text())
+    change(held)
+    return json.dumps(held).encode()
+
+
+REWRITTEN = {
+    "another order": ("item.npy", lambda log, _: as_npy(swap(log.item, 0, 1)), "secret"),
+    "another target": ("item.npy", lambda log, _: as_npy(log.item[::-1].copy()), "secret"),
+    "other times": ("time.npy", lambda log, _: as_npy(log.time + 1), "secret"),
+    "an item left out": (
+        "item.npy",
+        lambda log, _: as_npy(np.where(log.item == 1, 2, log.item).astype(np.int32)),
+        "secret",
+    ),
+    "other texts": (
+        "names.json",
+        lambda _, entry: as_json(
+            entry, "names.json", lambda held: held["fields"][0][1].__setitem__(1, "a word more")
+        ),
+        "other texts",
+    ),
+    "another user": (
+        "names.json",
+        lambda _, entry: as_json(
+            entry, "names.json", lambda held: held["user_ids"].__setitem__(0, "somebody")
+        ),
+        "secret",
+    ),
+    "another secret": (
+        "meta.json",
+        lambda log, entry: as_json(
+            entry, "meta.json", lambda held: held.update(secret="00" * 32)
+        ),
+        "secret",
+    ),
+    "another fingerprint": (
+        "meta.json",
+        lambda log, entry: as_json(
+            entry, "meta.json", lambda held: held["fingerprints"].update(events="0" * 16)
+        ),
+        "fingerprint",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", REWRITTEN)
+def test_what_is_rewritten_is_noticed_manifest_and_all(shop, prepared, caplog, what):
+    first = load(str(shop))
+    entry = prepared()
+    name, content, said = REWRITTEN[what]
+    rewrite(entry, name, content(first, entry))
+    with caplog.at_level(logging.WARNING, "mmbench.data"):
+        same(load(str(shop)), first)
+    assert said in caplog.text
+
+
+def test_other_numbers_for_the_same_events_are_noticed(shop, prepared, caplog):
+    """Fingerprint and secret are those of the raw events: numbers in the source's order pass."""
+    first = load(str(shop))
+    entry = prepared()
+    order = sorted(range(1, first.n_items + 1), key=first.item_ids.__getitem__)
+    number = np.argsort([0, *order]).astype(np.int32)
+
+    def renumber(held):
+        held["item_ids"] = ["", *(first.item_ids[k] for k in order)]
+        held["fields"] = [[n, ["", *(texts[k] for k in order)]] for n, texts in held["fields"]]
+
+    rewrite(entry, "item.npy", as_npy(number[first.item]))
+    rewrite(entry, "names.json", as_json(entry, "names.json", renumber))
+    with caplog.at_level(logging.WARNING, "mmbench.data"):
+        same(load(str(shop)), first)
+    assert "its items are not in the order of their secret" in caplog.text
 
 
 def test_pictures_that_moved_away_make_an_entry_stale(shop, prepared, tmp_path, caplog):

@@ -43,7 +43,14 @@ def test_the_rendered_card_shows_them(card):
     with console.capture() as captured:
         console.print(render(card))
     text = captured.get()
-    for part in ("toy (A toy)", card["fingerprint"], "33.33% of items", "CC0", "tiny", "source"):
+    for part in (
+        "toy (A toy)",
+        card["fingerprints"]["events"],
+        "33.33% of items",
+        "CC0",
+        "tiny",
+        "source",
+    ):
         assert part in text
     assert "ndcg@10: 0.5000" in text
     assert "50.00% of users have an item twice" in text

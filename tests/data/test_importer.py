@@ -3,6 +3,7 @@
 import pytest
 
 from mmbench.data import importer, load
+from mmbench.data.fingerprint import Fingerprints
 from mmbench.data.log import DataError
 from mmbench.data.spec import read_toml
 
@@ -14,7 +15,7 @@ def test_an_import_writes_what_it_guessed(shop, monkeypatch):
     assert card["users"] == 12
     assert load(str(shop)).card == card
     monkeypatch.setenv("MMBENCH_DATA", str(shop.parent))
-    assert load("little-shop").fingerprint == card["fingerprint"]
+    assert load("little-shop").fingerprints == Fingerprints(**card["fingerprints"])
 
 
 def test_every_correction_is_taken(shop):
@@ -107,7 +108,7 @@ def test_a_read_only_folder_gets_its_description_in_the_data_home(shop, tmp_path
     monkeypatch.setattr(importer, "write_toml", refuse)
     _, card, path = importer.import_folder(shop, id="mine")
     assert path == tmp_path / "home" / "mmbench" / "datasets" / "mine" / "dataset.toml"
-    assert load("mine").fingerprint == card["fingerprint"]
+    assert load("mine").fingerprints == Fingerprints(**card["fingerprints"])
     with pytest.raises(DataError, match=r"is read-only and .* is there already"):
         importer.import_folder(shop, id="mine")
 
@@ -115,7 +116,7 @@ def test_a_read_only_folder_gets_its_description_in_the_data_home(shop, tmp_path
 def test_a_chosen_place_for_the_description(shop, tmp_path):
     _, card, path = importer.import_folder(shop, tmp_path / "elsewhere" / "films")
     assert path.parent == tmp_path / "elsewhere" / "films"
-    assert load(str(path)).fingerprint == card["fingerprint"]
+    assert load(str(path)).fingerprints == Fingerprints(**card["fingerprints"])
 
 
 def test_without_items_text_flags_are_refused(shop):

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmbench import EmbeddingModel, TopK, encodings, hookimpl
+from mmbench import EmbeddingModel, TopK, hookimpl
+from mmbench.toolkit import encodings
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from types import SimpleNamespace
 import pytest
 
 from mmbench.grid import environment, execute
-from mmbench.grid.cell import Cell
 from mmbench.grid.environment import Gpu, cuda_gpus, describe_machine, threads_of
 from mmbench.grid.host import Interrupted
 from mmbench.grid.plan import Planned
 from mmbench.grid.runner import Circumstances, Job, Outcome
-from mmbench.grid.store import claim, write_record
+from mmbench.results.cell import Cell
+from mmbench.results.store import claim, write_record
 
 
 def row(seed, known=None):

@@ -7,7 +7,7 @@ import pytest
 from mmbench.grid import plan
 from mmbench.grid.plan import Grid, make_label, make_plan, parse_seeds, read_grid
 from mmbench.grid.registry import ModelRef, Plugin, UsageError, parse_ref
-from mmbench.grid.store import write_record
+from mmbench.results.store import write_record
 
 SHELF = {
     "counts": Plugin("counts", "shelf:Counts", "mmbench-shelf", "1.0"),

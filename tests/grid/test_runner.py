@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from mmbench.grid import exchange, session
-from mmbench.grid.cell import Cell
 from mmbench.grid.host import Interrupted, Limits, launch
 from mmbench.grid.plan import describe_plugin
 from mmbench.grid.question import ask_question
@@ -20,6 +19,7 @@ from mmbench.grid.registry import Plugin, UsageError, parse_ref
 from mmbench.grid.runner import Circumstances, Job, run_cell
 from mmbench.hookspecs import Published
 from mmbench.protocol import get_protocol
+from mmbench.results.cell import Cell
 from mmbench.views import TopK, Vectors
 
 MODELS = __import__("pathlib").Path(__file__).parents[1] / "models"

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from mmbench.data.fingerprint import Fingerprints
 from mmbench.grid.plan import split_parts
 from mmbench.grid.question import ask_question, ask_together, not_applicable
 from mmbench.grid.registry import UsageError
@@ -238,7 +239,7 @@ def test_each_part_must_serve_a_model_s_needs(log, make, tmp_path):
     store = ImageStore(tmp_path, (None, *("1.png",) * 20))
     drawn = Items(20, log.items.fields, store)
     other = make(users=30, items=10, seed=1)
-    other = replace(other, id="bare", fingerprint="1" * 16, items=Items(10, {}))
+    other = replace(other, id="bare", fingerprints=Fingerprints("1" * 16), items=Items(10, {}))
     log = replace(log, items=drawn)
     questions = [ask_question(one, get_protocol("loo@1")) for one in (log, other)]
     for question in ask_together(questions):

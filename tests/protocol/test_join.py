@@ -8,6 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from mmbench.data.fingerprint import Fingerprints
 from mmbench.data.log import Log
 from mmbench.problems import UserError
 from mmbench.protocol import AnswerError, SplitError, evaluate, get_protocol, join_parts, split
@@ -22,7 +23,8 @@ def make_part(name, sequences, n_items):
     lengths = [len(items) for items in sequences]
     return Log(
         id=name,
-        fingerprint=name.rjust(16, "0"),
+        fingerprints=Fingerprints(name.rjust(16, "0")),
+        secret=name.encode().rjust(32),
         user=np.repeat(np.arange(len(sequences)), lengths).astype(np.int32),
         item=np.array([item for items in sequences for item in items], dtype=np.int32),
         time=np.array([t for length in lengths for t in range(length)], dtype=np.int64),
@@ -288,8 +290,9 @@ def test_a_part_of_another_is_refused(pair):
     log, one = pair[0][0], pair[1][0]
     kept = log.user < 5
     few = replace(
-        log, id="few", fingerprint="f" * 16, user=log.user[kept], item=log.item[kept],
-        time=log.time[kept], n_users=5, user_ids=log.user_ids[:5],
+        log, id="few", fingerprints=Fingerprints("f" * 16),
+        user=log.user[kept], item=log.item[kept], time=log.time[kept],
+        n_users=5, user_ids=log.user_ids[:5],
     )  # fmt: skip
     assert shared_events(log, few) == shared_events(few, log) == 1
     with pytest.raises(UserError, match="100% of the events"):

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from ir_measures import RR, R, nDCG
 
+from mmbench.audit.gate import violations
 from mmbench.protocol import Ranks, evaluate, get_protocol, split
-from mmbench.protocol.gate import violations
 from mmbench.protocol.metrics import (
     extremes,
     metric_names,

@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-import mmbench.report
+import mmbench.results
 from mmbench.report import Result, parse
 
-SCHEMA = Path(mmbench.report.__file__).with_name("result.schema.json")
+SCHEMA = Path(mmbench.results.__file__).with_name("result.schema.json")
 RESULTS = Path(__file__).parents[2] / "leaderboards" / "results"
 
 

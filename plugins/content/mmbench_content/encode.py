@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench import ImageError, Items, Run, encodings
+from mmbench import ImageError, Items, Run
+from mmbench.toolkit import encodings
 from mmbench_content import weights
 from mmbench_content.configs import COLOURS, TFIDF
 from mmbench_content.texts import item_texts, tfidf

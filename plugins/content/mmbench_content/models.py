@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench import Interactions, Items, Queries, Run, hookimpl
-from mmbench.training import seeded
+from mmbench.toolkit.training import seeded
 from mmbench_content.configs import (
     COLOURS,
     TFIDF,

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.functional import logsigmoid
 
 from mmbench import Interactions, Run
-from mmbench.training import early_stopping
+from mmbench.toolkit.training import early_stopping
 from mmbench_content.configs import VBPRConfig
 
 Float32 = NDArray[np.float32]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench import Interactions, Items, Queries, Run, hookimpl, vlm
-from mmbench.training import seeded
+from mmbench.toolkit.training import seeded
 from mmbench_pixrec.configs import PRESETS, PixRecConfig
 from mmbench_pixrec.papers import PIXREC
 from mmbench_pixrec.windows import last_events

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 import torch
 
-from mmbench import Run, training
+from mmbench import Run
+from mmbench.toolkit import training
 from mmbench_recbole.shims import Network
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench import EmbeddingModel, Interactions, Items, Queries, Run, hookimpl
-from mmbench.training import seeded
+from mmbench.toolkit.training import seeded
 from mmbench_sequential import papers
 from mmbench_sequential.configs import (
     FMLPRecConfig,

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from mmbench import Interactions, Run
-from mmbench.training import early_stopping, keep_freed_blocks
+from mmbench.toolkit.training import early_stopping, keep_freed_blocks
 from mmbench_sequential.configs import Training
 from mmbench_sequential.network import Network
 from mmbench_sequential.rows import Rows, batches, every_position, left_padded, prefixes

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from mmbench.audit.gate import canonical, check_first, check_mrr, check_ndcg
 from mmbench.problems import UserError
-from mmbench.protocol.gate import canonical, check_first, check_mrr, check_ndcg
 
 COLUMNS = ("paper", "table", "dataset", "protocol", "model", "metric", "value")
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmbench.protocol.gate import canonical, violations
+from mmbench.audit.gate import canonical, violations
 from mmbench.protocol.metrics import per_query
 
 METRICS = ("hit@1", "hit@3", "hit@10", "ndcg@3", "ndcg@10", "mrr", "mrr@3", "mrr@10")

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from mmbench import Run, encodings
+from mmbench import Run
+from mmbench.toolkit import encodings
 
 ENCODER = {"id": "toy", "revision": "1", "size": 3}
 
@@ -136,7 +137,7 @@ def test_a_damaged_shard_is_dropped_and_made_again(tmp_path, caplog, suffix, har
     whole = {path.name: path.read_bytes() for path in files(tmp_path, "")}
     harm(files(tmp_path, suffix)[0])
     mending = Toy(texts)
-    with caplog.at_level(logging.WARNING, logger="mmbench.encodings"):
+    with caplog.at_level(logging.WARNING, logger="mmbench.toolkit.encodings"):
         np.testing.assert_array_equal(mending.cached(tmp_path, chunk=2), expected(texts))
     assert mending.asked in ([texts[:2]], [texts[2:]])
     assert "is damaged" in caplog.text
@@ -221,7 +222,7 @@ WORKER = """
 import sys, time
 from pathlib import Path
 import numpy as np
-from mmbench import encodings
+from mmbench.toolkit import encodings
 folder, pause, count = Path(sys.argv[1]), float(sys.argv[2]), 30
 texts = [f"text {n}" for n in range(count)]
 def encode(places):
@@ -259,7 +260,7 @@ def test_processes_on_one_folder_and_one_that_is_killed(tmp_path):
 def test_a_full_disk_is_named(tmp_path):
     code = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000));"
-        "import numpy as np; from pathlib import Path; from mmbench import encodings;"
+        "import numpy as np; from pathlib import Path; from mmbench.toolkit import encodings;"
         "encodings.cached(Path(sys.argv[1]), {'id': 'x'}, ['a'], lambda p: np.ones((1, 999)))"
     )
     done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True)
@@ -279,7 +280,7 @@ def test_a_run_built_by_hand_keeps_encodings_in_its_cache(tmp_path):
 
 def test_the_cache_needs_no_torch():
     code = (
-        "import sys, tempfile, pathlib, numpy; from mmbench import encodings;"
+        "import sys, tempfile, pathlib, numpy; from mmbench.toolkit import encodings;"
         "folder = pathlib.Path(tempfile.mkdtemp());"
         "[encodings.cached(folder, {}, ['a'], lambda p: numpy.ones((1, 2))) for _ in range(2)];"
         "assert 'torch' not in sys.modules"

@@ -30,8 +30,8 @@ def describe(
       mmbench data describe beauty --json
     """
     from mmbench import data
+    from mmbench.cli.screen import make_console
     from mmbench.data.card import render
-    from mmbench.screen import make_console
 
     log = data.load(name)
     if as_json:

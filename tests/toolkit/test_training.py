@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mmbench.training import early_stopping, keep_freed_blocks, seeded
+from mmbench.toolkit.training import early_stopping, keep_freed_blocks, seeded
 
 torch = pytest.importorskip("torch")
 

@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mmbench.files import put_in_place, slug, write_beside
-from mmbench.grid.cell import Cell
+from mmbench.results.cell import Cell
 
 SCHEMA = 1
 

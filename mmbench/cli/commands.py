@@ -12,11 +12,11 @@ from typing import Annotated
 
 import typer
 
-from mmbench.cli_check import check
-from mmbench.cli_data import data_app
-from mmbench.cli_new import new_app
-from mmbench.cli_run import demo, print_boards, run
-from mmbench.cli_show import show
+from mmbench.cli.check import check
+from mmbench.cli.data import data_app
+from mmbench.cli.new import new_app
+from mmbench.cli.run import demo, print_boards, run
+from mmbench.cli.show import show
 from mmbench.problems import Stop, UserError
 
 app = typer.Typer(
@@ -125,7 +125,7 @@ def leaderboard(
       mmbench leaderboard leaderboards/results -o leaderboards --check
     """
     from mmbench import report
-    from mmbench.protocol import violations
+    from mmbench.audit import violations
 
     if not results.is_dir():
         raise typer.BadParameter(f"{results} is not a folder of results", param_hint="RESULTS")
@@ -163,9 +163,9 @@ def audit(
       mmbench audit published.csv
       mmbench audit published.csv --json
     """
-    from mmbench.protocol.published import audit as audit_rows
-    from mmbench.protocol.published import read_published
-    from mmbench.screen import audit_json, audit_lines, make_console
+    from mmbench.audit.published import audit as audit_rows
+    from mmbench.audit.published import read_published
+    from mmbench.cli.screen import audit_json, audit_lines, make_console
 
     found = audit_rows(read_published(table))
     if as_json:
@@ -186,8 +186,8 @@ def list_things(
       mmbench ls models
       mmbench ls data --json
     """
-    from mmbench import listing
-    from mmbench.screen import make_console
+    from mmbench.cli import listing
+    from mmbench.cli.screen import make_console
 
     if what not in listing.LISTS:
         raise typer.BadParameter(f"say one of: {', '.join(listing.LISTS)}", param_hint="WHAT")
@@ -211,7 +211,7 @@ def doctor(as_json: Json = False) -> None:
       mmbench doctor --json > doctor.json
     """
     from mmbench import doctor as doctors
-    from mmbench.screen import make_console, show_status
+    from mmbench.cli.screen import make_console, show_status
 
     with show_status(make_console(stderr=True), "asking every plugin"):
         report = doctors.examine()

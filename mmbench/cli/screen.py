@@ -27,8 +27,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from mmbench.audit.published import Audit
 from mmbench.grid.plan import Planned
-from mmbench.protocol.published import Audit
 
 if TYPE_CHECKING:
     from mmbench.check import Verdict

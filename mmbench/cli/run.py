@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mmbench.cli.quantities import bytes_of, seconds
 from mmbench.problems import Stop
-from mmbench.quantities import bytes_of, seconds
 
 if TYPE_CHECKING:
     from mmbench.grid.execute import Finished
@@ -152,13 +152,13 @@ def _run_grid(
     from rich.markup import escape
 
     from mmbench import data as datasets
+    from mmbench.cli.screen import GridProgress, make_console, plan_table, show_status
     from mmbench.data.places import cache_home
     from mmbench.grid.execute import AGAIN, due, execute
     from mmbench.grid.host import Interrupted, Limits
     from mmbench.grid.observers import Observers
     from mmbench.grid.plan import make_plan
     from mmbench.grid.runner import Circumstances
-    from mmbench.screen import GridProgress, make_console, plan_table, show_status
 
     if overwrite not in AGAIN:
         raise typer.BadParameter(f"--overwrite is one of {', '.join(AGAIN)}, not {overwrite}")
@@ -197,7 +197,7 @@ def _show_finished(finished: list[Finished], out: Path, as_json: bool) -> None:
     from rich.markup import escape
 
     from mmbench import report
-    from mmbench.screen import cell_name, make_console
+    from mmbench.cli.screen import cell_name, make_console
 
     records = [done.record for done in finished if done.record is not None]
     if as_json:
@@ -219,8 +219,8 @@ def _show_finished(finished: list[Finished], out: Path, as_json: bool) -> None:
 def print_boards(results: Sequence[Result], as_json: bool) -> None:
     """Print boards made from results, as tables or as JSON."""
     from mmbench import report
-    from mmbench.protocol import violations
-    from mmbench.screen import make_console
+    from mmbench.audit import violations
+    from mmbench.cli.screen import make_console
 
     boards = report.make_boards(results, gate=violations)
     if as_json:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from mmbench.grid.cell import Cell, canonical
+from mmbench.results.cell import Cell, canonical
 
 CELL = Cell("pop", "mmbench-x", "1.0", {"b": 1, "a": [1.5, None]}, "shop", "ff", "loo@1", 0)
 

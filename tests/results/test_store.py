@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from mmbench import files
-from mmbench.grid import store
-from mmbench.grid.cell import Cell
+from mmbench.results import store
+from mmbench.results.cell import Cell
 
 CELL = Cell("recbole:NeuMF", "d", "1.0", {}, "shop", "ff", "loo@1", 0)
 RECORD = {"status": {"kind": "done"}, "cell": CELL.to_json()}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mmbench.protocol.published import audit, read_published, several_targets
+from mmbench.audit.published import audit, read_published, several_targets
 
 HEAD = "paper,table,dataset,protocol,model,metric,value\n"
 

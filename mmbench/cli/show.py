@@ -39,8 +39,8 @@ def show(
       mmbench show vlm2rec vlm2rec/sft-ext --plot curves.svg
     """
     from mmbench import report
-    from mmbench.protocol import violations
-    from mmbench.screen import make_console
+    from mmbench.audit import violations
+    from mmbench.cli.screen import make_console
 
     if not results.is_dir():
         raise typer.BadParameter(f"{results} is not a folder of results", param_hint="--results")

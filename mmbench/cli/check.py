@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mmbench.quantities import seconds
+from mmbench.cli.quantities import seconds
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")]
 
@@ -36,9 +36,9 @@ def check(
       mmbench check sasrec --only honesty --json
     """
     from mmbench.check import CHECKS, Lab, find_subject, judge_all, select
+    from mmbench.cli.screen import make_console, show_status, verdict_json, verdict_line
     from mmbench.grid.host import Limits
     from mmbench.grid.registry import parse_setting
-    from mmbench.screen import make_console, show_status, verdict_json, verdict_line
 
     sys.path.insert(0, "")  # a module beside the author, before it is packaged
     overrides = dict(parse_setting(text) for text in setting or [])

@@ -35,7 +35,7 @@ NAME = 16  # hex digits of a name
 
 Encode = Callable[[Sequence[int]], Float32]
 
-logger = logging.getLogger("mmbench.encodings")
+logger = logging.getLogger("mmbench.toolkit.encodings")
 
 
 def digest(*parts: str | bytes) -> str:

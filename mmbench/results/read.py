@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmbench.report.record import Result, ResultError, parse
+from mmbench.results.record import Result, ResultError, parse
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -1,0 +1,1 @@
+"""For authors of models: training in epochs, kept encodings, a base for embedding models."""
