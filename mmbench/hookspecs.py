@@ -47,12 +47,12 @@ class Published:
 
     Attributes:
         dataset: a dataset id, as in ``amazon2014-beauty``.
-        candidates: the candidate set that the figure answers: ``full``, ``unseen`` or ``neg100``.
+        candidates: the candidate set that the figure answers, such as ``full`` or ``neg100``.
         metric: in mmbench's words, as in ``ndcg@10``.
         value: as printed.
         source: paper and table.
         model: the row's name in the paper.
-        differs: what the paper does otherwise than ``loo@1`` and the preset, or an empty string.
+        differs: what the paper does otherwise than the protocol and the preset, or an empty string.
     """
 
     dataset: str
@@ -75,6 +75,10 @@ class Recipe:
         min_rating: drop events rated lower, where there are ratings.
         core: repeat until each user and each item has this many events; 0 leaves all.
         min_length: drop users with fewer events after that (3: train, valid, test).
+        ties: how events of one user at the same time are ordered: by a ``hash`` that is keyed by
+            the log, the same for everybody, or as in the ``source``, whose order of rows is an
+            artefact that some models live on. Where the source tells no times but only an order,
+            that order is kept either way.
     """
 
     require: tuple[Literal["text", "image"], ...] = ()
@@ -82,6 +86,7 @@ class Recipe:
     min_rating: float | None = None
     core: int = 0
     min_length: int = 3
+    ties: Literal["hash", "source"] = "hash"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,10 @@ class DatasetInfo:
         remarks: what a reader of a board must know, such as "images are drawn".
         text: the text columns shown to models, the title first; empty means all.
         recipe: how the source becomes a log.
+        lineage: a word that datasets share which hold the same events in whichever form, such as
+            ``amazon-beauty`` for that shop's reviews by whichever crawl; they are never fitted on,
+            or joined with, one another. Categories of one crawl have users in common and no event,
+            so each has a word of its own. Empty means the id: the events are nowhere else.
     """
 
     id: str
@@ -107,6 +116,7 @@ class DatasetInfo:
     remarks: tuple[str, ...] = ()
     text: tuple[str, ...] = ()
     recipe: Recipe = field(default_factory=Recipe)
+    lineage: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +124,10 @@ class RawDataset:
     """A source as it was read, nothing dropped.
 
     Attributes:
-        events: columns ``user``, ``item`` (strings), ``time`` (int64), and ``rating`` (float64)
-            where there are ratings; rows in the order of the source.
+        events: columns ``user``, ``item`` (strings), ``time`` (int64: seconds, or positions
+            ``0, 1, 2 ...`` of each user's events where the source has only an order), ``rating``
+            (float64) where there are ratings, and ``nanosecond`` (int64, of its second) where the
+            source tells moments finer than a second; rows in the order of the source.
         items: column ``item`` (string, unique) and the text columns (strings, empty if missing).
         images_root: the folder or zip that holds the pictures, or ``None``.
         images: item id to path inside ``images_root``.
@@ -212,7 +224,10 @@ class DatasetHooks:
 
 
 class ObserverHooks:
-    """1:N hooks of observers; they are told, and cannot change a thing."""
+    """1:N hooks of observers; they are told, and cannot change a thing.
+
+    What they are given is a copy of their own that refuses to be written to.
+    """
 
     @hookspec
     def cell_started(self, cell: Mapping[str, Any]) -> None:

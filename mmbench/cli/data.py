@@ -28,6 +28,7 @@ def describe(
     Examples:
       mmbench data describe demo
       mmbench data describe beauty --json
+      mmbench data describe 'ml[core=10]'
     """
     from mmbench import data
     from mmbench.cli.screen import make_console
@@ -82,11 +83,17 @@ def import_folder(
     duplicates: Annotated[
         str | None, typer.Option(help="Of a user's repeated item: keep, first or last.")
     ] = None,
+    ties: Annotated[
+        str | None, typer.Option(help="What orders a user's events at one time: hash or source.")
+    ] = None,
     require: Annotated[
         str | None, typer.Option(help="Drop items without: text, image, or both: text,image.")
     ] = None,
     licence: Annotated[str | None, typer.Option(help="Who may do what with it.")] = None,
     origin: Annotated[str | None, typer.Option(help="Where it is from.")] = None,
+    lineage: Annotated[
+        str | None, typer.Option(help="A word shared by datasets that hold the same events.")
+    ] = None,
     remark: Annotated[
         list[str] | None, typer.Option(help="Shown with every result. Repeatable.")
     ] = None,
@@ -126,9 +133,11 @@ def import_folder(
         "min_rating": min_rating,
         "min_length": min_length,
         "duplicates": duplicates,
+        "ties": ties,
         "require": _words(require),
         "licence": licence,
         "origin": origin,
+        "lineage": lineage,
         "remarks": remark or None,
     }
     if dry_run:
@@ -142,9 +151,12 @@ def import_folder(
     if as_json:
         where = None if written is None else str(written)
         found = {"id": spec.info.id, "written": where, "dataset_toml": shown, "card": card}
+        found["left_out"] = importer.left_out(spec, card)
         print(json.dumps(found, indent=1, ensure_ascii=False))
         return
     print(shown, end="")
+    for column, why in importer.left_out(spec, card).items():
+        print(f"# no model reads the column {column!r}: it {why}")
     if card is None or written is None:
         print("\n# nothing is written: correct it with flags, or run it without --dry-run")
         return

@@ -20,7 +20,8 @@ def load(
     """Find a dataset, read it, prepare it; a log that was prepared before is only opened.
 
     Args:
-        name_or_path: id, alias, folder or ``dataset.toml``; see ``mmbench.data.find.resolve``.
+        name_or_path: id, alias, folder or ``dataset.toml``, with another recipe in brackets or
+            not, as in ``beauty-days[ties=source]``; see ``mmbench.data.find.resolve``.
         cache: where prepared logs and fetched sources are kept; default ``places.cache_home()``.
         progress: ``progress(done, total, unit)`` for datasets that fetch their source.
 
@@ -30,16 +31,18 @@ def load(
     from mmbench.data import cache as entries
     from mmbench.data.find import resolve
     from mmbench.data.places import cache_home
+    from mmbench.files import slug
 
     home = cache or cache_home()
     source = resolve(name_or_path)
-    key = entries.entry_key(source.info, source.stamp())
-    entry = home / "prepared" / f"{source.info.id}-{key}"
-    log = entries.load(entry)
+    memory = home / "digests"
+    key = entries.entry_key(source.info, source.stamp(memory))
+    entry = home / "prepared" / f"{slug(source.info.id)}-{key}"
+    log = entries.load(entry, memory)
     if log is not None:
         return log
     from mmbench.data.prepare import prepare
 
-    log = prepare(source.read(home / "datasets" / source.info.id, progress), source.info)
-    entries.store(log, entry)
+    log = prepare(source.read(home / "datasets", progress), source.info)
+    entries.store(log, entry, memory)
     return log

@@ -26,6 +26,7 @@ def describe(
     ceilings: Mapping[str, float] | None = None,
     clock: bool = True,
     unknown_items: int = 0,
+    left_out: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """The card of a prepared log, JSON-able.
 
@@ -36,16 +37,21 @@ def describe(
         ceilings: best possible figures, where known.
         clock: whether times are timestamps; otherwise they are positions.
         unknown_items: how many items of the log have no row in the items table.
+        left_out: columns of the items table that no model may read, and why.
 
     Returns:
         Counts, ``length`` (events a user: quantiles and mean), shares in 0..1 (``time_ties``: of
-        neighbouring events of a user, those at the same time; ``without_title`` and
+        neighbouring events of a user, those in the same second; ``tied_targets``: of users, those
+        whose last event shares its second with the one before; ``without_title`` and
         ``without_image``: of items; ``repeating_users``: of users, those with an item twice),
-        and the given facts.
+        ``ties`` (what orders events at the same time, ``hash`` or ``source``), and the given facts.
+        ``tied_targets`` and ``ties`` are None where times are positions: no moment is known.
     """
     lengths = np.bincount(log.user, minlength=log.n_users)
     same_user = log.user[1:] == log.user[:-1]
     ties = same_user & (log.time[1:] == log.time[:-1])
+    last = np.flatnonzero(np.diff(log.user, append=-1))
+    tied_last = np.append(False, ties)[last]
     pairs = np.unique(log.user.astype(np.int64) * (log.n_items + 1) + log.item)
     distinct = np.bincount(pairs // (log.n_items + 1), minlength=log.n_users)
     fields = dict(log.items.fields)
@@ -64,13 +70,17 @@ def describe(
         | {"mean": float(lengths.mean())},
         "time": "timestamps" if clock else "positions",
         "time_ties": float(ties.sum() / max(1, same_user.sum())),
+        "tied_targets": float(tied_last.mean()) if clock else None,
+        "ties": info.recipe.ties if clock else None,
         "repeating_users": float((distinct < lengths).mean()),
         "text": list(fields),
+        "left_out": dict(left_out or {}),
         "without_title": sum(not title.strip() for title in titles[1:]) / log.n_items,
         "without_image": 1 - drawn / log.n_items,
         "unknown_items": unknown_items,
         "licence": info.licence,
         "origin": info.origin,
+        "lineage": info.lineage or info.id.partition("[")[0],
         "remarks": list(info.remarks),
         "recipe": json.loads(json.dumps(asdict(info.recipe))),
         "steps": [dict(step) for step in steps],
@@ -113,15 +123,32 @@ def _facts(card: Mapping[str, Any]) -> list[tuple[str, str]]:
             "events a user",
             f"mean {length['mean']:.2f}, " + ", ".join(f"{q} {length[q]:g}" for q in QUANTILES),
         ),
-        ("time", f"{card['time']}, {card['time_ties']:.2%} of neighbouring events tied"),
+        ("time", _times(card)),
         ("repeats", f"{card['repeating_users']:.2%} of users have an item twice"),
         ("text", ", ".join(card["text"]) or "none"),
+        ("left out", "\n".join(f"{column}: {why}" for column, why in card["left_out"].items())),
         ("without title", f"{card['without_title']:.2%} of items"),
         ("without image", f"{card['without_image']:.2%} of items"),
         ("unknown items", f"{card['unknown_items']:,}" if card["unknown_items"] else ""),
         ("licence", card["licence"] or "not stated"),
         ("origin", card["origin"]),
+        ("lineage", "" if card["lineage"] == card["id"] else card["lineage"]),
         ("remarks", "\n".join(card["remarks"])),
         ("ceilings", "\n".join(f"{k}: {v:.4f}" for k, v in card["ceilings"].items())),
     ]
     return [(name, value) for name, value in lines if value]
+
+
+def _times(card: Mapping[str, Any]) -> str:
+    """How well the source tells the order of events, and what was done where it does not."""
+    if card["time"] == "positions":
+        return "positions: the source tells no moments, only an order, which is kept"
+    orders = {
+        "hash": "in an order that a hash draws, the same for everybody",
+        "source": "in the order of the source's rows, an artefact that a model may live on",
+    }
+    return (
+        f"timestamps; {card['tied_targets']:.1%} of users have their last event at the same time "
+        f"as the one before, as have {card['time_ties']:.1%} of all neighbouring events; events "
+        f"at the same time stand {orders[card['ties']]}"
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from mmbench.data import folder, plugin
 from mmbench.data.log import DataError
 from mmbench.data.places import data_home, search_folders
 from mmbench.data.spec import FILE_NAME, FolderSpec, read_toml, suggest
+from mmbench.data.variant import split_variant, with_settings
 from mmbench.hookspecs import DatasetInfo, RawDataset
 
 
@@ -22,13 +23,15 @@ class Source:
     Attributes:
         info: what it says of itself.
         where: its folder, or the package that brings it.
-        stamp: ``stamp()`` answers the JSON-able identity of the source files.
-        read: ``read(cache, progress)`` answers the ``RawDataset``.
+        stamp: ``stamp(memory)`` answers the JSON-able identity of the source files; ``memory`` is a
+            folder for digests that are remembered.
+        read: ``read(cache, progress)`` answers the ``RawDataset``; ``cache`` is a folder in which
+            each dataset that fetches its source has one of its own.
     """
 
     info: DatasetInfo
     where: str
-    stamp: Callable[[], Mapping[str, Any]]
+    stamp: Callable[[Path], Mapping[str, Any]]
     read: Callable[[Path, Callable[..., None]], RawDataset]
 
 
@@ -44,13 +47,24 @@ class Row(NamedTuple):
 def resolve(name: str) -> Source:
     """Find a dataset; nothing of it is read but its description.
 
-    A name with a path separator is a path. Any other is looked for among the installed packages'
-    datasets, then in the folders of ``MMBENCH_DATA`` and the data home (ids and aliases), then
-    among the known ones (which answer how to get them), and last it may be a folder here.
+    ``name[key=value]`` is the dataset with another recipe, see ``mmbench.data.variant``; but a path
+    that exists is one, brackets or not. A name with a path separator is a path. Any other is looked
+    for among the installed packages' datasets, then in the folders of ``MMBENCH_DATA`` and the data
+    home (ids and aliases), then among the known ones (which answer how to get them), and last it
+    may be a folder here.
 
     Raises:
         DataError: says what was looked for and where, and how to get it.
     """
+    if Path(name).expanduser().exists():
+        return _find(name)
+    base, settings = split_variant(name)
+    source = _find(base)
+    return replace(source, info=with_settings(source.info, settings))
+
+
+def _find(name: str) -> Source:
+    """As ``resolve``, for a name without settings."""
     if _is_path(name):
         return _folder_source(folder.spec_of(_folder(Path(name).expanduser())))
     plugins = plugin.names()
@@ -151,13 +165,18 @@ def _folder_source(spec: FolderSpec) -> Source:
     return Source(
         spec.info,
         str(spec.root.absolute()),
-        lambda: folder.stamp(spec),
+        lambda memory: folder.stamp(spec, memory),
         lambda cache, progress: folder.read(spec),
     )
 
 
 def _plugin_source(found: plugin.Plugin) -> Source:
-    return Source(found.info, found.package, found.stamp, found.read)
+    return Source(
+        found.info,
+        found.package,
+        lambda memory: found.stamp(),
+        lambda cache, progress: found.read(cache / found.info.id, progress),
+    )
 
 
 def _how_to_get(spec: FolderSpec) -> str:

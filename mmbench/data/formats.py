@@ -154,8 +154,7 @@ def _read_delimited(path: Path, form: str) -> pd.DataFrame:
 def read_events(path: Path, spec: EventsSpec) -> pd.DataFrame:
     """The events of a file, as ``RawDataset.events``; without a time column, times are positions.
 
-    Where times are finer than a second, rows are put in their exact order first, so that none is
-    lost. Raises DataError.
+    Where times are finer than a second, there is a column ``nanosecond`` too. Raises DataError.
     """
     form = file_format(spec.file, spec.format)
     if form == "sequences":
@@ -170,10 +169,8 @@ def read_events(path: Path, spec: EventsSpec) -> pd.DataFrame:
     if spec.time is None:
         return events.assign(time=events.groupby("user", sort=False).cumcount().astype(np.int64))
     exact, unit = times(table[spec.time], path)
-    if unit != 1 or exact.dtype.kind == "f":
-        order = np.argsort(exact, kind="stable")
-        events, exact = events.iloc[order].reset_index(drop=True), exact[order]
-    return events.assign(time=(exact // unit).astype(np.int64))
+    events["time"], finer = split_moments(exact, unit)
+    return events.assign(nanosecond=finer) if finer.any() else events
 
 
 def read_sequences(path: Path) -> pd.DataFrame:
@@ -268,6 +265,13 @@ def times(column: pd.Series, path: Path) -> tuple[np.ndarray, int]:
     if exact.dtype.kind == "f" and (exact == np.floor(exact)).all() and largest < 2**63:
         exact = exact.astype(np.int64)
     return exact, next((unit for limit, unit in UNITS if largest > limit), 1)
+
+
+def split_moments(exact: np.ndarray, unit: int) -> tuple[np.ndarray, np.ndarray]:
+    """int64[n] whole seconds and int64[n] nanoseconds of them, from what ``times`` answers."""
+    second = exact // unit
+    finer = np.clip((exact - second * unit) * (10**9 // unit), 0, 10**9 - 1)
+    return second.astype(np.int64), finer.astype(np.int64)
 
 
 def _ratings(column: pd.Series, path: Path) -> pd.Series:

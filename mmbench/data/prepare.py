@@ -10,21 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from mmbench.data.card import describe
+from mmbench.data.columns import why_not
 from mmbench.data.fingerprint import (
     Fingerprints,
     events_fingerprint,
     pictures_fingerprint,
+    spell,
     text_fingerprint,
 )
 from mmbench.data.images import list_files
 from mmbench.data.log import DataError, Log
-from mmbench.data.secret import make_secret, secret_order
+from mmbench.data.secret import keyed, make_secret, secret_order
 from mmbench.hookspecs import DatasetInfo, RawDataset
 from mmbench.views import ImageStore, Int64, Items
 
@@ -36,18 +38,35 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class _Events:
-    """Events in (user, time, position) order; ids are codes into sorted lists of raw ids."""
+    """Events in (user, moment, row) order; ids are codes into sorted lists of raw ids.
+
+    Attributes:
+        user: int64[n].
+        item: int64[n].
+        time: int64[n], seconds or positions.
+        nanosecond: int64[n], of its second; with ``time`` the moment.
+        rating: float64[n], or None.
+    """
 
     user: Int64
     item: Int64
     time: Int64
+    nanosecond: Int64
     rating: NDArray[np.float64] | None
 
     def take(self, rows: Mask | Int64) -> None:
         """Keep the marked rows, or take rows by their places, in that order."""
-        self.user, self.item, self.time = self.user[rows], self.item[rows], self.time[rows]
+        for name in ("user", "item", "time", "nanosecond"):
+            setattr(self, name, getattr(self, name)[rows])
         if self.rating is not None:
             self.rating = self.rating[rows]
+
+    def tied(self) -> Mask:
+        """bool[n - 1]: whether an event is at the same moment as the next, of the same user."""
+        same: Mask = self.user[1:] == self.user[:-1]
+        for column in (self.time, self.nanosecond):
+            same &= column[1:] == column[:-1]
+        return same
 
     def counts(self, step: str) -> dict[str, Any]:
         return {
@@ -58,6 +77,26 @@ class _Events:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The texts of a source.
+
+    Attributes:
+        none: raw item id to an empty text, for all items of the items table.
+        fields: column to raw item id to text, the title first.
+        left_out: columns that no model may read, and why.
+    """
+
+    none: Mapping[str, str]
+    fields: Mapping[str, Mapping[str, str]]
+    left_out: Mapping[str, str]
+
+    @property
+    def titles(self) -> Mapping[str, str]:
+        """Raw item id to title; empty texts where there is no text column."""
+        return next(iter(self.fields.values()), self.none)
+
+
 def prepare(raw: RawDataset, info: DatasetInfo) -> Log:
     """Filter, order and number a source.
 
@@ -65,18 +104,24 @@ def prepare(raw: RawDataset, info: DatasetInfo) -> Log:
     a raw id, nor of when or by whom an item was used. Raises DataError where the source breaks its
     contract or a step leaves no event.
     """
+    recipe = info.recipe
     events, users, catalogue = _encode(raw, info)
     # Positions count from any start, but always in steps of one.
     neighbours = events.user[1:] == events.user[:-1]
     clock = not bool(np.all(np.diff(events.time)[neighbours] == 1))
-    titles, columns = _texts(raw, info)
-    steps = _filter(events, raw, info, catalogue, titles)
-    secret, user_ids, item_ids = _number(events, users, catalogue)
-    unknown = sum(item not in titles for item in item_ids[1:]) if len(raw.items) else 0
+    if recipe.ties != "hash" and not clock:
+        raise DataError(
+            f"{info.id}: the source tells no times but only an order, which is kept; leave out "
+            f"ties = {recipe.ties!r}"
+        )
+    texts = choose_texts(raw, info)
+    steps = _filter(events, raw, info, catalogue, texts.titles)
+    secret, user_ids, item_ids = _number(events, users, catalogue, clock and recipe.ties == "hash")
+    unknown = sum(item not in texts.titles for item in item_ids[1:]) if len(raw.items) else 0
     images, sizes = _images(raw, item_ids)
     fields = {
-        name: ("", *(texts.get(item, "") for item in item_ids[1:]))
-        for name, texts in columns.items()
+        name: ("", *(column.get(item, "") for item in item_ids[1:]))
+        for name, column in texts.fields.items()
     }
     items = Items(len(item_ids) - 1, fields, images)
     log = Log(
@@ -93,29 +138,42 @@ def prepare(raw: RawDataset, info: DatasetInfo) -> Log:
         item_ids=item_ids,
     )
     prints = Fingerprints(
-        events_fingerprint(log, steps, asdict(info.recipe)),
+        events_fingerprint(log, steps, asdict(recipe)),
         text_fingerprint(items),
         pictures_fingerprint(items, sizes),
     )
     log = replace(log, fingerprints=prints)
     card = describe(
-        log, info, steps=steps, ceilings=raw.ceilings, clock=clock, unknown_items=unknown
+        log,
+        info,
+        steps=steps,
+        ceilings=raw.ceilings,
+        clock=clock,
+        unknown_items=unknown,
+        left_out=texts.left_out,
     )
     return replace(log, card=card)
 
 
 def _number(
-    events: _Events, users: Sequence[str], catalogue: Sequence[str]
+    events: _Events, users: Sequence[str], catalogue: Sequence[str], ties: bool
 ) -> tuple[bytes, tuple[str, ...], tuple[str, ...]]:
-    """Turn ``events`` from codes to numbers, in place; the secret, and the raw ids by number."""
+    """Turn ``events`` from codes to numbers, in place; the secret, and the raw ids by number.
+
+    ``ties``: whether events at the same moment are put in the order of the secret.
+    """
     user_codes, user = np.unique(events.user, return_inverse=True)
     item_codes, item = np.unique(events.item, return_inverse=True)
     user_ids = [users[code] for code in user_codes]
     item_ids = [catalogue[code] for code in item_codes]
     secret = make_secret(user_ids, item_ids, user, item, events.time)
+    events.user, events.item = user, item
+    if ties:
+        _order_ties(events, secret, user_ids, item_ids)
     user_order = secret_order(secret, "users", user_ids)
     item_order = secret_order(secret, "items", item_ids)
-    events.user, events.item = np.argsort(user_order)[user], np.argsort(item_order)[item] + 1
+    events.user = np.argsort(user_order)[events.user]
+    events.item = np.argsort(item_order)[events.item] + 1
     events.take(np.argsort(events.user, kind="stable"))
     return (
         secret,
@@ -124,8 +182,39 @@ def _number(
     )
 
 
+def _order_ties(
+    events: _Events, secret: bytes, user_ids: Sequence[str], item_ids: Sequence[str]
+) -> None:
+    """Put the events of a user at the same moment in the order of a hash.
+
+    It is of the secret, the raw user, the raw item, and how many events with that item the user has
+    before: where two items come together again and again, their order is drawn each time.
+    """
+    together = events.tied()
+    drawn = np.flatnonzero(np.append(together, False) | np.append(False, together))
+    digest = keyed(secret, "ties")
+    before = _earlier(events)
+    keys = np.zeros(len(events.user), dtype=np.uint64)
+    for row in drawn.tolist():
+        told = spell([user_ids[events.user[row]], item_ids[events.item[row]], str(before[row])])
+        keys[row] = int.from_bytes(digest(told)[:8], "little")
+    order = np.lexsort((events.item, keys, events.nanosecond, events.time, events.user))
+    events.take(order)
+
+
+def _earlier(events: _Events) -> Int64:
+    """int64[n]: how many events with the same item the user has before, all moments counted."""
+    order = np.lexsort((events.nanosecond, events.time, events.item, events.user))
+    user, item = events.user[order], events.item[order]
+    opens = np.append(True, (user[1:] != user[:-1]) | (item[1:] != item[:-1]))
+    places = np.arange(len(order))
+    counts = np.empty(len(order), dtype=np.int64)
+    counts[order] = places - np.maximum.accumulate(np.where(opens, places, 0))
+    return counts
+
+
 def _encode(raw: RawDataset, info: DatasetInfo) -> tuple[_Events, list[str], list[str]]:
-    """Events as codes in (user, time, position) order, and the sorted raw ids of both kinds."""
+    """Events as codes in (user, moment, row) order, and the sorted raw ids of both kinds."""
     for column in ("user", "item", "time"):
         if column not in raw.events:
             raise DataError(f"{info.id}: its events have no column {column!r}")
@@ -139,11 +228,12 @@ def _encode(raw: RawDataset, info: DatasetInfo) -> tuple[_Events, list[str], lis
     user, users = _codes(raw.events["user"])
     item, items = _codes(raw.events["item"])
     time = raw.events["time"].to_numpy(dtype=np.int64)
+    finer = np.zeros_like(time)
+    if "nanosecond" in raw.events:
+        finer = raw.events["nanosecond"].to_numpy(dtype=np.int64)
     ratings = raw.events["rating"].to_numpy(np.float64) if "rating" in raw.events else None
-    order = np.lexsort((time, user))  # stable: equal times keep the order of the source
-    events = _Events(
-        user[order], item[order], time[order], None if ratings is None else ratings[order]
-    )
+    events = _Events(user, item, time, finer, ratings)
+    events.take(np.lexsort((finer, time, user)))  # stable: equal moments keep the source's order
     known = set(raw.items["item"])
     unknown = [one for one in items if one not in known] if known else []
     if 2 * len(unknown) > len(items):
@@ -168,10 +258,8 @@ def _codes(column: pd.Series) -> tuple[Int64, list[str]]:
     return place[codes], [values[k] for k in order]
 
 
-def _texts(
-    raw: RawDataset, info: DatasetInfo
-) -> tuple[Mapping[str, str], dict[str, Mapping[str, str]]]:
-    """``{item id: title}`` (empty without text columns) and ``{field: {item id: text}}``."""
+def choose_texts(raw: RawDataset, info: DatasetInfo) -> Texts:
+    """The text columns that models may read. Raises DataError where one lacks or holds no text."""
     columns = [str(column) for column in raw.items.columns if column != "item"]
     chosen = list(info.text) or columns
     missing = [column for column in chosen if column not in columns]
@@ -188,11 +276,23 @@ def _texts(
                 "a missing text is an empty string"
             )
     ids = raw.items["item"].tolist()
-    fields = {
-        name: cast(Mapping[str, str], dict(zip(ids, raw.items[name].tolist(), strict=True)))
-        for name in chosen
-    }
-    return next(iter(fields.values()), dict.fromkeys(ids, "")), fields
+    texts = {name: dict(zip(ids, raw.items[name].tolist(), strict=True)) for name in chosen}
+    counts, ratings = _popularity(raw)
+    reasons = {name: why_not(name, column, counts, ratings) for name, column in texts.items()}
+    return Texts(
+        dict.fromkeys(ids, ""),
+        {name: texts[name] for name in chosen if not reasons[name]},
+        {name: reason for name, reason in reasons.items() if reason},
+    )
+
+
+def _popularity(raw: RawDataset) -> tuple[dict[str, int], dict[str, float]]:
+    """Each item's number of events in the source, and its mean rating, where there are ratings."""
+    counts = {str(item): int(n) for item, n in raw.events["item"].value_counts().items()}
+    if "rating" not in raw.events:
+        return counts, {}
+    means = raw.events.groupby("item")["rating"].mean().dropna()
+    return counts, {str(item): float(mean) for item, mean in means.items()}
 
 
 def _filter(

@@ -7,6 +7,7 @@ Everything is optional but ``id`` and ``[interactions] file``::
     aliases = ["my-shop"]
     licence = "CC-BY-4.0"
     origin = "where it comes from and how to get it"
+    lineage = "shop"                  # shared by datasets that hold the same events; else the id
     remarks = ["images are drawn"]    # shown with every result
     root = "/elsewhere"               # where the files are, if not beside this file
 
@@ -35,6 +36,7 @@ Everything is optional but ``id`` and ``[interactions] file``::
     min_rating = 4.0
     core = 5
     min_length = 3
+    ties = "hash"
 
 Tables without quoting: ``tsv`` and ``atomic`` (RecBole's ``.inter`` and ``.item``, whose headers
 carry types). ``sequences``: a user a line, ``user item item ...`` in time order. ``rows``: PixRec's
@@ -136,6 +138,7 @@ class _Toml:
     aliases: tuple[str, ...] = ()
     licence: str = ""
     origin: str = ""
+    lineage: str = ""
     remarks: tuple[str, ...] = ()
     root: str = ""
     items: ItemsSpec | None = None
@@ -200,6 +203,7 @@ def parse(text: str, root: Path, where: str) -> FolderSpec:
         remarks=toml.remarks,
         text=toml.items.text if toml.items else (),
         recipe=toml.recipe,
+        lineage=toml.lineage,
     )
     folder = root / Path(toml.root).expanduser() if toml.root else root
     return FolderSpec(info, folder, toml.interactions, toml.items, toml.images)
@@ -233,6 +237,7 @@ def render_toml(spec: FolderSpec, folder: Path) -> str:
         "aliases": info.aliases,
         "licence": info.licence,
         "origin": info.origin,
+        "lineage": info.lineage,
         "remarks": info.remarks,
     }
     if spec.root.resolve() != folder.resolve():

@@ -62,3 +62,21 @@ def test_a_sample_says_so(shop):
     with console.capture() as captured:
         console.print(render(card))
     assert "4 of 12 users" in captured.get()
+
+
+@pytest.mark.parametrize(
+    ("times", "recipe", "said"),
+    [
+        ((1, 1, 2), {}, "33.3% of users"),
+        ((1, 1, 2), {}, "in an order that a hash draws"),
+        ((1, 1, 2), {"ties": "source"}, "in the order of the source's rows, an artefact"),
+        ((0, 1, 2), {}, "positions: the source tells no moments, only an order, which is kept"),
+    ],
+)
+def test_a_plain_sentence_says_what_orders_events_at_one_time(prepare_rows, times, recipe, said):
+    rows = [(user, item, time) for user in "ab" for item, time in zip("xyz", times, strict=True)]
+    rows += [("c", "x", 3), ("c", "y", 3)] if times[0] else []
+    console = Console(width=300)
+    with console.capture() as captured:
+        console.print(render(prepare_rows(rows, **recipe).card))
+    assert said in captured.get()

@@ -1,10 +1,13 @@
 """Each reader on a good file, and what it says of a bad one."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mmbench.data import formats
 from mmbench.data.log import DataError
@@ -91,7 +94,7 @@ def test_lists_and_objects_become_text():
         (["1400000000", "-5"], [1400000000, -5]),
         (["1.4e9", "1400000001.0"], [1400000000, 1400000001]),
         (["1400000000123", "1400000001999"], [1400000000, 1400000001]),
-        (["1400000000123456", "1"], [0, 1400000000]),
+        (["1400000000123456", "1"], [1400000000, 0]),
         (["2014-05-13", "2014-05-13T16:53:20Z"], [1399939200, 1400000000]),
         (pd.to_datetime(["2014-05-13 16:53:20"]), [1400000000]),
     ],
@@ -106,10 +109,43 @@ def test_times_are_seconds(tmp_path, cells, wanted):
 
 def test_no_order_is_lost_where_times_are_finer_than_seconds(tmp_path):
     path = tmp_path / "events.csv"
-    path.write_text("user_id,item_id,timestamp\nu,late,5.9\nu,early,5.1\nu,tie,5.9\n")
+    path.write_text("user_id,item_id,timestamp\nu,late,5.9\nu,early,5.25\nu,tie,5.9\n")
     events = formats.read_events(path, EventsSpec(path.name, **COLUMNS))
-    assert events["item"].tolist() == ["early", "late", "tie"]
     assert events["time"].tolist() == [5, 5, 5]
+    late, early, tie = events["nanosecond"]
+    assert early == 250_000_000 < late == tie
+
+
+@pytest.mark.parametrize(
+    ("cells", "seconds", "nanoseconds"),
+    [
+        (["1400000000123", "-1"], [1400000000, -1], [123_000_000, 999_000_000]),
+        (["1400000000123456", "1400000000000001"], [1400000000] * 2, [123_456_000, 1000]),
+        (["1400000000123456789"], [1400000000], [123_456_789]),
+        (["2014-05-13T16:53:20.5Z", "1969-12-31T23:59:59.75Z"], [1400000000, -1],
+         [500_000_000, 750_000_000]),
+        (["1400000000000.5"], [1400000000], [500_000]),
+    ],
+)  # fmt: skip
+def test_a_second_and_what_is_beyond_it_are_the_moment(tmp_path, cells, seconds, nanoseconds):
+    path = tmp_path / "events.parquet"
+    frame = pd.DataFrame({"user_id": "u", "item_id": "i", "timestamp": cells})
+    frame.to_parquet(path)
+    events = formats.read_events(path, EventsSpec(path.name, **COLUMNS))
+    assert events["time"].tolist() == seconds
+    assert events["nanosecond"].tolist() == nanoseconds
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(-(2**41), 2**41), min_size=2, max_size=20), st.integers(1, 7))
+def test_float_moments_that_differ_are_never_tied(seconds, digits):
+    """Float64 tells fractions of today's seconds to about 0.2 microseconds."""
+    column = pd.Series([second / 10**digits for second in seconds])
+    exact, unit = formats.times(column, Path("events"))
+    second, finer = formats.split_moments(exact, unit)
+    assert len(set(zip(second.tolist(), finer.tolist(), strict=True))) == len(set(seconds))
+    order = np.lexsort((finer, second))
+    assert [seconds[k] for k in order] == sorted(seconds)
 
 
 HEAD = b"user_id,item_id,timestamp\n"
