@@ -170,16 +170,19 @@ def test_doctor_looks_at_what_users_install():
     assert set(doctor.LIBRARIES) == users
 
 
-def test_a_wheel_brings_the_tested_set(tmp_path):
+def test_a_wheel_brings_every_file_and_the_tested_set(tmp_path):
     source = tmp_path / "source"
-    shutil.copytree(ROOT / "mmbench", source / "mmbench")
-    for name in ("pyproject.toml", "constraints.txt", "README.md", "LICENSE"):
+    skipped = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "mmbench", source / "mmbench", ignore=skipped)
+    for name in ("pyproject.toml", "constraints.txt", "README.md", "LICENSE", ".gitignore"):
         shutil.copy(ROOT / name, source / name)
     code = f"from hatchling.build import build_wheel; print(build_wheel({str(tmp_path)!r}))"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=source, capture_output=True, text=True, check=True
     )
+    files = {path.relative_to(source).as_posix() for path in source.glob("mmbench/**/*.*")}
     with zipfile.ZipFile(tmp_path / done.stdout.split()[-1]) as wheel:
+        assert files <= set(wheel.namelist())
         brought = wheel.read("mmbench/constraints.txt")
     assert brought == (ROOT / "constraints.txt").read_bytes()
 
