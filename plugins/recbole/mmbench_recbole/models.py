@@ -205,6 +205,7 @@ class BERT4Rec(_Trained):
             run,
             max_history=c.max_history,
             batch_size=c.batch_size,
+            stride=c.stride,
             trim=True,
         )
 
