@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,6 +15,7 @@ import pydantic
 
 from mmbench.data.log import Log, sample_users
 from mmbench.grid.environment import cuda_gpus
+from mmbench.grid.fetch import named_paths
 from mmbench.grid.host import Limits, PluginFailure, launch
 from mmbench.grid.question import Question, ask_all, ask_question, split_parts
 from mmbench.grid.registry import (
@@ -255,13 +257,14 @@ def describe_plugin(
 ) -> Description:
     """Ask a plugin's class, in a process of its own, what it declares. Raises UsageError."""
     limits = Limits(seconds=DESCRIBE_SECONDS)
-    host = launch(Path(), isolated=isolated, limits=limits, stop=stop)
-    try:
-        return Description(plugin, host.describe(plugin, ref, size, dict(overrides)))
-    except PluginFailure as failure:
-        return Description(plugin, problem=failure.reason)
-    finally:
-        host.close()
+    with tempfile.TemporaryDirectory(prefix="mmbench-") as folder:
+        host = launch(Path(folder), isolated=isolated, limits=limits, stop=stop)
+        try:
+            return Description(plugin, host.describe(plugin, ref, size, dict(overrides)))
+        except PluginFailure as failure:
+            return Description(plugin, problem=failure.reason)
+        finally:
+            host.close()
 
 
 def make_label(ref: ModelRef, preset: str, overrides: Mapping[str, str]) -> str:
@@ -297,6 +300,7 @@ def _plan_cells(
         problem = problem or f"starts from {found.upstream and found.upstream.model}, see there"
         return [*before, Planned(ref.model, log.id, seed, problem=problem)]
     given = _given(ref, [_split_setting(text) for text in grid.settings])
+    reads = named_paths((*dict(ref.overrides).values(), *given.values()))
     if upstream is not None:
         given = {**given, found.declared["upstream"]["field"]: upstream.label}
     cell = Cell(
@@ -327,6 +331,7 @@ def _plan_cells(
         found.declared,
         device,
         upstream.job if upstream else None,
+        reads,
     )
     known = read_record(results, cell)
     row = Planned(label, log.id, seed, job, question, known=known, source=source)

@@ -109,6 +109,7 @@ def describe(plugin: Plugin, ref: ModelRef, size: str, overrides: Mapping[str, s
         "known_failures": dict(getattr(model_class, "known_failures", {})),
         "embeds": [hook for hook in EMBEDDINGS if hasattr(model_class, hook)],
         "transfers": hasattr(model_class, "transfer"),
+        "fetches": hasattr(model_class, "fetch"),
         "upstream": _upstream(model_class, ref, config),
     }
 

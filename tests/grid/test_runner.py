@@ -37,6 +37,13 @@ def describe(value, ref="m", **overrides):
 
 
 @pytest.fixture
+def room(tmp_path):
+    """A cell's folder, with a place for answers."""
+    (tmp_path / "answers").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
 def cell(log, tmp_path):
     """Run a model of the shelf on the walks; keyword ``isolated`` chooses the host."""
 
@@ -235,10 +242,10 @@ def test_views_cross_to_the_child_unchanged_and_read_only(log, tmp_path):
         Vectors(np.array([[1, 2]], np.float32)),
     ],
 )
-def test_answers_come_back_as_they_were(tmp_path, answer):
-    exchange.save_answer(tmp_path, 1, np.ones((9, 9)))  # a longer one lay there before
-    described = exchange.save_answer(tmp_path, 1, answer)
-    found = exchange.load_answer(tmp_path, 1, json.loads(json.dumps(described)), {})
+def test_answers_come_back_as_they_were(room, answer):
+    exchange.save_answer(room, 1, np.ones((9, 9)))  # a longer one lay there before
+    described = exchange.save_answer(room, 1, answer)
+    found = exchange.load_answer(room, 1, json.loads(json.dumps(described)), {})
     if isinstance(answer, TopK):
         np.testing.assert_array_equal(found.items, answer.items)
         np.testing.assert_array_equal(found.scores, answer.scores)
@@ -249,11 +256,11 @@ def test_answers_come_back_as_they_were(tmp_path, answer):
         np.testing.assert_array_equal(found, answer)
 
 
-def test_the_memory_of_an_answer_is_filled_again(tmp_path):
+def test_the_memory_of_an_answer_is_filled_again(room):
     memory = {}
 
     def through(answer):
-        return exchange.load_answer(tmp_path, 0, exchange.save_answer(tmp_path, 0, answer), memory)
+        return exchange.load_answer(room, 0, exchange.save_answer(room, 0, answer), memory)
 
     long, short = np.arange(8, dtype=np.float32), np.ones(3, np.float32)
     first = through(long)
@@ -267,23 +274,23 @@ def test_the_memory_of_an_answer_is_filled_again(tmp_path):
 
 
 @pytest.mark.parametrize("answer", [None, [[1.0]], np.array([[object()]]), "scores"])
-def test_an_answer_that_is_no_array_of_numbers_is_refused(tmp_path, answer):
+def test_an_answer_that_is_no_array_of_numbers_is_refused(room, answer):
     with pytest.raises(TypeError, match="numeric numpy array"):
-        exchange.save_answer(tmp_path, 0, answer)
+        exchange.save_answer(room, 0, answer)
 
 
 @pytest.mark.parametrize(
     "lie", [{"shape": [200, 3]}, {"shape": [-1, -6]}, {"shape": [2, 2]}, {"dtype": "|O"}]
 )
-def test_a_message_that_lies_about_an_answer_is_refused(tmp_path, lie):
-    described = exchange.save_answer(tmp_path, 0, np.zeros((2, 3), np.float32))
+def test_a_message_that_lies_about_an_answer_is_refused(room, lie):
+    described = exchange.save_answer(room, 0, np.zeros((2, 3), np.float32))
     described["scores"] |= lie
     with pytest.raises(ValueError, match="type"):
-        exchange.load_answer(tmp_path, 0, described, {})
+        exchange.load_answer(room, 0, described, {})
 
 
-def test_a_child_ends_when_its_parent_s_end_closes(tmp_path):
-    host = launch(tmp_path)
+def test_a_child_ends_when_its_parent_s_end_closes(room):
+    host = launch(room)
     assert host.process is not None
     assert host.process.poll() is None
     host.channel.close()
@@ -299,9 +306,9 @@ def test_the_plugin_s_identity_crosses_whole():
 def test_candidates_are_kept_from_models_that_are_not_asked_about_them(cell, tmp_path):
     scratch = tmp_path / "scratch"
     assert cell("shelf:Noise").record["status"]["kind"] == "done"
-    assert not list(scratch.glob("*-candidates.npy"))
+    assert not list(scratch.glob("views/*-candidates.npy"))
     assert cell("shelf:Reranker").record["status"]["kind"] == "done"
-    assert len(list(scratch.glob("*-candidates.npy"))) == 2
+    assert len(list(scratch.glob("views/*-candidates.npy"))) == 2
 
 
 def test_published_figures_of_a_variant(monkeypatch):
