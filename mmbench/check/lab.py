@@ -223,7 +223,7 @@ class Lab:
 
     def run_second_fit(self, host: Host, job: Job, how: Circumstances, scratch: Path) -> None:
         """Fit on the usual world in a process that has fitted another; kept as ``second``."""
-        question = self._asked(self.world)
+        (question,) = how.later
         onlooker = Onlooker(self.offer, question, curious=False)
         record = empty_record(job, question, self.isolated)
         try:
