@@ -21,7 +21,7 @@ from mmbench.data.fingerprint import Fingerprints  # noqa: E402
 from mmbench.protocol import Split, get_protocol, split  # noqa: E402
 from mmbench.views import Float32, Items  # noqa: E402
 
-PROTOCOL = get_protocol("loo@1")
+PROTOCOL = get_protocol("loo@2")
 
 
 @dataclass(frozen=True)

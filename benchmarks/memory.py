@@ -91,7 +91,14 @@ def whole_cell(users: int, items: int, dim: int) -> dict[str, float | None]:
     plugin = Plugin("random-vectors", "model:RandomVectors", "benchmarks", "0")
     declared = {"needs": (), "loss": None, "papers": (), "max_candidates": None}
     cell = Cell(
-        "random-vectors", "benchmarks", "0", config, log.id, log.fingerprints.events, "loo@1", 0
+        model="random-vectors",
+        distribution="benchmarks",
+        version="0",
+        config=config,
+        dataset=log.id,
+        fingerprints={"events": log.fingerprints.events},
+        protocol="loo@2",
+        seed=0,
     )
     job = Job(cell, plugin, "random-vectors", "paper", declared)
     begun = time.perf_counter()
@@ -99,9 +106,9 @@ def whole_cell(users: int, items: int, dim: int) -> dict[str, float | None]:
         scratch = Path(folder)
         how = Circumstances(cache=scratch / "cache")
         done = run_cell(job, ask_question(log, PROTOCOL), scratch, how, lambda event: None)
-    if done.record["status"]["kind"] != "done":
-        raise RuntimeError(done.record["status"]["reason"])
-    child = done.record["cost"]["peak_memory_mb"]
+    if not done.record.done:
+        raise RuntimeError(done.record.status.reason)
+    child = done.record.cost.peak_memory_mb or 0.0
     return {
         "seconds": time.perf_counter() - begun,
         "beyond": None,

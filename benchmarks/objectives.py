@@ -48,7 +48,7 @@ def main() -> None:
 def measure(folder: Path, steps: int, batch_size: int) -> dict[str, float]:
     """Median processor seconds of a step of each, on the same batches."""
     log = load("demo")
-    examples = make_examples(split(log, get_protocol("loo@1")).train)
+    examples = make_examples(split(log, get_protocol("loo@2")).train)
     config = replace(PRESETS["tiny"], batch_size=batch_size)
     run = Run(
         seed=0,

@@ -20,7 +20,7 @@ import numpy as np
 from data import PROTOCOL, Task, describe_machine, random_task, real_task
 
 from mmbench.protocol import Asked, evaluate, summarise
-from mmbench.protocol.rank import SETS, TOP, Engine, has_numba, numba_engine, numpy_engine
+from mmbench.protocol.rank import TOP, WHOLE, Engine, has_numba, numba_engine, numpy_engine
 from mmbench.toolkit.training import keep_freed_blocks
 from mmbench.views import Answer, Float32, Vectors
 
@@ -82,18 +82,19 @@ def count_only(task: Task, engine: Engine) -> Row:
 
 
 def all_sets(task: Task, engine: Engine) -> Row:
-    """What a record holds: ranks in three candidate sets and two lists of 20."""
+    """What a record holds: ranks in each candidate set and two lists of 20."""
     fold = task.split.test
 
     def rank(rows: slice, scores: Float32) -> None:
-        counts = np.empty((len(SETS), 2, len(scores)), np.int32)
-        top = np.empty((2, len(scores), TOP), np.int32)
+        counts = np.empty((len(WHOLE), 2, len(scores)), np.int32)
+        top = np.empty((len(WHOLE), len(scores), TOP), np.int32)
         offsets = fold.seen_offsets[rows.start : rows.stop + 1]
-        engine.rank_rows(
-            scores, fold.target[rows], offsets, fold.seen, fold.candidates[rows], counts, top
-        )
+        engine.rank_rows(scores, fold.target[rows], offsets, fold.seen, counts, top)
+        for candidates in fold.candidates.values():
+            engine.among_rows(scores, fold.target[rows], candidates[rows], counts[0])
 
-    return timed(task, f"mmbench, 3 sets and 2 lists ({engine.name})", rank, CHUNK)
+    sets = len(PROTOCOL.candidate_sets)
+    return timed(task, f"mmbench, {sets} sets and 2 lists ({engine.name})", rank, CHUNK)
 
 
 def whole_evaluation(task: Task) -> Row:

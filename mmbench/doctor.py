@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import platform
 import re
@@ -10,7 +11,6 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
@@ -24,10 +24,13 @@ from rich.text import Text
 from mmbench import __version__
 from mmbench.data.find import list_datasets
 from mmbench.data.places import cache_home, search_folders
+from mmbench.data.plugin import names, open_plugin
 from mmbench.grid.environment import code_state, cuda_gpus, describe_machine
+from mmbench.grid.observers import open_observer
 from mmbench.grid.plan import describe_plugin
 from mmbench.grid.registry import ModelRef, Plugin, UsageError, list_plugins
 from mmbench.hookspecs import DATASET_GROUP, MODEL_GROUP, OBSERVER_GROUP
+from mmbench.problems import UserError
 
 SCHEMA = 1
 LOAD_SECONDS = 120
@@ -41,14 +44,7 @@ VARIABLES = (
     *("MMBENCH_CACHE", "MMBENCH_DATA", "CUDA_VISIBLE_DEVICES"),
     *("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "HF_HOME", "HF_HUB_OFFLINE"),
 )
-LOAD_DATASET = (
-    "import sys; from mmbench.data.plugin import names, open_plugin; "
-    "open_plugin(sys.argv[1], names()[sys.argv[1]])"
-)
-LOAD_OBSERVER = (
-    "import sys; from mmbench.grid.registry import find_plugin; "
-    "find_plugin(sys.argv[1], 'mmbench.observers').load()()"
-)
+LOAD = "import sys; from mmbench.doctor import load; load(*sys.argv[1:])"
 
 
 def examine() -> dict[str, Any]:
@@ -114,16 +110,11 @@ def _plugins() -> list[dict[str, Any]]:
     """Every declared plugin with what is wrong with it, or an empty ``problem``."""
     found = [plugin for group in KINDS for plugin in list_plugins(group)]
     claims = Counter((plugin.group, plugin.name) for plugin in found)
-    ask: dict[str, Callable[[Plugin], str]] = {
-        MODEL_GROUP: _ask_model,
-        DATASET_GROUP: lambda plugin: _load(LOAD_DATASET, plugin),
-        OBSERVER_GROUP: lambda plugin: _load(LOAD_OBSERVER, plugin),
-    }
 
     def problem(plugin: Plugin) -> str:
         if claims[plugin.group, plugin.name] > 1:
             return "another package declares this name too; uninstall one of them"
-        return ask[plugin.group](plugin)
+        return (_ask_model if plugin.group == MODEL_GROUP else _ask_other)(plugin)
 
     with ThreadPoolExecutor(max(1, min(4, os.cpu_count() or 1))) as pool:
         problems = list(pool.map(problem, found))
@@ -154,15 +145,14 @@ def _ask_model(plugin: Plugin) -> str:
             plugin, ModelRef(plugin.name), {}, size="paper", isolated=True
         ).problem
     except UsageError as error:
-        # a plugin that is a whole family loads, and asks which member is meant
-        return "" if str(error).startswith("say which") else str(error)
+        return str(error)
 
 
-def _load(code: str, plugin: Plugin) -> str:
-    """What stops a plugin from being loaded in a process of its own, or an empty string."""
+def _ask_other(plugin: Plugin) -> str:
+    """What stops a dataset or an observer from being loaded in a process of its own, or nothing."""
     try:
         done = subprocess.run(
-            [sys.executable, "-c", code, plugin.name],
+            [sys.executable, "-c", LOAD, plugin.group, plugin.name],
             capture_output=True,
             text=True,
             errors="replace",
@@ -173,8 +163,28 @@ def _load(code: str, plugin: Plugin) -> str:
         return f"not loaded after {LOAD_SECONDS} s"
     if done.returncode == 0:
         return ""
-    last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-    return last[0].removeprefix("mmbench.data.log.DataError: ")
+    told = done.stdout.splitlines()[-1:]
+    try:
+        return str(json.loads(told[0])["problem"])
+    except (IndexError, ValueError, TypeError, KeyError):
+        return f"the process ended with exit code {done.returncode}"
+
+
+def load(group: str, name: str) -> None:
+    """Load a dataset or an observer here; what stops it is the last line, as JSON, and exit code 1.
+
+    For a process of its own.
+    """
+    try:
+        if group == DATASET_GROUP:
+            open_plugin(name, names()[name])
+        else:
+            open_observer(name)
+    except BaseException as error:  # noqa: BLE001  a plugin may raise anything, SystemExit too
+        told = error.__cause__ or error
+        kind = "" if isinstance(told, UserError) else f"{type(told).__name__}: "
+        print("\n" + json.dumps({"problem": f"{kind}{told}"}))
+        sys.exit(1)
 
 
 def _machine() -> dict[str, Any]:
@@ -185,7 +195,7 @@ def _machine() -> dict[str, Any]:
         "cores": known["cores"],
         "memory_gb": round(memory.total / 1e9, 1),
         "memory_free_gb": round(memory.available / 1e9, 1),
-        "gpus": list(cuda_gpus()),
+        "gpus": [gpu.name for gpu in cuda_gpus()],
     }
 
 
@@ -215,8 +225,8 @@ def _place(what: str, folder: Path) -> dict[str, Any]:
 def _size(folder: Path) -> int:
     """Bytes of all files below a folder; one that goes away meanwhile does not count."""
     total = 0
-    for place, _, names in os.walk(folder):
-        for name in names:
+    for place, _, files in os.walk(folder):
+        for name in files:
             with contextlib.suppress(OSError):
                 total += os.lstat(os.path.join(place, name)).st_size
     return total

@@ -47,12 +47,12 @@ class Published:
 
     Attributes:
         dataset: a dataset id, as in ``amazon2014-beauty``.
-        candidates: the candidate set that the figure answers: ``full``, ``unseen`` or ``neg100``.
+        candidates: the candidate set that the figure answers, such as ``full`` or ``neg100``.
         metric: in mmbench's words, as in ``ndcg@10``.
         value: as printed.
         source: paper and table.
         model: the row's name in the paper.
-        differs: what the paper does otherwise than ``loo@1`` and the preset, or an empty string.
+        differs: what the paper does otherwise than the protocol and the preset, or an empty string.
     """
 
     dataset: str
@@ -102,9 +102,10 @@ class DatasetInfo:
         remarks: what a reader of a board must know, such as "images are drawn".
         text: the text columns shown to models, the title first; empty means all.
         recipe: how the source becomes a log.
-        lineage: a word that datasets share that hold the same events, in whichever form, such as
-            ``amazon2014-beauty``; they are never fitted on, or joined with, one another. Empty
-            means the id: the events are in no other dataset.
+        lineage: a word that datasets share which hold the same events in whichever form, such as
+            ``amazon-beauty`` for that shop's reviews by whichever crawl; they are never fitted on,
+            or joined with, one another. Categories of one crawl have users in common and no event,
+            so each has a word of its own. Empty means the id: the events are nowhere else.
     """
 
     id: str
@@ -223,7 +224,10 @@ class DatasetHooks:
 
 
 class ObserverHooks:
-    """1:N hooks of observers; they are told, and cannot change a thing."""
+    """1:N hooks of observers; they are told, and cannot change a thing.
+
+    What they are given is a copy of their own that refuses to be written to.
+    """
 
     @hookspec
     def cell_started(self, cell: Mapping[str, Any]) -> None:

@@ -1,4 +1,9 @@
-"""Errors that are the user's to mend."""
+"""Errors that are the user's to mend, and the hint at the end of many."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
 
 
 class UserError(ValueError):
@@ -7,3 +12,12 @@ class UserError(ValueError):
 
 class Stop(BaseException):
     """A signal asks to end; typer would make its own of a KeyboardInterrupt."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The end of an error message: close matches, or all that is known."""
+    names = list(known)
+    close = difflib.get_close_matches(word, names, n=3, cutoff=0.5)
+    if close:
+        return f" Did you mean {' or '.join(close)}?"
+    return f" Known: {', '.join(names)}." if names else " None is installed."

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ import pytest
 import mmbench
 from mmbench.data.fingerprint import Fingerprints
 from mmbench.data.log import Log
+from mmbench.results.cell import Cell
 from mmbench.views import Items
 
 MODELS = Path(__file__).parent / "models"
@@ -97,8 +99,12 @@ class Bench:
 
 
 def heed_interrupts() -> None:
-    """A shell's background jobs, such as the tests may be, ignore Ctrl-C, and so do their own."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """A shell's background jobs, such as the tests may be, ignore Ctrl-C, and so do their own.
+
+    Under nohup they ignore the end of a terminal.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture
@@ -135,6 +141,22 @@ def write_shop(folder: Path, users: int = 60, items: int = 40) -> None:
     (folder / "sequences.txt").write_text("\n".join(lines) + "\n")
     rows = "".join(f"i{item}\tThing number {item}\n" for item in range(items))
     (folder / "items.tsv").write_text("item_id\ttitle\n" + rows)
+
+
+@pytest.fixture
+def make_cell() -> Callable[..., Cell]:
+    """``make_cell(seed=1)``: the cell of a model that is called ``m``, with some things changed."""
+    plain: dict[str, Any] = {
+        "model": "m",
+        "distribution": "d",
+        "version": "1.0",
+        "config": {},
+        "dataset": "shop",
+        "fingerprints": {"events": "f"},
+        "protocol": "loo@1",
+        "seed": 0,
+    }
+    return lambda **changes: Cell(**plain | changes)
 
 
 @pytest.fixture

@@ -1,26 +1,31 @@
 """``mmbench doctor``: broken plugins are named with a reason, and no private path is told."""
 
+import io
 import json
+import os
 import re
 import sys
 
 import pytest
+from rich.console import Console
 
 from mmbench import doctor
+from mmbench.grid.environment import cuda_gpus
 
 BROKEN = {
     "crash": "raise RuntimeError('no good')",
     "leaves": "import sys; sys.exit(3)",
     "dies": "import os; os._exit(7)",
+    "paperless": "import shelf\nclass Model(shelf.Noise): presets = {'tiny': shelf.NoiseConfig()}",
     "misspelt": (
-        "from mmbench import hookimpl\n"
-        "from dataclasses import dataclass\n"
-        "@dataclass(frozen=True)\n"
-        "class C: dim: int = 1\n"
-        "class Model:\n"
-        "    Config = C\n"
-        "    presets = {'tiny': C()}\n"
+        "import shelf\nfrom mmbench import hookimpl\n"
+        "class Model(shelf.Noise):\n    @hookimpl\n    def embed_item(self): ..."
     ),
+    "asks": (
+        "import shelf\nfrom mmbench import hookimpl\n"
+        "class Model(shelf.Noise):\n    @hookimpl\n    def score(self, query): ..."
+    ),
+    "unmarked": "import shelf\nclass Model(shelf.Noise):\n    def fit(self, train): ...",
     "wants": "import nothing_of_that_name",
 }
 
@@ -51,9 +56,32 @@ def test_every_broken_plugin_is_told_apart(bench):
     for module, source in BROKEN.items():
         add(bench, module, source)
     add(bench, "clan", FAMILY)
-    add(bench, "badset", "class Model: info = None", "mmbench.datasets")
-    add(bench, "badwatcher", "class Model:\n    def __init__(self): 1 / 0", "mmbench.observers")
-    add(bench, "goodwatcher", "class Model: pass", "mmbench.observers")
+    watcher = (
+        "from mmbench import hookimpl\nclass Model:\n    info = None\n"
+        "    {mark}\n    def {hook}(self, {asks}): ...\n"
+    )
+    badset = watcher.format(mark="@hookimpl", hook="read", asks="cache")
+    add(bench, "badset", badset, "mmbench.datasets")
+    dies = watcher.format(mark="@hookimpl", hook="cell_started", asks="cell")
+    dies += "    def __init__(self): 1 / 0"
+    add(bench, "badwatcher", dies, "mmbench.observers")
+    good = watcher.format(mark="@hookimpl", hook="cell_started", asks="cell")
+    add(bench, "goodwatcher", good, "mmbench.observers")
+    for name, source in {
+        "watchasks": watcher.format(mark="@hookimpl", hook="cell_started", asks="sell"),
+        "watchmiss": watcher.format(mark="@hookimpl", hook="cell_start", asks="cell"),
+        "watchmark": watcher.format(mark="", hook="cell_started", asks="cell"),
+        "watchdeaf": "class Model: pass",
+        "watchdies": "import os; os._exit(7)",
+        "watchleaves": "import sys; print('so'); sys.exit(3)",
+    }.items():
+        add(bench, name, source, "mmbench.observers")
+    for name, source in {
+        "readless": "class Model: info = None",
+        "readasks": watcher.format(mark="@hookimpl", hook="read", asks="folder"),
+        "readmark": watcher.format(mark="", hook="read", asks="cache"),
+    }.items():
+        add(bench, name, source, "mmbench.datasets")
     bench.install("other", "mmbench-other", noise="shelf:Noise")
     done = bench.run("doctor", "--json")
     assert done.code == 1
@@ -63,7 +91,22 @@ def test_every_broken_plugin_is_told_apart(bench):
     assert found["crash"]["problem"] == "RuntimeError: no good"
     assert "SystemExit: 3" in found["leaves"]["problem"]
     assert "exit code 7" in found["dies"]["problem"]
-    assert "has no 'paper'" in found["misspelt"]["problem"]
+    for name, said in {
+        "paperless": "has no 'paper'",
+        "misspelt": "misspelt:Model (broken-misspelt 1.0): there is no hook 'embed_item'. Did you",
+        "asks": "score takes no argument 'query'; it may name queries, candidates. Did you mean qu",
+        "unmarked": "unmarked:Model (broken-unmarked 1.0): mark fit with @mmbench.hookimpl",
+        "watchasks": "cell_started takes no argument 'sell'; it may name cell. Did you mean cell?",
+        "watchmiss": "there is no hook 'cell_start'. Did you mean cell_started",
+        "watchmark": "watchmark:Model: mark cell_started with @mmbench.hookimpl",
+        "watchdeaf": "has no hook; there are cell_started, cell_logged, cell_finished",
+        "watchdies": "the process ended with exit code 7",
+        "watchleaves": "SystemExit: 3",
+        "readless": "has no hook read",
+        "readasks": "read takes no argument 'folder'; it may name cache",
+        "readmark": "mark read with @mmbench.hookimpl",
+    }.items():
+        assert said in found[name]["problem"]
     assert "No module named 'nothing_of_that_name'" in found["wants"]["problem"]
     assert "`info` must be a DatasetInfo" in found["badset"]["problem"]
     assert found["badwatcher"]["problem"] == "ZeroDivisionError: division by zero"
@@ -97,6 +140,24 @@ def at_home(monkeypatch, tmp_path):
     monkeypatch.setattr(doctor, "_plugins", lambda: [dict.fromkeys(("problem",), f"in {home}: x")])
     monkeypatch.setattr(sys, "executable", f"{home}/venv/bin/python")
     return home
+
+
+def test_a_machine_with_gpus_is_described(at_home, tmp_path, monkeypatch):
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho '0, GPU-aa1, Small'\necho '1, GPU-bb2, Big, with a comma'\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(doctor, "_plugins", list)
+    cuda_gpus.cache_clear()
+    try:
+        report = json.loads(json.dumps(doctor.examine()))
+    finally:
+        cuda_gpus.cache_clear()
+    assert report["machine"]["gpus"] == ["Small", "Big, with a comma"]
+    console = Console(record=True, width=120, file=io.StringIO())
+    console.print(doctor.render(report))
+    assert "GPU: Small, Big, with a comma\n" in console.export_text()
 
 
 def test_no_private_path_is_told(at_home):

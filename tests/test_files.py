@@ -6,7 +6,7 @@ from mmbench.files import slug
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("loo@1", "loo@1"),
+        ("loo@2", "loo@2"),
         ("recbole:NeuMF", "recbole-NeuMF"),
         ("a/b c", "a-b-c"),
         ("../../etc", "etc"),

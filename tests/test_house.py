@@ -11,12 +11,13 @@ import mmbench
 
 ROOT = Path(mmbench.__file__).parent
 # cli -> report, grid, check -> results -> protocol, data -> hookspecs -> views
-GROUND = {"problems", "files", "hookspecs", "views"}
+GROUND = {"problems", "files", "hooks", "hookspecs", "views"}
 MAY_IMPORT = {
     "problems": set(),
     "files": set(),
     "views": set(),
     "hookspecs": {"views"},
+    "hooks": {"hookspecs", "problems"},
     "data": {"data", *GROUND},
     "protocol": {"protocol", "data", *GROUND},
     "audit": {"audit", *GROUND},
@@ -28,7 +29,7 @@ MAY_IMPORT = {
     "vlm": {"vlm", "toolkit", "views"},
     "testing": {"check", "grid"},
     "scaffold": {"grid", "hookspecs", "problems"},
-    "doctor": {"grid", "data", "hookspecs"},
+    "doctor": {"grid", "data", "hookspecs", "problems"},
     "cli": {
         *("cli", "doctor", "scaffold", "check", "report", "grid", "results", "audit"),
         *("protocol", "data", "problems"),

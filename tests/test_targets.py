@@ -19,7 +19,6 @@ from mmbench.grid.registry import Plugin, parse_ref
 from mmbench.grid.runner import Circumstances, Job, run_cell
 from mmbench.hookspecs import ModelHooks
 from mmbench.protocol import Fold, Joined, Ranks, Split, get_protocol
-from mmbench.results.cell import Cell
 
 SECRET = (Fold, Split, Question, Joined, Log, Host, Planned, Ranks, Job)
 
@@ -84,18 +83,18 @@ def reachable(root: object) -> Iterator[object]:
 
 
 def test_the_walk_finds_what_a_closure_or_an_attribute_hides(log):
-    fold = ask_question(log, get_protocol("loo@1")).split.test
+    fold = ask_question(log, get_protocol("loo@2")).split.test
     holder = types.SimpleNamespace(inner=[{"key": lambda: fold}])
     assert any(found is fold for found in reachable(holder))
 
 
-def test_nothing_that_a_live_model_holds_leads_to_a_target(log, tmp_path, monkeypatch):
+def test_nothing_that_a_live_model_holds_leads_to_a_target(log, tmp_path, monkeypatch, make_cell):
     """In a thread of the same process, where the objects are there to be found."""
     monkeypatch.syspath_prepend(str(__import__("pathlib").Path(__file__).parent / "models"))
     plugin = Plugin("witness", "shelf:Witness", "mmbench-shelf", "1.0")
     found = describe_plugin(plugin, parse_ref("witness"), {}, size="tiny", isolated=False)
-    question = ask_question(log, get_protocol("loo@1"))
-    job = Job(Cell("w", "d", "1", {}, "w", "f", "loo@1", 0), plugin, "w", "paper", found.declared)
+    question = ask_question(log, get_protocol("loo@2"))
+    job = Job(make_cell(), plugin, "w", "paper", found.declared)
     how = Circumstances(isolated=False, cache=tmp_path / "cache", stop=threading.Event())
     run_cell(job, question, tmp_path, how, lambda event: None)
     import shelf
@@ -109,7 +108,7 @@ def test_nothing_that_a_live_model_holds_leads_to_a_target(log, tmp_path, monkey
 
 
 def test_an_item_that_is_only_a_test_target_is_in_no_view_before_scoring(log):
-    parts = ask_question(log, get_protocol("loo@1")).split
+    parts = ask_question(log, get_protocol("loo@2")).split
     canary = log.n_items + 1
     last = np.flatnonzero(np.diff(log.user, append=-1))[0]
     item = log.item.copy()
@@ -122,7 +121,7 @@ def test_an_item_that_is_only_a_test_target_is_in_no_view_before_scoring(log):
         items=views.Items(canary, {"title": titles}),
         item_ids=(*log.item_ids, "canary"),
     )
-    parts = ask_question(world, get_protocol("loo@1")).split
+    parts = ask_question(world, get_protocol("loo@2")).split
     assert canary in parts.test.target
     assert canary not in parts.train.item
     assert canary not in parts.valid.queries.history

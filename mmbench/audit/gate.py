@@ -9,14 +9,15 @@ so are means over seeds. Then ``hit``, ``ndcg`` and ``mrr`` bind each other:
 * they each add between ``1 / b`` and ``1 / (a + 1)`` to ``mrr``; those past the last cutoff add
   between 0 and ``1 / (last + 1)``, or nothing to ``mrr@last``.
 
-Queries without an answer (rank infinite) and expectations over ties obey the same bounds.
+Queries without an answer (rank infinite) and expectations over ties obey the same bounds. And each
+figure is bound by itself: it is a mean of numbers between 0 and 1, and grows with its cutoff.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 TOLERANCE = 1.3e-4
 """What rounding four figures to four decimals can add up to, and a little more."""
@@ -50,19 +51,42 @@ def violations(metrics: Mapping[str, float], tolerance: float = TOLERANCE) -> li
     """
     known = {name: value for key, value in metrics.items() if (name := canonical(key))}
     return [
+        *check_range(known, tolerance),
+        *check_growth(known, tolerance),
         *check_ndcg(known, tolerance),
         *check_first(known, tolerance),
         *check_mrr(known, tolerance),
     ]
 
 
-def check_ndcg(metrics: Mapping[str, float], tolerance: float = TOLERANCE) -> list[str]:
-    """The bounds between ``hit@k`` and ``ndcg@k`` at each pair of cutoffs that has both.
+def check_range(metrics: Mapping[str, float], tolerance: float = TOLERANCE) -> list[str]:
+    """That each figure lies between 0 and 1, whatever the number of targets."""
+    found = []
+    for name, value in metrics.items():
+        if not -tolerance <= value <= 1 + tolerance:
+            hint = " (percent? divide by 100)" if 1 < value <= 100 else ""
+            found.append(f"{name} = {value:.4f} does not lie between 0 and 1{hint}")
+    return found
 
-    With them: that ``hit@k`` is a share, and does not fall as ``k`` grows.
-    """
+
+def check_growth(metrics: Mapping[str, float], tolerance: float = TOLERANCE) -> list[str]:
+    """That no figure with one target falls as its cutoff grows; ``mrr`` has the widest."""
+    found = []
+    for head in ("hit", "ndcg", "mrr"):
+        values = sorted(_by_cutoff(metrics, head).items())
+        named = [(f"{head}@{k}", value) for k, value in values]
+        if head == "mrr" and "mrr" in metrics:
+            named.append(("mrr", metrics["mrr"]))
+        for (a, low), (b, high) in itertools.pairwise(named):
+            if high < low - tolerance:
+                found.append(f"{b} = {high:.4f} is less than {a} = {low:.4f}")
+    return found
+
+
+def check_ndcg(metrics: Mapping[str, float], tolerance: float = TOLERANCE) -> list[str]:
+    """The bounds between ``hit@k`` and ``ndcg@k`` at each pair of cutoffs that has both."""
     hit, ndcg = _by_cutoff(metrics, "hit"), _by_cutoff(metrics, "ndcg")
-    found = list(_shares(hit, tolerance))
+    found = []
     both = {k: (hit[k], ndcg[k]) for k in sorted(hit.keys() & ndcg.keys())}
     for k, (h, n) in both.items():
         if not h / math.log2(k + 1) - tolerance <= n <= h + tolerance:
@@ -110,15 +134,6 @@ def check_mrr(metrics: Mapping[str, float], tolerance: float = TOLERANCE) -> lis
 def _by_cutoff(metrics: Mapping[str, float], name: str) -> dict[int, float]:
     parts = ((key.partition("@"), value) for key, value in metrics.items())
     return {int(k): value for (head, _, k), value in parts if head == name and k}
-
-
-def _shares(hit: Mapping[int, float], tolerance: float) -> Iterator[str]:
-    for k, h in hit.items():
-        if not -tolerance <= h <= 1 + tolerance:
-            yield f"hit@{k} = {h:.4f} is not a share between 0 and 1 (percent? divide by 100)"
-    for (a, low), (b, high) in itertools.pairwise(sorted(hit.items())):
-        if high < low - tolerance:
-            yield f"hit@{b} = {high:.4f} is less than hit@{a} = {low:.4f}"
 
 
 def _outside(name: str, value: float, low: float, high: float, given: str) -> str:

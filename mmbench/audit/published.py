@@ -12,13 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mmbench.audit.gate import canonical, check_first, check_mrr, check_ndcg
+from mmbench.audit.gate import (
+    canonical,
+    check_first,
+    check_growth,
+    check_mrr,
+    check_ndcg,
+    check_range,
+)
 from mmbench.problems import UserError
 
 COLUMNS = ("paper", "table", "dataset", "protocol", "model", "metric", "value")
 
 Key = tuple[str, str, str, str, str]
-Kind = Literal["gate", "hit@1", "mrr", "outside"]
+Kind = Literal["range", "gate", "hit@1", "mrr", "outside"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +46,11 @@ class Finding:
 
     Attributes:
         row: the row.
-        kind: ``gate``: its ``hit@k`` and ``ndcg@k`` are impossible together; ``hit@1``: they are
-            with ``ndcg@1``, which was not printed but equals ``hit@1``; ``mrr``: its ``mrr`` is
-            impossible beside its ``hit@k``; ``outside``: the figures show more than one target a
-            query, so the gate does not apply (and nothing is said of their being right).
+        kind: ``range``: a figure lies outside 0 to 1, or falls as its cutoff grows; ``gate``: its
+            ``hit@k`` and ``ndcg@k`` are impossible together; ``hit@1``: they are with ``ndcg@1``,
+            which was not printed but equals ``hit@1``; ``mrr``: its ``mrr`` is impossible beside
+            its ``hit@k``; ``outside``: the figures show more than one target a query, so that all
+            but 0 to 1 does not apply (and nothing is said of their being right).
         messages: the arithmetic, a sentence each.
     """
 
@@ -57,8 +65,9 @@ class Audit:
 
     Attributes:
         rows: all rows of the file.
-        findings: at most one of each kind for a row; ``outside`` stands alone.
-        unchecked: rows without two figures that bind each other, such as a lone ``ndcg@20``.
+        findings: at most one of each kind for a row; beside ``outside`` only ``range``.
+        unchecked: rows without two figures that bind each other, such as a lone ``ndcg@20``; it
+            is only known to lie in its range.
     """
 
     rows: tuple[PublishedRow, ...]
@@ -128,7 +137,11 @@ def audit(rows: Iterable[PublishedRow]) -> Audit:
     findings: list[Finding] = []
     unchecked: list[PublishedRow] = []
     for row in rows:
-        if (row.paper, row.protocol) in several:
+        known = {name: value for name, value in row.metrics.items() if canonical(name)}
+        one_target = (row.paper, row.protocol) not in several
+        if found := [*check_range(known), *(check_growth(_widest(known)) if one_target else ())]:
+            findings.append(Finding(row, "range", tuple(found)))
+        if not one_target:
             own = several_targets(row.metrics)
             said = own or ("same protocol as " + several[row.paper, row.protocol],)
             findings.append(Finding(row, "outside", tuple(said)))
@@ -168,7 +181,7 @@ def several_targets(metrics: Mapping[str, float]) -> tuple[str, ...]:
 
 
 def _gate(row: PublishedRow) -> Iterator[Finding]:
-    metrics = {name: max(values) for name, values in _values(row.metrics).items()}
+    metrics = _widest(row.metrics)
     checks: tuple[tuple[Kind, list[str]], ...] = (
         ("gate", check_ndcg(metrics)),
         ("hit@1", check_first(metrics)),
@@ -177,6 +190,11 @@ def _gate(row: PublishedRow) -> Iterator[Finding]:
     for kind, messages in checks:
         if messages:
             yield Finding(row, kind, tuple(messages))
+
+
+def _widest(metrics: Mapping[str, float]) -> dict[str, float]:
+    """By canonical name, the largest value of each."""
+    return {name: max(values) for name, values in _values(metrics).items()}
 
 
 def _values(metrics: Mapping[str, float]) -> dict[str, list[float]]:

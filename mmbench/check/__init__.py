@@ -10,7 +10,7 @@ from mmbench.check import contract, honesty, sense
 from mmbench.check.lab import LIMITS, Lab
 from mmbench.check.rules import Check, CheckFailed, NotAsked, Verdict, judge, judge_all, select
 from mmbench.check.subject import Subject, find_subject
-from mmbench.grid.registry import did_you_mean
+from mmbench.problems import did_you_mean
 
 __all__ = [
     "CHECKS",

@@ -67,10 +67,10 @@ def missing_modality_is_refused_with_a_reason(lab: Lab) -> None:
     for need in sorted(lab.needs):
         name = f"no-{need}"
         lab.run(name, worlds.without(lab.world, {need}))
-        status = lab.cells[name].outcome.record["status"]
+        status = lab.cells[name].outcome.record.status
         (word,) = missing_modalities([need], worlds.without(lab.world, {need}).items)
-        if status["kind"] != "not-applicable" or word not in status["reason"]:
-            raise CheckFailed(f"without {need}: {status['kind']} {status['reason']}")
+        if status.kind != "not-applicable" or word not in status.reason:
+            raise CheckFailed(f"without {need}: {status.kind} {status.reason}")
 
 
 def unknown_user_and_one_item_history_are_answered(lab: Lab) -> None:

@@ -20,26 +20,27 @@ from mmbench.check.rules import CheckFailed, Verdict
 from mmbench.check.subject import Subject
 from mmbench.data.log import Log
 from mmbench.grid import fetch
-from mmbench.grid.config import is_tiny
 from mmbench.grid.environment import cuda_gpus
 from mmbench.grid.host import Host, Limits, PluginFailure, launch
+from mmbench.grid.plan import demand_member
 from mmbench.grid.question import Question, ask_question
 from mmbench.grid.registry import ModelRef
 from mmbench.grid.runner import (
     Circumstances,
     Job,
     Outcome,
+    begin_record,
     converse,
-    empty_record,
     run_cell,
 )
 from mmbench.grid.watch import read_findings
-from mmbench.protocol import AnswerError, get_protocol
+from mmbench.protocol import DEFAULT, AnswerError, affordable, get_protocol
 from mmbench.results.cell import Cell
+from mmbench.results.record import is_tiny
 
 LIMITS = Limits(seconds=600.0)
 ABREAST = 2  # cells
-PROTOCOL = "loo@1"
+PROTOCOL = DEFAULT
 
 
 class Lab:
@@ -113,6 +114,7 @@ class Lab:
         return Offer(
             candidates="candidates" in hooks["score"],
             widest=worlds.ITEMS if widest is None else widest,
+            sets=affordable(get_protocol(PROTOCOL).candidate_sets, widest, worlds.ITEMS),
             embeddings={"embed_items", "embed_queries"} <= hooks.keys(),
         )
 
@@ -121,7 +123,9 @@ class Lab:
         if size == "auto":
             size = "paper" if cuda_gpus() else "tiny"
         overrides = dict(self.subject.overrides)
-        return self._quick(lambda host: host.describe(self.subject.plugin, ref, size, overrides))
+        found = self._quick(lambda host: host.describe(self.subject.plugin, ref, size, overrides))
+        demand_member(ref, found)
+        return found
 
     def preset(self, name: str) -> Mapping[str, Any]:
         """What the class declares for another of its presets. Raises CheckFailed."""
@@ -225,12 +229,12 @@ class Lab:
         """Fit on the usual world in a process that has fitted another; kept as ``second``."""
         (question,) = how.later
         onlooker = Onlooker(self.offer, question, curious=False)
-        record = empty_record(job, question, self.isolated)
+        record = begin_record(job, question, self.isolated)
         try:
-            converse(host, job, question, scratch, how, record, onlooker)
+            converse(host, job, question, scratch, how, onlooker)
             onlooker.ranked(host)
         except (PluginFailure, AnswerError) as error:
-            record["status"] = {"kind": "failed", "reason": str(error), "traceback": ""}
+            record = record.failed("failed", str(error))
         self.cells["second"] = onlooker.view(Outcome(record))
 
     def _asked(self, log: Log) -> Question:
@@ -244,7 +248,7 @@ class Lab:
             version=plugin.version,
             config=declared["config"],
             dataset=log.id,
-            fingerprint=log.fingerprints.events,
+            fingerprints={"events": log.fingerprints.events},
             protocol=PROTOCOL,
             seed=0,
         )

@@ -18,7 +18,7 @@ from mmbench.grid.host import Host, PluginFailure
 from mmbench.grid.question import Question
 from mmbench.grid.runner import Outcome
 from mmbench.grid.watch import Finding
-from mmbench.protocol import AnswerError
+from mmbench.protocol import AnswerError, CandidateSet, shown_candidates
 from mmbench.protocol.answers import check_answer
 from mmbench.views import Answer, Float32, Int32, Queries
 
@@ -33,17 +33,19 @@ class Offer:
     Attributes:
         candidates: ``score`` names candidates.
         widest: so many candidates it can afford.
+        sets: the candidate sets that it can afford.
         embeddings: it has both embedding hooks.
     """
 
     candidates: bool
     widest: int
+    sets: tuple[CandidateSet, ...]
     embeddings: bool
 
     @property
     def narrow(self) -> bool:
         """Whether it cannot afford the whole catalogue."""
-        return self.widest < worlds.ITEMS
+        return all(one.sampled for one in self.sets)
 
 
 @dataclass(slots=True)
@@ -51,7 +53,7 @@ class Viewed:
     """What a cell left for the checks to look at.
 
     Attributes:
-        outcome: its record and ranks.
+        outcome: its record and ranks, once it has ended.
         asked: float32[q, n_items] or [q, c]: the answers that were ranked.
         replies: answers to questions put afterwards, or why there is none.
         embeddings: ``items`` and ``queries`` by space, where the model offers them.
@@ -61,7 +63,7 @@ class Viewed:
         printed: bytes.
     """
 
-    outcome: Outcome
+    outcome: Outcome = field(init=False)
     asked: Float32 | None = None
     replies: dict[str, Float32 | Exception] = field(default_factory=dict)
     embeddings: dict[str, dict[str, Float32] | Exception] = field(default_factory=dict)
@@ -73,8 +75,8 @@ class Viewed:
     @property
     def problem(self) -> str:
         """Why the cell is not done, or nothing."""
-        status = self.outcome.record["status"]
-        return "" if status["kind"] == "done" else f"{status['kind']}: {status['reason']}"
+        status = self.outcome.record.status
+        return "" if status.kind == "done" else f"{status.kind}: {status.reason}"
 
     def reply(self, name: str) -> Float32:
         """The answer to a question put afterwards. Raises CheckFailed where there is none."""
@@ -90,7 +92,7 @@ class Onlooker:
     def __init__(self, offer: Offer, question: Question, curious: bool) -> None:
         self.offer, self.question, self.curious = offer, question, curious
         self.answers: list[tuple[slice, Answer]] = []
-        self.viewed = Viewed(Outcome({}))
+        self.viewed = Viewed()
         self.host: Host | None = None
         self.then: Callable[[Host], None] | None = None
 
@@ -103,7 +105,10 @@ class Onlooker:
         """Put the further questions; what fails here fails a check, not the cell."""
         self.host = host
         queries = self.question.split.test.queries
-        width = self.question.split.test.candidates.shape[1] if self.offer.narrow else worlds.ITEMS
+        width = worlds.ITEMS
+        if self.offer.narrow:
+            fold = self.question.split.test
+            width = shown_candidates(fold, self.offer.sets, worlds.ITEMS).shape[1]
         self.viewed.asked = _dense(self.answers, width)
         chosen = self._chosen(len(queries))
         if chosen is not None:

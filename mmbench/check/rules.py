@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from mmbench.grid.host import PluginFailure
-from mmbench.grid.registry import UsageError, did_you_mean
+from mmbench.grid.registry import UsageError
+from mmbench.problems import did_you_mean
 
 if TYPE_CHECKING:
     from mmbench.check.lab import Lab

@@ -151,9 +151,12 @@ def import_folder(
     if as_json:
         where = None if written is None else str(written)
         found = {"id": spec.info.id, "written": where, "dataset_toml": shown, "card": card}
+        found["left_out"] = importer.left_out(spec, card)
         print(json.dumps(found, indent=1, ensure_ascii=False))
         return
     print(shown, end="")
+    for column, why in importer.left_out(spec, card).items():
+        print(f"# no model reads the column {column!r}: it {why}")
     if card is None or written is None:
         print("\n# nothing is written: correct it with flags, or run it without --dry-run")
         return

@@ -43,7 +43,7 @@ def protocols() -> Rows:
         {
             "protocol": protocol.name,
             "split": protocol.splitter,
-            "candidate sets": ", ".join(protocol.candidate_sets),
+            "candidate sets": ", ".join(one.name for one in protocol.candidate_sets),
             "history": protocol.max_history,
         }
         for protocol in PROTOCOLS.values()

@@ -29,6 +29,8 @@ from rich.text import Text
 
 from mmbench.audit.published import Audit
 from mmbench.grid.plan import Planned
+from mmbench.results.cell import Cell
+from mmbench.results.record import Record
 
 if TYPE_CHECKING:
     from mmbench.check import Verdict
@@ -44,6 +46,29 @@ def make_console(*, stderr: bool = False) -> Console:
     return console
 
 
+def plan_lines(rows: Sequence[Planned], working: Sequence[Planned]) -> Iterator[Table | str]:
+    """The plan as a table, then a line of markup for each row that wants a word more."""
+    yield plan_table(rows, working)
+    for row in rows:
+        if row.problem:
+            yield f"[red]broken[/] {escape(f'{row.label}: {row.problem}')}"
+    at_work = {id(row) for row in working}
+    stale = [row for row in rows if row.stale and (row.kept or id(row) in at_work)]
+    for row in stale:
+        assert row.job is not None and row.stale is not None
+        then, now = row.stale.cell, row.job.cell
+        what = f"{cell_name(row)}: stored {_code(then)}, now {_code(now)}"
+        yield f"[yellow]other code[/] {escape(what)}"
+    if any(not row.kept for row in stale):
+        yield "These are made anew, and what is stored stays; --keep-stale serves it instead."
+
+
+def _code(cell: Cell) -> str:
+    """The code of a cell, and of the one that it starts from, for people."""
+    own = f"{cell.version}, code {cell.code[:8] or 'unknown'}"
+    return f"{own}, on {cell.upstream.model} {_code(cell.upstream)}" if cell.upstream else own
+
+
 def plan_table(rows: Sequence[Planned], working: Sequence[Planned]) -> Table:
     """The plan: one line a model and dataset, its seeds, its preset and what is already there."""
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -54,10 +79,7 @@ def plan_table(rows: Sequence[Planned], working: Sequence[Planned]) -> Table:
         groups.setdefault((row.label, row.dataset), []).append(row)
     at_work = {id(row) for row in working}
     for (label, dataset), members in groups.items():
-        states = []
-        for row in members:
-            run = "to run" if row.state == "new" else f"{row.state}, run again"
-            states.append(run if id(row) in at_work else row.state)
+        states = [_state(row, id(row) in at_work) for row in members]
         table.add_row(
             escape(label),
             members[0].job.preset if members[0].job else "-",
@@ -66,6 +88,17 @@ def plan_table(rows: Sequence[Planned], working: Sequence[Planned]) -> Table:
             Text(count_words(states), style=STYLES.get(members[0].state, "red")),
         )
     return table
+
+
+def _state(row: Planned, at_work: bool) -> str:
+    """What is known of a row, and what will be done about it."""
+    if row.inapplicable:
+        return f"not applicable: {row.inapplicable}"
+    if row.kept and not at_work:
+        return f"{row.state} by other code"
+    if not at_work:
+        return row.state
+    return "to run" if row.state == "new" else f"{row.state}, run again"
 
 
 def count_words(words: Sequence[str]) -> str:
@@ -83,16 +116,16 @@ def cell_name(row: Planned) -> str:
     return f"{row.label} on {row.dataset}, seed {row.seed}"
 
 
-def outcome_line(row: Planned, record: Mapping[str, Any]) -> str:
+def outcome_line(row: Planned, record: Record) -> str:
     """One line of markup on a finished cell."""
-    kind, name = record["status"]["kind"], escape(cell_name(row))
-    if kind != "done":
-        reason = escape(record["status"]["reason"].split("\n")[0])
+    kind, name = record.status.kind, escape(cell_name(row))
+    if not record.done:
+        reason = escape(record.status.reason.split("\n")[0])
         return f"[{STYLES.get(kind, 'red')}]{kind}[/] {name}: {reason}"
     figures = ", ".join(
-        f"{name} {values['ndcg@10']:.4f}" for name, values in record["metrics"].items()
+        f"{name} {values['ndcg@10']:.4f}" for name, values in record.metrics.items()
     )
-    return f"[green]done[/] {name}: ndcg@10 {figures} ({record['seconds']:.1f} s)"
+    return f"[green]done[/] {name}: ndcg@10 {figures} ({record.seconds:.1f} s)"
 
 
 def verdict_line(verdict: Verdict) -> str:
@@ -192,7 +225,7 @@ class GridProgress:
             self.bars.reset(task, total=total, unit=event["unit"])
         self.bars.update(task, completed=done, total=total)
 
-    def cell_finished(self, row: Planned, record: Mapping[str, Any]) -> None:
+    def cell_finished(self, row: Planned, record: Record) -> None:
         """Print the cell's line and take its bar away."""
         with self.lock:
             self.ended += 1
@@ -211,6 +244,7 @@ class GridProgress:
 
 
 AUDIT_KINDS = {
+    "range": "a figure that no mean over queries can be, by itself or as the cutoff grows",
     "gate": "hit@k and ndcg@k that no ranking can have together",
     "hit@1": "impossible with ndcg@1, which equals hit@1",
     "mrr": "an mrr that no ranking can have beside its hit@k",

@@ -35,13 +35,14 @@ def load(
 
     home = cache or cache_home()
     source = resolve(name_or_path)
-    key = entries.entry_key(source.info, source.stamp())
+    memory = home / "digests"
+    key = entries.entry_key(source.info, source.stamp(memory))
     entry = home / "prepared" / f"{slug(source.info.id)}-{key}"
-    log = entries.load(entry)
+    log = entries.load(entry, memory)
     if log is not None:
         return log
     from mmbench.data.prepare import prepare
 
     log = prepare(source.read(home / "datasets", progress), source.info)
-    entries.store(log, entry)
+    entries.store(log, entry, memory)
     return log

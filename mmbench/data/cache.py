@@ -16,12 +16,14 @@ import socket
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
 
+from mmbench.data.digests import contents, digest_of
 from mmbench.data.fingerprint import Fingerprints, events_fingerprint, text_fingerprint
 from mmbench.data.log import Log
 from mmbench.data.secret import make_secret, secret_order
@@ -29,14 +31,9 @@ from mmbench.files import save_array, sync
 from mmbench.hookspecs import DatasetInfo
 from mmbench.views import ImageStore, Items
 
-LAYOUT = 2
+LAYOUT = 3
 ARRAYS = ("user", "item", "time")
 FILES = (*(f"{name}.npy" for name in ARRAYS), "names.json", "meta.json")
-# What is between a source and its prepared log; a change to any of it makes entries stale.
-CODE = (
-    *("prepare.py", "secret.py", "fingerprint.py", "formats.py", "rows.py"),
-    *("images.py", "folder.py", "card.py", "cache.py"),
-)
 
 logger = logging.getLogger("mmbench.data")
 
@@ -49,17 +46,25 @@ def entry_key(info: DatasetInfo, stamp: Mapping[str, Any]) -> str:
         stamp: JSON-able identity of the source, such as its files' names, sizes and times.
     """
     digest = hashlib.sha256(f"layout {LAYOUT}".encode())
-    for name in CODE:
-        digest.update((Path(__file__).parent / name).read_bytes())
+    digest.update(_code().encode())
     whole = {"info": asdict(info), "stamp": stamp}
     digest.update(json.dumps(whole, sort_keys=True, allow_nan=False).encode())
     return digest.hexdigest()[:16]
 
 
-def load(folder: Path) -> Log | None:
+@cache
+def _code() -> str:
+    """Digest of all that may be between a source and its log: every module of this folder."""
+    modules = sorted(Path(__file__).parent.glob("*.py"))
+    told = [[module.name, module.read_bytes().hex()] for module in modules]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+def load(folder: Path, memory: Path) -> Log | None:
     """The log of an entry, its arrays memory-mapped; ``None`` where there is none to be used.
 
-    A damaged entry is reported through the log ``mmbench.data`` and answered with ``None``.
+    Its pictures must be those that it was prepared with; ``memory`` as in ``digests.contents``. A
+    damaged entry is reported through the log ``mmbench.data`` and answered with ``None``.
     """
     if not folder.is_dir():
         return None
@@ -72,6 +77,8 @@ def load(folder: Path) -> Log | None:
             for name in ARRAYS
         }
         log = _assemble(meta, names, arrays)
+        if meta["pictures"] != _pictures(log, memory):
+            raise ValueError(f"its pictures in {meta['images_root']} are others now")
         _check_contents(log)
         return log
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -79,15 +86,18 @@ def load(folder: Path) -> Log | None:
         return None
 
 
-def store(log: Log, folder: Path) -> None:
-    """Write an entry so that it is there whole or not at all, whatever happens meanwhile."""
+def store(log: Log, folder: Path, memory: Path) -> None:
+    """Write an entry so that it is there whole or not at all, whatever happens meanwhile.
+
+    ``memory`` as in ``digests.contents``.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     _sweep(folder.parent)
     mine = f".tmp-{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     scratch = folder.parent / mine
     scratch.mkdir()
     try:
-        _write(log, scratch)
+        _write(log, scratch, _pictures(log, memory))
         if folder.exists():
             folder.rename(folder.parent / f"{mine}-old")
         scratch.rename(folder)
@@ -153,7 +163,13 @@ def _assemble(meta: dict[str, Any], names: dict[str, Any], arrays: dict[str, np.
     )
 
 
-def _write(log: Log, scratch: Path) -> None:
+def _pictures(log: Log, memory: Path) -> str:
+    """Digest of the files that hold the log's pictures; empty where it has none."""
+    images = log.items.images
+    return "" if images is None else digest_of(contents(images.root, memory))
+
+
+def _write(log: Log, scratch: Path, pictures: str) -> None:
     images = log.items.images
     for name in ARRAYS:
         save_array(scratch / f"{name}.npy", getattr(log, name))
@@ -169,6 +185,7 @@ def _write(log: Log, scratch: Path) -> None:
         "secret": log.secret.hex(),
         "n_users": log.n_users,
         "n_items": log.n_items,
+        "pictures": pictures,
         "images_root": None if images is None else str(images.root),
         "card": log.card,
     }

@@ -26,6 +26,7 @@ def describe(
     ceilings: Mapping[str, float] | None = None,
     clock: bool = True,
     unknown_items: int = 0,
+    left_out: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """The card of a prepared log, JSON-able.
 
@@ -36,6 +37,7 @@ def describe(
         ceilings: best possible figures, where known.
         clock: whether times are timestamps; otherwise they are positions.
         unknown_items: how many items of the log have no row in the items table.
+        left_out: columns of the items table that no model may read, and why.
 
     Returns:
         Counts, ``length`` (events a user: quantiles and mean), shares in 0..1 (``time_ties``: of
@@ -72,6 +74,7 @@ def describe(
         "ties": info.recipe.ties if clock else None,
         "repeating_users": float((distinct < lengths).mean()),
         "text": list(fields),
+        "left_out": dict(left_out or {}),
         "without_title": sum(not title.strip() for title in titles[1:]) / log.n_items,
         "without_image": 1 - drawn / log.n_items,
         "unknown_items": unknown_items,
@@ -123,11 +126,13 @@ def _facts(card: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("time", _times(card)),
         ("repeats", f"{card['repeating_users']:.2%} of users have an item twice"),
         ("text", ", ".join(card["text"]) or "none"),
+        ("left out", "\n".join(f"{column}: {why}" for column, why in card["left_out"].items())),
         ("without title", f"{card['without_title']:.2%} of items"),
         ("without image", f"{card['without_image']:.2%} of items"),
         ("unknown items", f"{card['unknown_items']:,}" if card["unknown_items"] else ""),
         ("licence", card["licence"] or "not stated"),
         ("origin", card["origin"]),
+        ("lineage", "" if card["lineage"] == card["id"] else card["lineage"]),
         ("remarks", "\n".join(card["remarks"])),
         ("ceilings", "\n".join(f"{k}: {v:.4f}" for k, v in card["ceilings"].items())),
     ]

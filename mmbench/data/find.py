@@ -23,14 +23,15 @@ class Source:
     Attributes:
         info: what it says of itself.
         where: its folder, or the package that brings it.
-        stamp: ``stamp()`` answers the JSON-able identity of the source files.
+        stamp: ``stamp(memory)`` answers the JSON-able identity of the source files; ``memory`` is a
+            folder for digests that are remembered.
         read: ``read(cache, progress)`` answers the ``RawDataset``; ``cache`` is a folder in which
             each dataset that fetches its source has one of its own.
     """
 
     info: DatasetInfo
     where: str
-    stamp: Callable[[], Mapping[str, Any]]
+    stamp: Callable[[Path], Mapping[str, Any]]
     read: Callable[[Path, Callable[..., None]], RawDataset]
 
 
@@ -164,7 +165,7 @@ def _folder_source(spec: FolderSpec) -> Source:
     return Source(
         spec.info,
         str(spec.root.absolute()),
-        lambda: folder.stamp(spec),
+        lambda memory: folder.stamp(spec, memory),
         lambda cache, progress: folder.read(spec),
     )
 
@@ -173,7 +174,7 @@ def _plugin_source(found: plugin.Plugin) -> Source:
     return Source(
         found.info,
         found.package,
-        found.stamp,
+        lambda memory: found.stamp(),
         lambda cache, progress: found.read(cache / found.info.id, progress),
     )
 

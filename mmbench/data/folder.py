@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
@@ -10,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from mmbench.data.digests import contents, digest_of
 from mmbench.data.log import DataError
 from mmbench.data.spec import FILE_NAME, FolderSpec, parse, read_toml
 from mmbench.hookspecs import RawDataset
@@ -50,27 +50,24 @@ def spec_of(folder: Path) -> FolderSpec:
         raise DataError(f"{error}. {expected(like)}" if like else str(error)) from error
 
 
-def stamp(spec: FolderSpec) -> dict[str, Any]:
-    """Identity of the source files: name, size and time of change of each. Raises DataError."""
+def demand_files(spec: FolderSpec) -> None:
+    """Raise DataError where a file or folder that the spec names is absent."""
     if not spec.root.is_dir():
         raise DataError(f"{spec.root}: no such folder; {spec.info.id} should be there")
-    files: list[list[Any]] = []
     for name in spec.files():
-        path = spec.root / name
-        if not path.exists():
-            raise DataError(f"{path}: no such file; {expected(spec)}")
-        if path.is_dir():
-            for folder, _, inside in os.walk(path):
-                files += [_state(Path(folder) / one) for one in inside]
-        else:
-            files.append(_state(path))
+        if not (spec.root / name).exists():
+            raise DataError(f"{spec.root / name}: no such file; {expected(spec)}")
+
+
+def stamp(spec: FolderSpec, memory: Path) -> dict[str, Any]:
+    """Identity of the source files: where they are and what they hold.
+
+    ``memory`` as in ``digests.contents``. Raises DataError where one is absent.
+    """
+    demand_files(spec)
+    files = {name: digest_of(contents(spec.root / name, memory)) for name in spec.files()}
     parts = (spec.interactions, spec.items, spec.images)
-    return {"root": str(spec.root.absolute()), "files": sorted(files), "spec": repr(parts)}
-
-
-def _state(path: Path) -> list[Any]:
-    state = path.stat()
-    return [str(path.absolute()), state.st_size, state.st_mtime_ns]
+    return {"root": str(spec.root.absolute()), "files": files, "spec": repr(parts)}
 
 
 def expected(spec: FolderSpec) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmbench.data import formats, images, rows
+from mmbench.data.columns import why_not_by_name
 from mmbench.data.log import DataError
 from mmbench.data.spec import (
     ENDINGS,
@@ -32,7 +33,6 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "rating": ("rating", "overall", "stars", "score"),
     "title": ("title", "name", "itemname", "productname", "itemtitle", "keywords"),
 }
-NOT_TEXT = re.compile(r"image|img|url|link|path|_id$|^id$|rating|price_?usd|count", re.IGNORECASE)
 EVENT_FILE = re.compile(r"inter|event|rating|review|sequence|click|purchase|log|train", re.I)
 ITEM_FILE = re.compile(r"item|product|catalog|meta|movie|book", re.I)
 SAMPLE = 2000
@@ -220,14 +220,7 @@ def _id_column(folder: Path, table: _Table, ids: set[str]) -> tuple[str | None, 
 
 def _text_columns(table: _Table, column: str) -> tuple[str, ...]:
     """The columns worth showing to a model, the title first."""
-    known = set(NAMES["item"])
-    text = [
-        c
-        for c in table.columns
-        if c != column
-        and not NOT_TEXT.search(c)
-        and re.sub(r"[^a-z0-9]", "", c.lower()) not in known
-    ]
+    text = [c for c in table.columns if c != column and not why_not_by_name(c)]
     title = table.find("title")
     return tuple(sorted(text, key=lambda c: c != title))
 

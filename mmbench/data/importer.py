@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mmbench.data import folder as folders
+from mmbench.data.columns import why_not_by_name
+from mmbench.data.formats import header
 from mmbench.data.guess import guess
 from mmbench.data.log import DataError
 from mmbench.data.places import data_home
@@ -18,6 +20,7 @@ from mmbench.data.spec import (
     ImagesSpec,
     ItemsSpec,
     check_id,
+    file_format,
     write_toml,
 )
 from mmbench.hookspecs import Recipe
@@ -117,19 +120,21 @@ def import_folder(
         overrides: the fields of ``Corrections``.
 
     Returns:
-        The spec, the log's card, and the path of the ``dataset.toml``.
+        The spec, the log's card, and the path of the ``dataset.toml``. Text columns that no model
+        may read are in the card's ``left_out``, and not in the spec.
 
     Raises:
         DataError: where the folder cannot be prepared as told; then nothing is written.
     """
     spec = guess_folder(source, **overrides)
-    folders.stamp(spec)  # complains of absent files by name
+    folders.demand_files(spec)
     target = (dest or source) / FILE_NAME
     if target.exists() and not replace_existing:
         raise DataError(
             f"{target} is there already; edit it, or say that it shall be replaced (--replace)"
         )
     card = prepare(folders.read(spec), spec.info).card
+    spec = _without(spec, card["left_out"])
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         write_toml(spec, target)
@@ -145,6 +150,33 @@ def import_folder(
         target.parent.mkdir(parents=True, exist_ok=True)
         write_toml(spec, target)
     return spec, card, target
+
+
+def left_out(spec: FolderSpec, card: Mapping[str, Any] | None) -> dict[str, str]:
+    """Which columns of the items table are no text for models, and why, as far as rules say.
+
+    Args:
+        spec: what was guessed or imported.
+        card: of the imported dataset, if it is: what values tell is in it.
+    """
+    if spec.items is None:
+        return {}
+    form = file_format(spec.items.file, spec.items.format)
+    names = header(spec.root / spec.items.file, form)
+    reasons = {
+        name: why_not_by_name(name)
+        for name in names
+        if name != spec.items.id and name not in spec.items.text
+    }
+    return {n: why for n, why in reasons.items() if why} | dict(card["left_out"] if card else {})
+
+
+def _without(spec: FolderSpec, columns: Collection[str]) -> FolderSpec:
+    """The spec without these text columns."""
+    if spec.items is None or not columns:
+        return spec
+    text = tuple(column for column in spec.items.text if column not in columns)
+    return replace(spec, items=replace(spec.items, text=text), info=replace(spec.info, text=text))
 
 
 def _with(part: Any, **changes: Any) -> Any:

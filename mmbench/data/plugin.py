@@ -9,10 +9,9 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-import pluggy
-
 from mmbench.data.log import DataError
-from mmbench.hookspecs import DATASET_GROUP, PROJECT, DatasetHooks, DatasetInfo, RawDataset
+from mmbench.hooks import check_hooks, open_manager
+from mmbench.hookspecs import DATASET_GROUP, DatasetHooks, DatasetInfo, RawDataset
 
 
 def names() -> dict[str, list[EntryPoint]]:
@@ -46,10 +45,8 @@ class Plugin:
         self.package = package
         try:
             self._kind = load()
-            self._manager = pluggy.PluginManager(PROJECT)
-            self._manager.add_hookspecs(DatasetHooks)
-            self._manager.register(self._kind(), name)
-            self._manager.check_pending()
+            check_hooks(self._kind, DatasetHooks, "its class", needed=("read",))
+            self._manager = open_manager(self._kind, DatasetHooks, name)
             info = self._kind.info
         except Exception as error:  # a plugin may raise anything
             raise DataError(
@@ -85,7 +82,7 @@ class Plugin:
         if not isinstance(raw, RawDataset):
             raise DataError(
                 f"dataset {self.info.id!r} of {self.package}: read() must answer a RawDataset, "
-                f"not {type(raw).__name__} (is it marked with mmbench.hookimpl?)"
+                f"not {type(raw).__name__}"
             )
         return raw
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from mmbench.data.card import describe
+from mmbench.data.columns import why_not
 from mmbench.data.fingerprint import (
     Fingerprints,
     events_fingerprint,
@@ -62,7 +63,7 @@ class _Events:
 
     def tied(self) -> Mask:
         """bool[n - 1]: whether an event is at the same moment as the next, of the same user."""
-        same = self.user[1:] == self.user[:-1]
+        same: Mask = self.user[1:] == self.user[:-1]
         for column in (self.time, self.nanosecond):
             same &= column[1:] == column[:-1]
         return same
@@ -74,6 +75,26 @@ class _Events:
             "items": len(np.unique(self.item)),
             "events": len(self.user),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The texts of a source.
+
+    Attributes:
+        none: raw item id to an empty text, for all items of the items table.
+        fields: column to raw item id to text, the title first.
+        left_out: columns that no model may read, and why.
+    """
+
+    none: Mapping[str, str]
+    fields: Mapping[str, Mapping[str, str]]
+    left_out: Mapping[str, str]
+
+    @property
+    def titles(self) -> Mapping[str, str]:
+        """Raw item id to title; empty texts where there is no text column."""
+        return next(iter(self.fields.values()), self.none)
 
 
 def prepare(raw: RawDataset, info: DatasetInfo) -> Log:
@@ -93,14 +114,14 @@ def prepare(raw: RawDataset, info: DatasetInfo) -> Log:
             f"{info.id}: the source tells no times but only an order, which is kept; leave out "
             f"ties = {recipe.ties!r}"
         )
-    titles, columns = _texts(raw, info)
-    steps = _filter(events, raw, info, catalogue, titles)
+    texts = choose_texts(raw, info)
+    steps = _filter(events, raw, info, catalogue, texts.titles)
     secret, user_ids, item_ids = _number(events, users, catalogue, clock and recipe.ties == "hash")
-    unknown = sum(item not in titles for item in item_ids[1:]) if len(raw.items) else 0
+    unknown = sum(item not in texts.titles for item in item_ids[1:]) if len(raw.items) else 0
     images, sizes = _images(raw, item_ids)
     fields = {
-        name: ("", *(texts.get(item, "") for item in item_ids[1:]))
-        for name, texts in columns.items()
+        name: ("", *(column.get(item, "") for item in item_ids[1:]))
+        for name, column in texts.fields.items()
     }
     items = Items(len(item_ids) - 1, fields, images)
     log = Log(
@@ -123,7 +144,13 @@ def prepare(raw: RawDataset, info: DatasetInfo) -> Log:
     )
     log = replace(log, fingerprints=prints)
     card = describe(
-        log, info, steps=steps, ceilings=raw.ceilings, clock=clock, unknown_items=unknown
+        log,
+        info,
+        steps=steps,
+        ceilings=raw.ceilings,
+        clock=clock,
+        unknown_items=unknown,
+        left_out=texts.left_out,
     )
     return replace(log, card=card)
 
@@ -231,10 +258,8 @@ def _codes(column: pd.Series) -> tuple[Int64, list[str]]:
     return place[codes], [values[k] for k in order]
 
 
-def _texts(
-    raw: RawDataset, info: DatasetInfo
-) -> tuple[Mapping[str, str], dict[str, Mapping[str, str]]]:
-    """``{item id: title}`` (empty without text columns) and ``{field: {item id: text}}``."""
+def choose_texts(raw: RawDataset, info: DatasetInfo) -> Texts:
+    """The text columns that models may read. Raises DataError where one lacks or holds no text."""
     columns = [str(column) for column in raw.items.columns if column != "item"]
     chosen = list(info.text) or columns
     missing = [column for column in chosen if column not in columns]
@@ -251,11 +276,23 @@ def _texts(
                 "a missing text is an empty string"
             )
     ids = raw.items["item"].tolist()
-    fields = {
-        name: cast(Mapping[str, str], dict(zip(ids, raw.items[name].tolist(), strict=True)))
-        for name in chosen
-    }
-    return next(iter(fields.values()), dict.fromkeys(ids, "")), fields
+    texts = {name: dict(zip(ids, raw.items[name].tolist(), strict=True)) for name in chosen}
+    counts, ratings = _popularity(raw)
+    reasons = {name: why_not(name, column, counts, ratings) for name, column in texts.items()}
+    return Texts(
+        dict.fromkeys(ids, ""),
+        {name: texts[name] for name in chosen if not reasons[name]},
+        {name: reason for name, reason in reasons.items() if reason},
+    )
+
+
+def _popularity(raw: RawDataset) -> tuple[dict[str, int], dict[str, float]]:
+    """Each item's number of events in the source, and its mean rating, where there are ratings."""
+    counts = {str(item): int(n) for item, n in raw.events["item"].value_counts().items()}
+    if "rating" not in raw.events:
+        return counts, {}
+    means = raw.events.groupby("item")["rating"].mean().dropna()
+    return counts, {str(item): float(mean) for item, mean in means.items()}
 
 
 def _filter(

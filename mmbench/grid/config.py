@@ -9,7 +9,8 @@ from typing import Any
 
 import pydantic
 
-from mmbench.grid.registry import ModelRef, UsageError, did_you_mean
+from mmbench.grid.registry import ModelRef, UsageError
+from mmbench.problems import did_you_mean
 
 
 def choose_preset(presets: Mapping[str, Any], ref: ModelRef, size: str) -> str:
@@ -31,11 +32,6 @@ def choose_preset(presets: Mapping[str, Any], ref: ModelRef, size: str) -> str:
     raise UsageError(
         f"{ref.name} has no variant {ref.variant!r}.{did_you_mean(ref.variant, known)}"
     )
-
-
-def is_tiny(preset: str) -> bool:
-    """Whether a preset is a miniature: ``tiny`` or a variant's, as in ``sft-ext/tiny``."""
-    return preset.split("/")[-1] == "tiny"
 
 
 def resolve(model_class: Any, ref: ModelRef, preset: str, overrides: Mapping[str, str]) -> Any:

@@ -14,13 +14,15 @@ import numpy as np
 
 from mmbench.grid.environment import cuda_gpus
 from mmbench.grid.host import Interrupted
-from mmbench.grid.plan import Planned
+from mmbench.grid.plan import Planned, read_code
+from mmbench.grid.registry import UsageError
 from mmbench.grid.runner import Circumstances, Job, refuse, run_cell
+from mmbench.results.record import Record, Status
 from mmbench.results.store import claim, items_path, read_record, sweep, write_record
 
 AGAIN: dict[str, Callable[[str], bool]] = {
     "never": lambda state: state == "new",
-    "failed": lambda state: state != "done",
+    "failed": lambda state: state not in ("done", "not-applicable"),
     "always": lambda state: True,
 }
 
@@ -36,7 +38,7 @@ class Observer(Protocol):
         where another grid has it.
         """
 
-    def cell_finished(self, row: Planned, record: Mapping[str, Any]) -> None:
+    def cell_finished(self, row: Planned, record: Record) -> None:
         """A cell ended and its record is stored."""
 
 
@@ -45,7 +47,7 @@ class Finished:
     """A row of the plan with its record; ``ran`` tells whether it was run now."""
 
     row: Planned
-    record: dict[str, Any] | None
+    record: Record | None
     ran: bool
 
 
@@ -53,7 +55,7 @@ def due(rows: Sequence[Planned], overwrite: str, results: Path) -> list[Planned]
     """The rows that a run would work on.
 
     A finished cell is among them where a due one starts from its item embeddings and they are not
-    there.
+    there; one that is not applicable, where that is not recorded yet.
     """
     again = AGAIN[overwrite]
     wanted: set[str] = set()
@@ -63,9 +65,10 @@ def due(rows: Sequence[Planned], overwrite: str, results: Path) -> list[Planned]
             continue
         cell = row.job.cell
         lacking = cell.id in wanted and not items_path(results, cell).exists()
-        if again(row.state) or (lacking and row.state == "done"):
+        unrecorded = row.inapplicable and row.known is None
+        if again(row.state) or unrecorded or (lacking and row.state == "done"):
             chosen.append(row)
-            if row.job.upstream is not None:
+            if row.job.upstream is not None and not row.inapplicable:
                 wanted.add(row.job.upstream.cell.id)
     return chosen[::-1]
 
@@ -87,14 +90,15 @@ def execute(
     results.mkdir(parents=True, exist_ok=True)
     sweep(results)
     todo = due(rows, overwrite, results)
-    wanted = {row.job.upstream.cell.id for row in todo if row.job and row.job.upstream}
+    able = [row.job for row in todo if row.job and not row.inapplicable]
+    wanted = {job.upstream.cell.id for job in able if job.upstream}
     finished: dict[int, Finished] = {}
     pool = ThreadPoolExecutor(max(jobs, 1))
     slots: SimpleQueue[int] = SimpleQueue()
     for slot in range(max(jobs, 1)):
         slots.put(slot)
 
-    def in_slot(row: Planned) -> dict[str, Any]:
+    def in_slot(row: Planned) -> Record:
         slot = slots.get()
         try:
             here = replace(how, environment=slot_environment(slot, jobs))
@@ -102,10 +106,10 @@ def execute(
         finally:
             slots.put(slot)
 
-    futures: dict[Future[dict[str, Any]], Planned] = {}
+    futures: dict[Future[Record], Planned] = {}
     unfinished = {row_id(row) for row in todo}
     try:
-        waiting, pending = list(todo), set[Future[dict[str, Any]]]()
+        waiting, pending = list(todo), set[Future[Record]]()
         while waiting or pending:
             ready = [row for row in waiting if upstream_id(row) not in unfinished]
             waiting = [row for row in waiting if upstream_id(row) in unfinished]
@@ -158,7 +162,7 @@ def _run(
     overwrite: str,
     *,
     keep_items: bool,
-) -> dict[str, Any]:
+) -> Record:
     assert row.job is not None and row.question is not None
     cell = row.job.cell
     if how.stop.is_set():
@@ -168,14 +172,15 @@ def _run(
         with claim(results, cell, how.stop, lambda: observer.cell_event(row, waiting)) as scratch:
             known = read_record(results, cell)
             lacking = keep_items and not items_path(results, cell).exists()
-            redo = lacking or (known is not None and AGAIN[overwrite](_kind(known)))
+            redo = lacking or (known is not None and AGAIN[overwrite](known.status.kind))
             if known is not None and known != row.known and not redo:
                 observer.cell_finished(row, known)  # another grid did it while we waited
                 return known
             observer.cell_started(row)
             try:
+                _refuse(row)
                 features = inherit(row.job, results)
-            except Orphaned as error:
+            except Unstartable as error:
                 outcome = refuse(row.job, row.question, how.isolated, error.kind, str(error))
             else:
                 outcome = run_cell(
@@ -188,39 +193,52 @@ def _run(
                     keep_items=keep_items,
                     source=row.source,
                 )
-            write_record(results, cell, outcome.record, outcome.ranks, outcome.top, outcome.items)
+            stored = write_record(
+                results, outcome.record, outcome.ranks, outcome.top, outcome.items
+            )
     except InterruptedError:
         raise Interrupted from None
-    observer.cell_finished(row, outcome.record)
-    return outcome.record
+    observer.cell_finished(row, stored)
+    return stored
 
 
-class Orphaned(Exception):
-    """The cell that another one starts from left no item embeddings; ``kind`` is a status."""
+class Unstartable(Exception):
+    """A cell cannot begin, as where the one that it starts from failed; ``kind`` is a status."""
 
     def __init__(self, kind: str, reason: str) -> None:
         super().__init__(reason)
         self.kind = kind
 
 
+def _refuse(row: Planned) -> None:
+    """Raise Unstartable where a model cannot be asked, or is no longer what was planned."""
+    assert row.job is not None
+    if row.inapplicable:
+        raise Unstartable("not-applicable", row.inapplicable)
+    try:
+        changed = row.job.cell.code and read_code(row.job.plugin) != row.job.cell.code
+    except UsageError as error:
+        raise Unstartable("failed", str(error)) from error
+    if changed:
+        raise Unstartable(
+            "failed", "its code was changed after the plan was made: give the same command again"
+        )
+
+
 def inherit(job: Job, results: Path) -> dict[str, np.ndarray]:
-    """The item embeddings that a job starts from, by its field. Raises Orphaned."""
+    """The item embeddings that a job starts from, by its field. Raises Unstartable."""
     if job.upstream is None:
         return {}
     record, path = read_record(results, job.upstream.cell), items_path(results, job.upstream.cell)
-    if record is None or _kind(record) != "done":
-        status = record["status"] if record else {"kind": "failed", "reason": "it has not run"}
-        kind = "not-applicable" if status["kind"] == "not-applicable" else "failed"
-        raise Orphaned(
-            kind, f"starts from {job.upstream.label}, which is {status['kind']}: {status['reason']}"
+    if record is None or not record.done:
+        status = record.status if record else Status(kind="failed", reason="it has not run")
+        raise Unstartable(
+            "not-applicable" if status.kind == "not-applicable" else "failed",
+            f"starts from {job.upstream.label}, which is {status.kind}: {status.reason}",
         )
     try:
         return {job.declared["upstream"]["field"]: np.load(path, allow_pickle=False)}
     except (OSError, ValueError, EOFError) as error:
-        raise Orphaned(
+        raise Unstartable(
             "failed", f"cannot read {path} ({error}): remove it and run again"
         ) from error
-
-
-def _kind(record: Mapping[str, Any]) -> str:
-    return str(record["status"]["kind"])

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmbench.files import slug
-from mmbench.grid.config import is_tiny
 from mmbench.grid.host import launch
 from mmbench.grid.wall import Gates
+from mmbench.results.record import is_tiny
 
 if TYPE_CHECKING:
     from mmbench.data.log import Log

@@ -31,7 +31,7 @@ from mmbench.views import Answer, Float32, Vectors
 
 POLL = 0.1  # seconds between looks at a child's memory
 LOG_BYTES = 64 * 1024
-NO_WALL = "none"
+THREAD = "none"  # what stands around a thread
 
 
 class PluginFailure(Exception):
@@ -85,9 +85,10 @@ class Host:
     score_seconds: float = 0.0
     memory: tuple[dict[str, exchange.Bytes], ...] = field(default_factory=lambda: ({}, {}))
     item_vectors: Float32 | None = None
-    wall: str = NO_WALL
+    wall: str = THREAD
     temporary: Path | None = None
     shared: frozenset[tuple[str, int]] = frozenset()
+    validations: int = 0
 
     def describe(self, plugin: Plugin, ref: ModelRef, size: str, overrides: Message) -> Message:
         """What the plugin's class declares, with the whole resolved config."""
@@ -205,6 +206,7 @@ class Host:
             message = self._receive()
             match message:
                 case {"event": "validate", "limit": limit} if validate is not None:
+                    self.validations += 1
                     self._send({"do": "validated", "value": validate(limit)})
                 case {"event": "wall", "name": str(name)} if not self.wall:
                     self.wall = name

@@ -11,7 +11,9 @@ import pluggy
 from mmbench.grid.execute import Observer
 from mmbench.grid.plan import Planned
 from mmbench.grid.registry import UsageError, find_plugin
-from mmbench.hookspecs import OBSERVER_GROUP, PROJECT, ObserverHooks
+from mmbench.hooks import check_hooks, open_manager
+from mmbench.hookspecs import OBSERVER_GROUP, ObserverHooks
+from mmbench.results.record import Record
 
 logger = logging.getLogger("mmbench.grid")
 
@@ -23,7 +25,7 @@ class Observers:
         """Load the named observer plugins. Raises UsageError for one that is not to be had."""
         self.first = first
         # a manager each: where one throws, the others still hear
-        self.managers = {name: _load(name) for name in names}
+        self.managers = {name: open_observer(name) for name in names}
 
     def cell_started(self, row: Planned) -> None:
         """A cell begins."""
@@ -36,33 +38,54 @@ class Observers:
         if event["event"] == "log":
             self._tell("cell_logged", cell=_cell(row), step=event["step"], values=event["values"])
 
-    def cell_finished(self, row: Planned, record: Mapping[str, Any]) -> None:
+    def cell_finished(self, row: Planned, record: Record) -> None:
         """A cell ended."""
         self.first.cell_finished(row, record)
-        self._tell("cell_finished", cell=_cell(row), result=record)
+        self._tell("cell_finished", cell=_cell(row), result=record.to_json())
 
     def _tell(self, hook: str, **notice: Any) -> None:
         for name, manager in self.managers.items():
             try:
-                getattr(manager.hook, hook)(**notice)
-            except Exception as error:  # noqa: BLE001  whatever an observer raises, cells go on
+                getattr(manager.hook, hook)(**read_only(notice))  # a copy for each
+            except (Exception, SystemExit) as error:  # noqa: BLE001  whatever it raises, cells go on
                 kind = type(error).__name__
                 logger.warning("observer %s failed in %s: %s: %s", name, hook, kind, error)
 
 
-def _load(name: str) -> pluggy.PluginManager:
+class ReadOnly(dict[str, Any]):
+    """A dict that nobody writes into; ``copy`` and ``deepcopy`` of it are plain ones."""
+
+    def _refuse(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("an observer is told and changes nothing: copy this before you write to it")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce__(self) -> Any:
+        return dict, (dict(self),)
+
+
+def read_only(value: Any) -> Any:
+    """A deep copy of JSON-able data: its dicts refuse to be written to, its lists are tuples."""
+    if isinstance(value, Mapping):
+        return ReadOnly({name: read_only(part) for name, part in value.items()})
+    if isinstance(value, list | tuple):
+        return tuple(map(read_only, value))
+    return value
+
+
+def open_observer(name: str) -> pluggy.PluginManager:
+    """A manager that holds the named observer. Raises UsageError for one that is not to be had."""
     plugin = find_plugin(name, OBSERVER_GROUP)
-    manager = pluggy.PluginManager(PROJECT)
-    manager.add_hookspecs(ObserverHooks)
     try:
-        manager.register(plugin.load()(), name)
-        manager.check_pending()
+        found = plugin.load()
+        check_hooks(found, ObserverHooks, plugin.value)
+        return open_manager(found, ObserverHooks, name)
     except Exception as error:  # an observer's code may raise anything
         raise UsageError(
             f"observer {name!r} of {plugin.distribution} {plugin.version} cannot be used: "
             f"{type(error).__name__}: {error}"
         ) from error
-    return manager
 
 
 def _cell(row: Planned) -> Mapping[str, Any]:

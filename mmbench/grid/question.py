@@ -36,10 +36,6 @@ class Question:
     candidates_sha256: str = ""
     joined: Joined | None = None
 
-    def name(self) -> dict[str, str]:
-        """The dataset, as a cell that is fitted on it names it."""
-        return {"dataset": self.log.id, "fingerprint": self.log.fingerprints.events}
-
     @property
     def train(self) -> Interactions:
         """What a model is fitted on."""
@@ -77,7 +73,7 @@ class Question:
 def ask_question(log: Log, protocol: Protocol) -> Question:
     """Split a log and fix its candidates."""
     parts = split(log, protocol)
-    return Question(log, protocol, parts, candidates_hash(parts.test))
+    return Question(log, protocol, parts, candidates_hash(parts.test, log.secret))
 
 
 def ask_together(questions: Sequence[Question]) -> list[Question]:

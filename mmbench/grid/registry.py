@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from mmbench.hookspecs import MODEL_GROUP
-from mmbench.problems import UserError
+from mmbench.problems import UserError, did_you_mean
 
 
 class UsageError(UserError):
@@ -77,15 +75,6 @@ def find_plugin(name: str, group: str = MODEL_GROUP) -> Plugin:
         f"the {kind} {name!r} is declared by {owners}. Uninstall one of the packages, or ask its "
         "authors to rename the entry point."
     )
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The end of an error message: close matches, or all that is known."""
-    names = list(known)
-    close = difflib.get_close_matches(word, names, n=3, cutoff=0.5)
-    if close:
-        return f" Did you mean {' or '.join(close)}?"
-    return f" Known: {', '.join(names)}." if names else " None is installed."
 
 
 _REF = re.compile(

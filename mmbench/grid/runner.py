@@ -24,15 +24,19 @@ from mmbench.grid.host import Host, Interrupted, Limits, PluginFailure, launch
 from mmbench.grid.question import Question, not_applicable
 from mmbench.grid.registry import Plugin
 from mmbench.grid.spaces import describe_spaces, embed_catalogue
-from mmbench.grid.wall import Gates
+from mmbench.grid.wall import NO_WALL, Gates
 from mmbench.protocol import (
     AnswerError,
     Ask,
     Asked,
+    CandidateSet,
     Fold,
     Ranks,
+    affordable,
     beyond_accuracy,
+    count_drawn,
     evaluate,
+    shown_candidates,
     summarise,
     text_equal,
     tie_rate,
@@ -40,12 +44,10 @@ from mmbench.protocol import (
     validation_ndcg,
 )
 from mmbench.results.cell import Cell
-from mmbench.results.store import SCHEMA
+from mmbench.results.record import Data, Environment, Record, Status
 from mmbench.views import Answer
 
 CURVE_POINTS = 10_000
-# What a board says of the data, from its card.
-DATA = ("name", "remarks", "licence", "ceilings", "time", "ties", "tied_targets")
 OnEvent = Callable[[Message], None]
 
 
@@ -68,13 +70,13 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a cell leaves: the record and, where it was ranked, its columns.
+    """What a cell leaves: the record and, where it is done, the columns of its ranks.
 
     ``items`` are its ``fused`` item embeddings, float32[n_items + 1, d], where another cell wants
     them.
     """
 
-    record: dict[str, Any]
+    record: Record
     ranks: dict[str, np.ndarray] | None = None
     top: dict[str, np.ndarray] | None = None
     items: np.ndarray | None = None
@@ -137,24 +139,25 @@ def run_cell(
     Raises Interrupted, and OSError where the disk does not take what we write: other cells would
     not fare better.
     """
-    started = datetime.datetime.now(datetime.UTC)
     clock = time.perf_counter()
-    record = empty_record(job, question, how.isolated)
-    curves: dict[str, list[list[float]]] = record["curves"]
+    settings = how.environment if how.isolated else {}
+    threads = threads_of({**os.environ, **settings})
+    record = begin_record(job, question, how.isolated, threads)
+    curves: dict[str, list[tuple[float, float]]] = {}
 
     def listen(event: Message) -> None:
         if event["event"] == "log":
             for name, value in event["values"].items():
                 points = curves.setdefault(name, [])
                 if len(points) < CURVE_POINTS and np.isfinite(value):
-                    points.append([event["step"], value])
+                    points.append((event["step"], value))
         on_event(event)
 
     problem = not_applicable(job.declared, question, source)
     ranks: Ranks | None = None
     items: np.ndarray | None = None
     if problem:
-        fail(record, "not-applicable", problem)
+        record = record.failed("not-applicable", problem)
     else:
         host = launch(
             scratch,
@@ -167,49 +170,61 @@ def run_cell(
             gates=open_gates(job, question, how, source),
         )
         try:
-            ranks = converse(host, job, question, scratch, how, record, witness, features, source)
+            answered = converse(host, job, question, scratch, how, witness, features, source)
+            ranks = answered.ranks
+            record = record.changed(**measure(question, answered, record))
+            demand_possible(record)
             reported = bool(job.declared["needs"]) and len(job.declared.get("embeds", ())) == 2
             if reported or keep_items:
                 name = f"{job.plugin.name} ({job.plugin.distribution})"
                 embedded = embed_catalogue(host, name, question.items.n_items)
                 if reported:
                     part = embedded.part(question.joined.place) if question.joined else embedded
-                    record["spaces"] = describe_spaces(
+                    spaces = describe_spaces(
                         host, name, question.split.test, part, question.protocol
                     )
+                    record = record.changed(spaces=spaces)
                 if keep_items:
                     items = embedded.fused(name)
             if witness is not None:
                 witness.ranked(host)
         except PluginFailure as failure:
-            fail(record, failure.kind, failure.reason, failure.traceback or host.log())
+            trace = failure.traceback or host.log()
+            record = record.failed(failure.kind, failure.reason, trace)
         except AnswerError as error:
-            fail(record, "failed", f"{job.plugin.name} ({job.plugin.distribution}): {error}")
+            whose = f"{job.plugin.name} ({job.plugin.distribution})"
+            record = record.failed("failed", f"{whose}: {error}")
         except (Interrupted, OSError):
             raise
         except Exception as error:  # noqa: BLE001  no cell stops the others
             trace = "".join(traceback.format_exception(error))
-            fail(record, "failed", f"{type(error).__name__}: {error}", trace)
+            record = record.failed("failed", f"{type(error).__name__}: {error}", trace)
         finally:
             host.close()
+            stood = {"wall": host.wall or NO_WALL, "validations": host.validations}
+            record = record.changed(**stood)
             if host.process is not None:
-                record["cost"]["peak_memory_mb"] = round(host.watch.peak / 2**20, 1)
-    record["started"] = started.isoformat(timespec="seconds")
-    record["seconds"] = round(time.perf_counter() - clock, 3)
-    settings = how.environment if how.isolated else {}
-    record["environment"]["threads"] = threads_of({**os.environ, **settings})
-    if ranks is None or record["status"]["kind"] != "done":
+                peak = round(host.watch.peak / 2**20, 1)
+                record = record.changed(cost={**dict(record.cost), "peak_memory_mb": peak})
+    record = record.changed(curves=curves, seconds=round(time.perf_counter() - clock, 3))
+    if ranks is None or not record.done:
         return Outcome(record)
     return Outcome(record, rank_columns(question.split.test, ranks), top_columns(ranks), items)
 
 
 def refuse(job: Job, question: Question, isolated: bool, kind: str, reason: str) -> Outcome:
     """The failed row of a cell that cannot begin."""
-    record = empty_record(job, question, isolated)
-    fail(record, kind, reason)
-    record["started"] = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    record["seconds"] = 0.0
-    return Outcome(record)
+    return Outcome(begin_record(job, question, isolated).failed(kind, reason))
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a plugin's answers came to, and the seconds that it took to fit and to score."""
+
+    ranks: Ranks
+    fit_seconds: float
+    score_seconds: float
+    parameters: int | None
 
 
 def converse(
@@ -218,26 +233,23 @@ def converse(
     question: Question,
     scratch: Path,
     how: Circumstances,
-    record: dict[str, Any],
     witness: Witness | None = None,
     features: Mapping[str, np.ndarray] | None = None,
     source: Question | None = None,
-) -> Ranks:
-    """Fit, score, rank; fills the record with figures and costs."""
+) -> Answered:
+    """Fit, score, rank."""
     fetch(job, scratch, how)  # before there is anything to be seen
     home, protocol = source or question, question.protocol
     items, valid = home.items, home.split.valid
     exchange.save_train(scratch, home.train)
     exchange.save_items(scratch, replace(items, features={**items.features, **(features or {})}))
     widest = job.declared["max_candidates"]
-    narrow = widest is not None and widest < items.n_items
-    save_fold(scratch, "valid", home, narrow)
-
-    what: Asked = "candidates" if narrow else "catalogue"
+    sets = affordable(protocol.candidate_sets, widest, items.n_items)
+    width = save_fold(scratch, "valid", home, sets)
 
     def validate(limit: int | None) -> float:
-        ask = home.ask(asker(host, "valid", witness), valid.candidates.shape[1])
-        return validation_ndcg(valid, home.log.n_items, ask, limit, what)
+        ask = home.ask(asker(host, "valid", witness), width)
+        return validation_ndcg(valid, home.log.n_items, ask, limit, sets)
 
     run = {
         "seed": job.cell.seed,
@@ -250,40 +262,50 @@ def converse(
     if source is not None:
         exchange.save_items(scratch, question.items)
         host.transfer()
-        narrow = widest is not None and widest < question.items.n_items
+        sets = affordable(protocol.candidate_sets, widest, question.items.n_items)
     # only now: test histories hold validation targets
     parts = question.split
-    save_fold(scratch, "test", question, narrow, strangers=source is not None)
+    width = save_fold(scratch, "test", question, sets, strangers=source is not None)
     host.score_seconds = 0.0
     ranks = evaluate(
         parts.test,
         question.log.n_items,
-        question.ask(asker(host, "test", witness), parts.test.candidates.shape[1]),
+        question.ask(asker(host, "test", witness), width),
         protocol,
-        sets=("neg100",) if narrow else None,
+        sets=sets,
         progress=lambda done, total, unit: host.on_event(
             {"event": "progress", "done": done, "total": total, "unit": unit}
         ),
     )
-    queries = len(parts.test.queries)
-    metrics = summarise(ranks, protocol)
-    record["environment"]["ranked_by"] = ranks.engine
-    record["metrics"] = metrics
-    record["tie_rate"] = tie_rate(ranks)
-    record["unanswered"] = unanswered(ranks)
-    listed = beyond_accuracy(ranks, parts.train)
-    by_text = text_equal(ranks, parts.test, question.log.items)
-    record["beyond"] = {name: values | by_text.get(name, {}) for name, values in listed.items()}
-    record["cost"] |= {
-        "fit_seconds": round(fitted["seconds"], 3),
-        "score_seconds": round(host.score_seconds, 3),
-        "score_seconds_per_1000": round(1000 * host.score_seconds / max(queries, 1), 4),
-        "parameters": fitted["parameters"],
+    return Answered(ranks, fitted["seconds"], host.score_seconds, fitted["parameters"])
+
+
+def measure(question: Question, answered: Answered, record: Record) -> dict[str, Any]:
+    """The fields of a record that a cell's ranks and costs fill."""
+    ranks, test = answered.ranks, question.split.test
+    listed = beyond_accuracy(ranks, question.split.train)
+    by_text = text_equal(ranks, test, question.log.items)
+    return {
+        "metrics": summarise(ranks, question.protocol),
+        "beyond": {name: values | by_text.get(name, {}) for name, values in listed.items()},
+        "tie_rate": tie_rate(ranks),
+        "unanswered": unanswered(ranks),
+        "drawn": count_drawn(test),
+        "environment": {**dict(record.environment), "ranked_by": ranks.engine},
+        "cost": {
+            "fit_seconds": round(answered.fit_seconds, 3),
+            "score_seconds": round(answered.score_seconds, 3),
+            "score_seconds_per_1000": round(1000 * answered.score_seconds / max(len(test), 1), 4),
+            "parameters": answered.parameters,
+        },
     }
-    broken = {name: violations(figures) for name, figures in metrics.items()}
+
+
+def demand_possible(record: Record) -> None:
+    """Raise PluginFailure for figures that no ranking can have."""
+    broken = {name: violations(figures) for name, figures in record.metrics.items()}
     if any(broken.values()):
         raise PluginFailure("failed", f"figures that no ranking can have: {broken}")
-    return ranks
 
 
 def open_gates(job: Job, question: Question, how: Circumstances, source: Question | None) -> Gates:
@@ -315,68 +337,60 @@ def asker(host: Host, fold: str, witness: Witness | None = None) -> Ask:
 
 
 def save_fold(
-    scratch: Path, name: str, question: Question, narrow: bool, *, strangers: bool = False
-) -> None:
+    scratch: Path,
+    name: str,
+    question: Question,
+    sets: Sequence[CandidateSet],
+    *,
+    strangers: bool = False,
+) -> int:
     """Write what a plugin may see of a fold: queries, and the candidates if it is asked of those.
 
     ``strangers``: it was fitted elsewhere, and knows none of the users.
 
     A model that is asked of the whole catalogue gets no candidates: the target is among them, and
     a hundred others are easier to beat than all.
+
+    Returns how many candidates of a query it is asked about, 0 for the catalogue.
     """
     fold = question.split.valid if name == "valid" else question.split.test
     queries = question.queries(fold.queries)
     if strangers:
         queries = replace(queries, user=np.full_like(queries.user, -1))
-    candidates = question.candidates(fold.candidates) if narrow else None
-    exchange.save_queries(scratch, name, queries, candidates)
+    if not all(one.sampled for one in sets):
+        exchange.save_queries(scratch, name, queries)
+        return 0
+    candidates = shown_candidates(fold, sets, question.log.n_items)
+    exchange.save_queries(scratch, name, queries, question.candidates(candidates))
+    return int(candidates.shape[1])
 
 
-def empty_record(job: Job, question: Question, isolated: bool) -> dict[str, Any]:
-    """A record of a cell that is about to run."""
-    log = question.log
-    return {
-        "schema": SCHEMA,
-        "cell": job.cell.to_json(),
-        "label": job.label,
-        "preset": job.preset,
-        "loss": job.declared["loss"],
-        "needs": list(job.declared["needs"]),
-        "known_failures": dict(job.declared.get("known_failures", {})),
-        "status": {"kind": "done", "reason": "", "traceback": ""},
-        "metrics": {},
-        "beyond": {},
-        "tie_rate": {},
-        "unanswered": {},
-        "queries": len(question.split.test.queries),
-        "catalogue": log.n_items,
-        "users": log.n_users,
-        "events": len(log.item),
-        "candidates_sha256": question.candidates_sha256,
-        "data": {name: log.card.get(name) for name in DATA},
-        "cost": dict.fromkeys(
-            (
-                "fit_seconds",
-                "score_seconds",
-                "score_seconds_per_1000",
-                "peak_memory_mb",
-                "parameters",
-            )
-        ),
-        "curves": {},
-        "spaces": {},
-        "papers": list(job.declared["papers"]),
-        "environment": describe_machine() | code_state("mmbench", job.plugin.distribution),
-        "device": job.device,
-        "isolated": isolated,
-    }
-
-
-def fail(record: dict[str, Any], kind: str, reason: str, traceback: str = "") -> None:
-    """Turn a record into a failed row."""
-    record["status"] = {"kind": kind, "reason": reason, "traceback": traceback}
-    for part in ("metrics", "beyond", "tie_rate", "unanswered", "spaces"):
-        record[part] = {}
+def begin_record(
+    job: Job, question: Question, isolated: bool, threads: int | None = None
+) -> Record:
+    """The record of a cell that is about to run."""
+    log, declared = question.log, job.declared
+    code = code_state("mmbench", job.plugin.distribution)
+    return Record(
+        cell=job.cell,
+        label=job.label,
+        status=Status(kind="done"),
+        preset=job.preset,
+        loss=declared["loss"],
+        needs=declared["needs"],
+        known_failures=declared.get("known_failures", {}),
+        queries=len(question.split.test),
+        catalogue=log.n_items,
+        users=log.n_users,
+        events=len(log.item),
+        candidates_sha256=question.candidates_sha256,
+        data=Data.model_validate(log.card),
+        papers=declared["papers"],
+        environment=Environment(**describe_machine(), **code, threads=threads),
+        device=job.device,
+        wall="process" if isolated else "none",
+        started=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    )
 
 
 def rank_columns(fold: Fold, ranks: Ranks) -> dict[str, np.ndarray]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -10,36 +9,21 @@ from typing import Any
 import pluggy
 
 from mmbench.grid.config import as_dict, build, choose_preset, resolve
-from mmbench.grid.registry import ModelRef, Plugin, UsageError, did_you_mean
-from mmbench.hookspecs import PROJECT, ModelHooks, Published
+from mmbench.grid.registry import ModelRef, Plugin, UsageError
+from mmbench.hooks import ContractError, check_hooks, hooks_of, open_manager
+from mmbench.hookspecs import ModelHooks, Published
 from mmbench.results.cell import canonical
 
-HOOKS = tuple(name for name in vars(ModelHooks) if not name.startswith("_"))
+HOOKS = tuple(hooks_of(ModelHooks))
 EMBEDDINGS = ("embed_items", "embed_queries")
 MODALITIES = {"text", "image"}
 
 
-class ContractError(TypeError):
-    """A plugin's class does not keep the contract; the message says which rule."""
-
-
-class _Manager(pluggy.PluginManager):
-    """Looks for hooks on the class, so that registering runs no property of the instance."""
-
-    def parse_hookimpl_opts(self, plugin: object, name: str) -> Any:
-        found = inspect.getattr_static(type(plugin), name, None)
-        if not inspect.isroutine(found) and not isinstance(found, staticmethod | classmethod):
-            return None
-        return super().parse_hookimpl_opts(plugin, name)
-
-
 def load_class(plugin: Plugin) -> Any:
     """Import the plugin and check what its class declares. Raises ContractError."""
-    loaded = plugin.load()
+    found = plugin.load()
     where = f"{plugin.value} ({plugin.distribution} {plugin.version})"
-    if not inspect.isclass(loaded):
-        raise ContractError(f"{where} is not a class")
-    found: Any = loaded
+    check_hooks(found, ModelHooks, where, needed=("fit", "score"))
     for attribute in ("Config", "presets"):
         if not hasattr(found, attribute):
             raise ContractError(f"{where} has no {attribute}")
@@ -63,24 +47,10 @@ def load_class(plugin: Plugin) -> Any:
 
 
 def open_session(plugin: Plugin, config: Mapping[str, Any]) -> pluggy.PluginManager:
-    """A manager that holds one new instance, its hooks checked. Raises ContractError."""
+    """A manager that holds one new instance of the checked class. Raises ContractError."""
     model_class = load_class(plugin)
-    instance = model_class(build(model_class.Config, config, plugin.name))
-    manager = _Manager(PROJECT)
-    manager.add_hookspecs(ModelHooks)
-    for name in HOOKS:
-        method = inspect.getattr_static(model_class, name, None)
-        if inspect.isroutine(method) and not hasattr(method, f"{PROJECT}_impl"):
-            raise ContractError(f"{plugin.value}: mark {name} with @mmbench.hookimpl")
-    try:
-        manager.register(instance)
-        manager.check_pending()
-    except pluggy.PluginValidationError as error:
-        raise ContractError(f"{plugin.value}: {_explain(error)}") from error
-    for name in ("fit", "score"):
-        if not getattr(manager.hook, name).get_hookimpls():
-            raise ContractError(f"{plugin.value} has no hook {name}")
-    return manager
+    built = build(model_class.Config, config, plugin.name)
+    return open_manager(model_class, ModelHooks, plugin.name, built)
 
 
 def describe(plugin: Plugin, ref: ModelRef, size: str, overrides: Mapping[str, str]) -> Any:
@@ -96,22 +66,28 @@ def describe(plugin: Plugin, ref: ModelRef, size: str, overrides: Mapping[str, s
             f"{ref.name}: a setting is NaN or infinite, which no result can be named by: {config}"
         ) from error
     family = getattr(model_class, "family", None)
-    if family is not None and not config[family]:
-        raise UsageError(f"say which {family}, as in {ref.name}:Name")
+    if family is not None and family not in config:
+        raise ContractError(f"{ref.name}: family is {family!r}, and Config has no such field")
     return {
         "preset": preset,
         "config": config,
+        "unnamed": family if family is not None and not config[family] else None,
         "needs": sorted(_needs(model_class, resolved)),
         "loss": getattr(model_class, "loss", None),
         "max_candidates": getattr(model_class, "max_candidates", None),
         "papers": [_plain(published) for published in _papers(model_class, ref)],
         "presets": sorted(model_class.presets),
         "known_failures": dict(getattr(model_class, "known_failures", {})),
-        "embeds": [hook for hook in EMBEDDINGS if hasattr(model_class, hook)],
-        "transfers": hasattr(model_class, "transfer"),
-        "fetches": hasattr(model_class, "fetch"),
+        "embeds": [hook for hook in EMBEDDINGS if _has(model_class, hook)],
+        "transfers": _has(model_class, "transfer"),
+        "fetches": _has(model_class, "fetch"),
         "upstream": _upstream(model_class, ref, config),
     }
+
+
+def _has(model_class: Any, hook: str) -> bool:
+    """Whether a checked class has a hook; a subclass may say None of one that it would inherit."""
+    return getattr(model_class, hook, None) is not None
 
 
 def _needs(model_class: Any, config: Any) -> Iterable[str]:
@@ -203,11 +179,3 @@ def _is_frozen(config_class: Any) -> bool:
 
 def _plain(published: Any) -> dict[str, Any]:
     return {name: getattr(published, name) for name in published.__slots__}
-
-
-def _explain(error: pluggy.PluginValidationError) -> str:
-    text = " ".join(str(error).split())
-    if text.startswith("unknown hook"):
-        hook = text.split("'")[1]
-        return f"there is no hook {hook!r}.{did_you_mean(hook, HOOKS)}"
-    return text

@@ -27,7 +27,7 @@ from mmbench.grid.landlock import READ, USE_DEVICE, WRITE, Right
 ANSWERS, SCRATCH, TEMPORARY, HOME = "answers", "scratch", "tmp", "home"
 OWN = (ANSWERS, SCRATCH, TEMPORARY, HOME)  # to write to
 PACKAGES = "packages"
-WITHOUT = "process"  # the name of no wall
+NO_WALL = "process"  # what a process without one is called
 SHARED_MEMORY = "/dev/shm"
 
 READABLE = (
@@ -97,7 +97,7 @@ def put_up(folder: str, gates: Gates) -> str:
         seccomp.install(network=gates.network)
     except OSError as error:
         print(f"mmbench: this process has no wall: {error}", file=sys.stderr)
-        return WITHOUT
+        return NO_WALL
     return f"landlock:{version}"
 
 

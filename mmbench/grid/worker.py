@@ -14,11 +14,11 @@ import pluggy
 
 from mmbench.grid import exchange
 from mmbench.grid.channel import Channel, ChannelClosed, Message
-from mmbench.grid.config import is_tiny
 from mmbench.grid.registry import ModelRef, Plugin, UsageError
 from mmbench.grid.session import describe, examine, open_session, parameter_count, takes
 from mmbench.grid.wall import OWN, SCRATCH
 from mmbench.grid.watch import Watch
+from mmbench.results.record import is_tiny
 from mmbench.views import Int32, Items, Queries, Run, Vectors
 
 PROGRESS_EVERY = 0.1  # seconds

@@ -2,21 +2,30 @@
 
 from mmbench.protocol.answers import AnswerError
 from mmbench.protocol.beyond import beyond_accuracy
-from mmbench.protocol.candidates import candidates_hash
+from mmbench.protocol.candidate_sets import CANDIDATE_SETS, CandidateSet, affordable
+from mmbench.protocol.candidates import candidates_hash, count_drawn, shown_candidates
 from mmbench.protocol.evaluate import Ask, Asked, Ranks, chunks, evaluate, validation_ndcg
 from mmbench.protocol.join import Joined, Place, ask_part, join_parts
 from mmbench.protocol.metrics import summarise, tie_rate, unanswered
-from mmbench.protocol.protocols import CANDIDATE_SETS, DEFAULT, PROTOCOLS, Protocol, get_protocol
+from mmbench.protocol.protocols import (
+    DEFAULT,
+    PROTOCOLS,
+    Protocol,
+    explain_protocol,
+    get_protocol,
+)
 from mmbench.protocol.same_text import text_equal
-from mmbench.protocol.split import Fold, Split, SplitError, split
+from mmbench.protocol.split import SPLITS, Fold, Split, SplitError, split
 
 __all__ = [
     "CANDIDATE_SETS",
     "DEFAULT",
     "PROTOCOLS",
+    "SPLITS",
     "AnswerError",
     "Ask",
     "Asked",
+    "CandidateSet",
     "Fold",
     "Joined",
     "Place",
@@ -24,13 +33,17 @@ __all__ = [
     "Ranks",
     "Split",
     "SplitError",
+    "affordable",
     "ask_part",
     "beyond_accuracy",
     "candidates_hash",
     "chunks",
+    "count_drawn",
     "evaluate",
+    "explain_protocol",
     "get_protocol",
     "join_parts",
+    "shown_candidates",
     "split",
     "summarise",
     "text_equal",

@@ -9,17 +9,21 @@ from typing import Literal
 import numpy as np
 
 from mmbench.protocol.answers import Reader, demand_finite
+from mmbench.protocol.candidate_sets import FULL, CandidateSet
+from mmbench.protocol.candidates import places, shown_candidates
 from mmbench.protocol.metrics import per_query
-from mmbench.protocol.protocols import CANDIDATE_SETS, Protocol
-from mmbench.protocol.rank import SETS, TOP, Engine, choose_engine
+from mmbench.protocol.protocols import Protocol
+from mmbench.protocol.rank import TOP, WHOLE, Engine, choose_engine
 from mmbench.protocol.split import Fold
-from mmbench.views import Answer, Float32, Int32, Int64
+from mmbench.views import Answer, Float32, Int32
 
 Asked = Literal["catalogue", "candidates"]
 Ask = Callable[[Asked, Sequence[slice]], Iterator[Answer]]
 """``ask(what, slices)`` answers for each slice of the fold's queries, in order: about the
 ``catalogue`` float32[b, n_items], ``TopK`` or ``Vectors``, about the ``candidates`` float32[b, c]
 as well. An answer is done with when the next is asked for."""
+
+VALIDATION = "ndcg@10"
 
 _CHUNK_BYTES = 32 * 2**20
 _CHUNK_ROWS, _FEWEST_ROWS = 1024, 16
@@ -33,7 +37,7 @@ class Ranks:
         greater: int32[q]: the candidates that score above the target; -1 where the query has no
             answer in this set.
         equal: int32[q]: the other candidates that are level with it.
-        top: int32[q, 20]: the best items, 0 where none is left; not for ``neg100``.
+        top: int32[q, 20]: the best items, 0 where none is left; not for sampled sets.
         engine: the library that counted; it changes no number.
     """
 
@@ -66,7 +70,7 @@ def evaluate(
     ask: Ask,
     protocol: Protocol,
     *,
-    sets: Sequence[str] | None = None,
+    sets: Sequence[CandidateSet] | None = None,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Ranks:
     """Rank every query of the fold against the candidate sets, in one pass over the scores.
@@ -74,102 +78,130 @@ def evaluate(
     Args:
         fold: who is asked, and the targets.
         n_items: size of the catalogue.
-        ask: the model. It is asked about the ``catalogue`` once for all sets, or, where ``sets`` is
-            ``neg100`` alone, about the ``candidates``.
+        ask: the model. It is asked once for all sets: about the ``catalogue``, or, where all are
+            sampled, about the ``candidates`` that ``shown_candidates`` answers.
         protocol: names the sets.
         sets: of these only some.
         progress: told ``(done, total, "queries")`` after each chunk.
 
     Memory beyond the ranks does not depend on the number of queries. Raises AnswerError for an
-    answer that cannot be ranked, and ValueError for an unknown candidate set.
+    answer that cannot be ranked, and ValueError for a candidate set that the fold does not have.
     """
     chosen = tuple(protocol.candidate_sets if sets is None else sets)
-    unknown = [name for name in chosen if name not in CANDIDATE_SETS]
-    if unknown or not chosen:
-        raise ValueError(f"candidate sets {unknown or chosen}: choose of {CANDIDATE_SETS}")
+    strange = [one.name for one in chosen if one.sampled and one.name not in fold.candidates]
+    if strange or not chosen:
+        raise ValueError(f"candidate sets {strange}: choose of {protocol.name}'s own")
     slices = chunks(fold, n_items)
-    what: Asked = "catalogue"
-    width = n_items
-    if chosen == ("neg100",):
-        what, width = "candidates", fold.candidates.shape[1]
+    shown = _shown(fold, chosen, n_items)
+    what: Asked = "catalogue" if shown is None else "candidates"
+    width = n_items if shown is None else shown.shape[1]
     engine = choose_engine(len(fold) * width)
     ranks = _blank(len(fold), chosen, engine)
     reader = Reader(n_items, width)
     for rows, answer in zip(slices, ask(what, slices), strict=True):
         for part, scores in reader.blocks(answer, rows):
-            if scores.shape[1] == n_items:
-                _rank(fold, part, scores, ranks, engine)
+            if shown is None:
+                _rank_whole(fold, part, scores, chosen, ranks, engine)
             else:
-                counts = _count_candidates(fold, part, scores, engine)
-                ranks.greater["neg100"][part], ranks.equal["neg100"][part] = counts
+                demand_finite(scores, part)
+            for one in chosen:
+                if one.sampled:
+                    counts = _count_among(fold, one, part, scores, shown, engine)
+                    ranks.greater[one.name][part], ranks.equal[one.name][part] = counts
         if progress is not None:
             progress(rows.stop, len(fold), "queries")
     return ranks
 
 
 def validation_ndcg(
-    fold: Fold, n_items: int, ask: Ask, limit: int | None = None, what: Asked = "catalogue"
+    fold: Fold,
+    n_items: int,
+    ask: Ask,
+    limit: int | None = None,
+    sets: Sequence[CandidateSet] = (FULL,),
 ) -> float:
     """ndcg@10 over the (first ``limit``) queries of the fold; see ``evaluate``.
 
-    On ``full``, or, for a model that can only afford the ``candidates``, on those.
+    On ``full``, or, for a model that can only afford sampled ``sets``, on the first of them.
     """
     slices = chunks(fold, n_items, limit)
-    width = n_items if what == "catalogue" else fold.candidates.shape[1]
+    shown = _shown(fold, sets, n_items)
+    width = n_items if shown is None else shown.shape[1]
     engine = choose_engine(slices[-1].stop * width)
     reader = Reader(n_items, width)
     total = 0.0
-    for rows, answer in zip(slices, ask(what, slices), strict=True):
+    for rows, answer in zip(
+        slices, ask("catalogue" if shown is None else "candidates", slices), strict=True
+    ):
         for part, scores in reader.blocks(answer, rows):
-            if what == "catalogue":
-                counts = _count(scores, fold.target[part].astype(np.int64) - 1, part, engine)
+            if shown is None:
+                counts = _count_full(fold, part, scores, engine)
             else:
-                counts = _count_candidates(fold, part, scores, engine)
-            total += float(per_query("ndcg@10", *counts).sum())
+                demand_finite(scores, part)
+                counts = _count_among(fold, sets[0], part, scores, shown, engine)
+            total += float(per_query(VALIDATION, *counts).sum())
     return total / float(slices[-1].stop)
 
 
-def _blank(total: int, sets: Sequence[str], engine: Engine) -> Ranks:
+def _shown(fold: Fold, sets: Sequence[CandidateSet], n_items: int) -> Int32 | None:
+    """What the model is asked about, int32[q, c]; None for the catalogue."""
+    return shown_candidates(fold, sets, n_items) if all(one.sampled for one in sets) else None
+
+
+def _blank(total: int, sets: Sequence[CandidateSet], engine: Engine) -> Ranks:
     return Ranks(
-        greater={name: np.empty(total, dtype=np.int32) for name in sets},
-        equal={name: np.empty(total, dtype=np.int32) for name in sets},
-        top={name: np.empty((total, TOP), dtype=np.int32) for name in sets if name != "neg100"},
+        greater={one.name: np.empty(total, dtype=np.int32) for one in sets},
+        equal={one.name: np.empty(total, dtype=np.int32) for one in sets},
+        top={one.name: np.empty((total, TOP), np.int32) for one in sets if not one.sampled},
         engine=engine.name,
     )
 
 
-def _rank(fold: Fold, rows: slice, scores: Float32, ranks: Ranks, engine: Engine) -> None:
-    """All sets and both lists from one pass; those that are wanted are kept."""
-    counts = np.empty((len(SETS), 2, len(scores)), dtype=np.int32)
-    top = np.empty((2, len(scores), TOP), dtype=np.int32)
-    bad = engine.rank_rows(
-        scores,
-        fold.target[rows],
-        fold.seen_offsets[rows.start : rows.stop + 1],
-        fold.seen,
-        fold.candidates[rows],
-        counts,
-        top,
-    )
-    if bad >= 0:
+def _rank_whole(
+    fold: Fold,
+    rows: slice,
+    scores: Float32,
+    sets: Sequence[CandidateSet],
+    ranks: Ranks,
+    engine: Engine,
+) -> None:
+    """The sets that are not sampled and their lists, from one sweep; what is wanted is kept."""
+    counts = np.empty((len(WHOLE), 2, len(scores)), dtype=np.int32)
+    top = np.empty((len(WHOLE), len(scores), TOP), dtype=np.int32)
+    offsets = fold.seen_offsets[rows.start : rows.stop + 1]
+    if engine.rank_rows(scores, fold.target[rows], offsets, fold.seen, counts, top) >= 0:
         demand_finite(scores, rows)
-    for name in ranks.greater:
-        ranks.greater[name][rows], ranks.equal[name][rows] = counts[SETS.index(name)]
-    for name in ranks.top:
-        ranks.top[name][rows] = top[SETS.index(name)]
+    for one in sets:
+        if not one.sampled:
+            place = WHOLE.index(one.kind)
+            ranks.greater[one.name][rows], ranks.equal[one.name][rows] = counts[place]
+            ranks.top[one.name][rows] = top[place]
 
 
-def _count_candidates(fold: Fold, rows: slice, scores: Float32, engine: Engine) -> Int32:
-    """Against the candidates alone, from their scores or those of the whole catalogue."""
-    candidates = fold.candidates[rows]
-    if scores.shape != candidates.shape:
-        scores = np.take_along_axis(scores, candidates.astype(np.int64) - 1, axis=1)
-    return _count(scores, np.argmax(candidates == fold.target[rows, None], axis=1), rows, engine)
+def _count_among(
+    fold: Fold,
+    chosen: CandidateSet,
+    rows: slice,
+    scores: Float32,
+    shown: Int32 | None,
+    engine: Engine,
+) -> Int32:
+    """int32[2, b]: greater and equal in a sampled set.
 
-
-def _count(scores: Float32, column: Int64, rows: slice, engine: Engine) -> Int32:
-    """int32[2, b]: greater and equal."""
+    ``scores`` are of the catalogue or, where the model answered no more, of what was ``shown``.
+    """
+    candidates, target = fold.candidates[chosen.name][rows], fold.target[rows]
+    if shown is not None and scores.shape[1] == shown.shape[1]:
+        candidates = places(candidates, shown[rows])
+        target = places(target[:, None], shown[rows])[:, 0]
     counts = np.empty((2, len(scores)), dtype=np.int32)
-    if engine.count_rows(scores, column, counts) >= 0:
+    engine.among_rows(scores, target, candidates, counts)
+    return counts
+
+
+def _count_full(fold: Fold, rows: slice, scores: Float32, engine: Engine) -> Int32:
+    """int32[2, b]: greater and equal in the whole catalogue."""
+    counts = np.empty((2, len(scores)), dtype=np.int32)
+    if engine.count_rows(scores, fold.target[rows].astype(np.int64) - 1, counts) >= 0:
         demand_finite(scores, rows)
     return counts

@@ -27,9 +27,9 @@ def geometry(queries: Float32, items: Float32, fold: Fold) -> dict[str, float]:
     """Equations 4 and 5 on unit vectors: how near targets are, how far all else.
 
     ``a_pos`` is the mean squared distance of a query and its target, ``a_neg`` that of a query and
-    its 100 negatives of the protocol, ``uniformity`` the logarithm of the mean of ``exp(-2 d^2)``
-    over a million pairs of a query and an item, drawn with a fixed seed, and ``separability``
-    ``a_neg / a_pos``, above 1 where negatives are farther.
+    its negatives in the protocol's first sampled set, ``uniformity`` the logarithm of the mean of
+    ``exp(-2 d^2)`` over a million pairs of a query and an item, drawn with a fixed seed, and
+    ``separability`` ``a_neg / a_pos``, above 1 where negatives are farther.
 
     Args:
         queries: float32[q, d].
@@ -39,11 +39,13 @@ def geometry(queries: Float32, items: Float32, fold: Fold) -> dict[str, float]:
     left, right = unit(queries), unit(items)
     target = fold.target
     positive = _squared(left, right[target]).mean()
-    negative = 0.0
-    for column in range(fold.candidates.shape[1]):
-        item = fold.candidates[:, column]
-        negative += float(_squared(left, right[item])[item != target].sum())
-    negative /= len(fold) * (fold.candidates.shape[1] - 1)
+    candidates = next(iter(fold.candidates.values()))
+    negative, pairs = 0.0, 0
+    for item in candidates.T:
+        drawn = (item != target) & (item > 0)
+        negative += float(_squared(left, right[item])[drawn].sum())
+        pairs += int(drawn.sum())
+    negative /= max(pairs, 1)
     rng = np.random.default_rng(0)
     kernel, drawn = 0.0, 0
     while drawn < PAIRS:

@@ -10,22 +10,19 @@ and every figure are in the part's own numbers.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmbench.problems import UserError
 from mmbench.protocol.answers import Reader, demand_finite
+from mmbench.protocol.apart import refuse_kin
 from mmbench.protocol.evaluate import Ask, Asked, chunk_rows
-from mmbench.views import Answer, Float32, ImageStore, Int32, Int64, Interactions, Items, Queries
+from mmbench.views import Answer, Float32, ImageStore, Int32, Interactions, Items, Queries
 
 if TYPE_CHECKING:
     from mmbench.data.log import Log
-
-MOST_SHARED = 0.1
-"""More events than this share in common, and two parts are not joined: see ``shared_events``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +76,6 @@ class Joined:
     items: Items
     place: Place
 
-    def names(self) -> list[dict[str, str]]:
-        """The parts, as a cell that is fitted on them names them."""
-        return [{"dataset": log.id, "fingerprint": log.fingerprints.events} for log in self.logs]
-
 
 def join_parts(logs: Sequence[Log], trains: Sequence[Interactions]) -> list[Joined]:
     """Join parts in the order given: for each of them, the join and its place there.
@@ -91,11 +84,11 @@ def join_parts(logs: Sequence[Log], trains: Sequence[Interactions]) -> list[Join
         logs: the parts.
         trains: what trains of each, as its own split says.
 
-    Raises UserError where a part is there twice, or two have more than ``MOST_SHARED`` of their
-    events in common: what is a target in one of them would train in the other.
+    Raises UserError where a part is there twice, or two hold the same events, see
+    ``mmbench.protocol.apart``: what is a target in one of them would train in the other.
     """
     for left, right in itertools.combinations(logs, 2):
-        _refuse_overlap(left, right)
+        refuse_kin(left, right, f"--data {left.id}+{right.id}", "join datasets that are apart")
     users = np.cumsum([0, *(log.n_users for log in logs)]).tolist()
     items = np.cumsum([0, *(log.n_items for log in logs)]).tolist()
     places = [Place(users[k], items[k], log.n_items, items[-1]) for k, log in enumerate(logs)]
@@ -159,47 +152,6 @@ def ask_part(ask: Ask, place: Place, width: int) -> Ask:
             yield np.concatenate(kept)
 
     return asked
-
-
-def shared_events(left: Log, right: Log) -> float:
-    """The share of the shorter log's events that the other has too: one user, one item, one text.
-
-    Ids that are counted from 1 are the same in any two datasets, so an event is told by the raw ids
-    of user and item and by all the item's texts. Where an item has none, nothing tells a model that
-    it is the other part's too, and its events are not shared.
-    """
-    user = _matched(left.user_ids, right.user_ids)[right.user]
-    item = _matched(_told(left), _told(right))[right.item]
-    width = left.n_items + 1
-    ours = left.user.astype(np.int64) * width + left.item
-    theirs = np.where((user >= 0) & (item >= 0), user * width + item, -1)
-    few, many = (ours, theirs) if len(ours) <= len(theirs) else (theirs, ours)
-    return float(np.isin(few, many).mean())
-
-
-def _refuse_overlap(left: Log, right: Log) -> None:
-    if left.fingerprints.events == right.fingerprints.events:
-        twice = left.id if left.id == right.id else f"{left.id} and {right.id}, the same data,"
-        raise UserError(f"--data {left.id}+{right.id} names {twice} twice: leave one out")
-    share = shared_events(left, right)
-    if share > MOST_SHARED:
-        raise UserError(
-            f"--data {left.id}+{right.id}: {share:.0%} of the events of one are in the other too, "
-            "so what is asked of one would be learned from the other; join datasets that are apart"
-        )
-
-
-def _told(log: Log) -> list[tuple[str, ...] | None]:
-    """What tells each item from others: its raw id and its texts; None where it has no text."""
-    columns = log.items.fields.values()
-    texts = [sorted({column[item] for column in columns} - {""}) for item in range(log.n_items + 1)]
-    return [(raw, *own) if own else None for raw, own in zip(log.item_ids, texts, strict=True)]
-
-
-def _matched(left: Sequence[Hashable | None], right: Sequence[Hashable | None]) -> Int64:
-    """int64[len(right)]: the place in ``left`` of each of ``right``; -1 where there is none."""
-    place = {key: k for k, key in enumerate(left) if key is not None}
-    return np.array([-1 if key is None else place.get(key, -1) for key in right], dtype=np.int64)
 
 
 def _title(parts: Iterable[Items]) -> str:

@@ -1,33 +1,12 @@
-"""The named protocols: everything that defines the question a model is asked.
-
-``loo@1``, the default: leave one out. Of each user with three events or more, the last is the test
-target, the one before it the validation target, and the rest trains; the test history includes the
-validation event. Shorter users only train.
-
-``time@1``: two cuts in time for everybody, before which 80% and 90% of all events lie. Only events
-before the first cut train. A user's first event between the cuts is a validation target, the first
-at or after the second cut a test target; the history is all that the user did before it.
-
-``pixrec-window@1``: users are held out, by a hash of their ids: 80% train with all their events,
-10% validate, 10% test. Of each held-out user with two events or more, the last is the target, and
-the history is what they did before it; nothing of them trains. For short histories such as
-PixRec's, where most users have two events and nothing is left of them to train on.
-
-All rank against ``full``, ``unseen`` and ``neg100`` with 100 negatives, and report ``hit@k`` and
-``ndcg@k`` at 1, 5, 10, 20 and 50, ``mrr`` and ``mrr@10``. The first two show the last 50 events of
-a history, ``pixrec-window@1`` the last 5.
-"""
+"""The named protocols: everything that defines the question a model is asked."""
 
 from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from typing import Literal
 
 from mmbench.problems import UserError
-
-CandidateSet = Literal["full", "unseen", "neg100"]
-CANDIDATE_SETS: tuple[CandidateSet, ...] = ("full", "unseen", "neg100")
+from mmbench.protocol.candidate_sets import CANDIDATE_SETS, CandidateSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,49 +16,99 @@ class Protocol:
     The name ends in a number; other semantics get a new number, never the old name.
 
     Attributes:
-        name: as in ``loo@1``.
-        splitter: ``loo``, ``time`` or ``users``, see ``mmbench.protocol.split``.
+        name: as in ``loo@2``. The order of queries and the negatives are drawn from the log's
+            secret for each name apart.
+        splitter: a name in ``mmbench.protocol.split.SPLITS``.
+        explanation: for a reader of figures.
         cuts: for ``time``, the shares of all events before which the validation and the test
             period begin; for ``users``, the shares of all users up to which they train and
             validate.
         max_history: a query shows the last so many events.
-        candidate_sets: the sets that each query is ranked against, in one pass. ``full`` is the
-            whole catalogue, history included. ``unseen`` is the catalogue without the items of
-            the user's whole history; a query whose target is among them has no answer and counts
-            0. ``neg100`` is the target and ``n_negatives`` items drawn uniformly, without
-            replacement, from those that the user has in no fold. (So where users repeat items, only
-            the target can be one that the history shows.)
-        n_negatives: size of the drawn part of ``neg100``.
-        seed: the root of the order of queries and of the negatives.
+        candidate_sets: the sets that each query is ranked against, in one pass.
         cutoffs: the ``k`` of ``hit@k`` and ``ndcg@k``.
-        valid_metric: what ``run.validate`` answers, on ``full`` of the validation fold.
     """
 
     name: str
-    splitter: Literal["loo", "time", "users"]
+    splitter: str
+    explanation: str = ""
     cuts: tuple[float, float] = (0.8, 0.9)
     max_history: int = 50
-    candidate_sets: tuple[CandidateSet, ...] = CANDIDATE_SETS
-    n_negatives: int = 100
-    seed: int = 2025
+    candidate_sets: tuple[CandidateSet, ...] = tuple(CANDIDATE_SETS.values())
     cutoffs: tuple[int, ...] = (1, 5, 10, 20, 50)
-    valid_metric: str = "ndcg@10"
 
-
-DEFAULT = "loo@1"
 
 PROTOCOLS: dict[str, Protocol] = {
-    "loo@1": Protocol(name="loo@1", splitter="loo"),
-    "time@1": Protocol(name="time@1", splitter="time"),
-    "pixrec-window@1": Protocol(name="pixrec-window@1", splitter="users", max_history=5),
+    protocol.name: protocol
+    for protocol in (
+        Protocol(
+            name="loo@2",
+            splitter="loo",
+            explanation=(
+                "Leave one out: a user's last event is the test target, the one before it the "
+                "validation target, the rest trains. The test history includes the validation "
+                "event."
+            ),
+        ),
+        Protocol(
+            name="time@2",
+            splitter="time",
+            explanation=(
+                "One cut in time for all users: nothing from after the cut is trained on, and "
+                "what is asked for lies after it."
+            ),
+        ),
+        # For short histories such as PixRec's: most users have two events, and nothing would be
+        # left of them to train on.
+        Protocol(
+            name="pixrec-window@2",
+            splitter="users",
+            explanation=(
+                "Users are held out: nothing of 10% of the users, chosen by a hash of their ids, "
+                "is trained on; their last event is asked for, after the last five before it. "
+                "Another 10% validate."
+            ),
+            max_history=5,
+        ),
+    )
 }
+DEFAULT = "loo@2"
+
+RETIRED: dict[str, str] = {
+    "loo@1": "loo@2",
+    "time@1": "time@2",
+    "pixrec-window@1": "pixrec-window@2",
+}
+"""Names that are asked no more, and what took their place."""
+
+WHY_RETIRED = (
+    "it numbered items and drew negatives from public seeds, from which a model could work out "
+    "test targets, and events of one user at one time stood in the order of the file"
+)
 
 
 def get_protocol(name: str) -> Protocol:
-    """The protocol of that name. Raises UserError, with a suggestion where one is near."""
+    """The protocol of that name.
+
+    Raises UserError: a retired name says why it is gone and what to use, an unknown one what is
+    near.
+    """
     if name in PROTOCOLS:
         return PROTOCOLS[name]
+    if name in RETIRED:
+        raise UserError(
+            f"{name} is gone: {WHY_RETIRED}. Use {RETIRED[name]}, which splits the same way; "
+            f"results of {name} are still shown, and compare with none of {RETIRED[name]}"
+        )
     known = ", ".join(sorted(PROTOCOLS))
     near = difflib.get_close_matches(name, PROTOCOLS, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise UserError(f"unknown protocol {name!r}; {hint}known are: {known}")
+
+
+def explain_protocol(name: str) -> str:
+    """What a name asked, in words, also of a retired one; empty where nothing is known of it."""
+    protocol = PROTOCOLS.get(RETIRED.get(name, name))
+    if protocol is None:
+        return ""
+    replaced = f" Replaced by {RETIRED[name]}: {WHY_RETIRED}." if name in RETIRED else ""
+    return protocol.explanation + replaced

@@ -90,15 +90,6 @@ def _unseen(
 
 
 @_compiled()
-def _among(row: Float32, own: Score, candidates: Int32) -> tuple[int, int]:
-    greater, equal = 0, -1
-    for item in candidates:
-        greater += row[item - 1] > own
-        equal += row[item - 1] == own
-    return greater, equal
-
-
-@_compiled()
 def _lists(
     row: Float32,
     maxima: Float32,
@@ -259,7 +250,6 @@ def _sort(value: Float32, item: Int32, found: int) -> None:
         _given(types.int32, 1),
         _given(types.int64, 1),
         _given(types.int32, 1),
-        _given(types.int32, 2),
         types.int32[:, :, ::1],
         types.int32[:, :, ::1],
     )
@@ -269,7 +259,6 @@ def rank_rows(
     target: Int32,
     offsets: Int64,
     seen: Int32,
-    candidates: Int32,
     counts: Int32,
     top: Int32,
 ) -> int:
@@ -278,17 +267,38 @@ def rank_rows(
     maxima = np.empty((n_items + GROUPED - 1) // GROUPED, np.float32)
     value, item = np.empty(n_items, np.float32), np.empty(n_items, np.int32)
     keys = np.empty(n_items, np.int32)
+    full, unseen = counts[0], counts[1]
     for i in range(len(scores)):
         row, known = scores[i], seen[offsets[i] : offsets[i + 1]]
         own = row[target[i] - 1]
         greater, equal, good = _sweep(row, own, maxima)
         if good != n_items:
             return i
-        counts[0, 0, i], counts[0, 1, i] = greater, equal - 1
-        counts[1, 0, i], counts[1, 1, i] = _unseen(row, own, target[i], known, greater, equal - 1)
-        counts[2, 0, i], counts[2, 1, i] = _among(row, own, candidates[i])
+        full[0, i], full[1, i] = greater, equal - 1
+        unseen[0, i], unseen[1, i] = _unseen(row, own, target[i], known, greater, equal - 1)
         _lists(row, maxima, known, value, item, keys, top[0, i], top[1, i])
     return -1
+
+
+@_compiled(
+    types.void(
+        _given(types.float32, 2),
+        _given(types.int32, 1),
+        _given(types.int32, 2),
+        types.int32[:, ::1],
+    )
+)
+def among_rows(scores: Float32, target: Int32, candidates: Int32, counts: Int32) -> None:
+    """See ``rank.AmongRows``."""
+    for i in range(len(scores)):
+        row = scores[i]
+        own = row[target[i] - 1]
+        greater, equal = 0, -1
+        for item in candidates[i]:
+            if item:
+                greater += row[item - 1] > own
+                equal += row[item - 1] == own
+        counts[0, i], counts[1, i] = greater, equal
 
 
 @_compiled(types.int64(_given(types.float32, 2), _given(types.int64, 1), types.int32[:, ::1]))

@@ -16,7 +16,6 @@ def rank_rows(
     target: Int32,
     offsets: Int64,
     seen: Int32,
-    candidates: Int32,
     counts: Int32,
     top: Int32,
 ) -> int:
@@ -25,18 +24,26 @@ def rank_rows(
         rows = slice(start, min(start + _BLOCK, len(scores)))
         block, out = scores[rows], counts[:, :, rows]
         column = target[rows].astype(np.int64) - 1
-        bad = count_rows(block, column, out[0])
+        full, unseen = out
+        bad = count_rows(block, column, full)
         if bad >= 0:
             return start + bad
         own = block[np.arange(len(block)), column]
         bounds = offsets[rows.start : rows.stop + 1]
         row = np.repeat(np.arange(len(block)), np.diff(bounds))
         known = seen[bounds[0] : bounds[-1]].astype(np.int64) - 1
-        _without(block, own, column, row, known, out)
-        chosen = np.take_along_axis(block, candidates[rows].astype(np.int64) - 1, axis=1)
-        count_rows(chosen, np.argmax(candidates[rows] == target[rows, None], axis=1), out[2])
+        _without(block, own, column, row, known, full, unseen)
         _list(block, row, known, top[:, rows])
     return -1
+
+
+def among_rows(scores: Float32, target: Int32, candidates: Int32, counts: Int32) -> None:
+    """See ``rank.AmongRows``."""
+    own = scores[np.arange(len(scores)), target - 1][:, None]
+    values = np.take_along_axis(scores, candidates.astype(np.int64) - 1, axis=1)
+    there = candidates > 0
+    counts[0] = np.count_nonzero((values > own) & there, axis=1)
+    counts[1] = np.count_nonzero((values == own) & there, axis=1) - 1
 
 
 def count_rows(scores: Float32, column: Int64, counts: Int32) -> int:
@@ -59,14 +66,20 @@ def count_rows(scores: Float32, column: Int64, counts: Int32) -> int:
 
 
 def _without(
-    block: Float32, own: Float32, column: Int64, row: Int64, known: Int64, out: Int32
+    block: Float32,
+    own: Float32,
+    column: Int64,
+    row: Int64,
+    known: Int64,
+    full: Int32,
+    unseen: Int32,
 ) -> None:
     """``unseen``: what was counted in ``full``, less the seen items."""
     values, level = block[row, known], own[row]
-    out[1, 0] = out[0, 0] - np.bincount(row[values > level], minlength=len(block))
-    out[1, 1] = out[0, 1] - np.bincount(row[values == level], minlength=len(block))
+    unseen[0] = full[0] - np.bincount(row[values > level], minlength=len(block))
+    unseen[1] = full[1] - np.bincount(row[values == level], minlength=len(block))
     unanswered = row[known == column[row]]
-    out[1, 0, unanswered], out[1, 1, unanswered] = -1, 0
+    unseen[0, unanswered], unseen[1, unanswered] = -1, 0
 
 
 def _list(block: Float32, row: Int64, known: Int64, top: Int32) -> None:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mmbench.problems import UserError
 from mmbench.protocol.candidates import draw_candidates
 from mmbench.protocol.chance import query_keys
-from mmbench.protocol.protocols import Protocol
+from mmbench.protocol.protocols import DEFAULT, Protocol
 from mmbench.views import Int32, Int64, Interactions, Queries
 
 if TYPE_CHECKING:
     from mmbench.data.log import Log
+
+
+HELD_OUT = b"pixrec-window@1\n2025\nusers\n"
 
 
 class SplitError(UserError):
@@ -27,27 +33,34 @@ class Fold:
 
     Attributes:
         queries: what a model is shown, in an order that tells nothing.
+        user: int32[q], the log's user numbers.
         target: int32[q], ``1..n_items``.
         seen_offsets: int64[q + 1]: the seen items of query ``i`` are
             ``seen[seen_offsets[i]:seen_offsets[i + 1]]``.
         seen: int32[...]: the items of the user's whole history before the target (not only of the
             shown part), ascending, each once.
-        candidates: int32[q, 1 + n_negatives]: the target and its negatives, ascending in each row.
+        candidates: for each sampled set by name, int32[q, 1 + n]: the target and its negatives,
+            ascending in each row; where a query has fewer, zeros stand before them.
         frequency: int32[q], how many training events have the target; 0 for a cold one.
         history_length: int32[q], before ``max_history`` cuts it.
+        tied: bool[q], whether the target shares its time with the event before it; False wherever
+            times are positions.
     """
 
     queries: Queries
+    user: Int32
     target: Int32
     seen_offsets: Int64
     seen: Int32
-    candidates: Int32
+    candidates: Mapping[str, Int32]
     frequency: Int32
     history_length: Int32
+    tied: NDArray[np.bool_]
 
     def __post_init__(self) -> None:
-        for name in ("target", "seen_offsets", "seen", "candidates", "frequency", "history_length"):
-            getattr(self, name).setflags(write=False)
+        columns = (self.user, self.target, self.frequency, self.history_length, self.tied)
+        for array in (*columns, self.seen_offsets, self.seen, *self.candidates.values()):
+            array.setflags(write=False)
 
     def __len__(self) -> int:
         return len(self.queries)
@@ -63,41 +76,20 @@ class Split:
 
 
 def split(log: Log, protocol: Protocol) -> Split:
-    """Split a log as the protocol says.
+    """Split a log as the protocol says; see ``SPLITS``.
 
-    ``loo`` holds out the last two events of each user who has three or more: the last is the test
-    target, the one before it the validation target, all others train. A target that never occurs
-    in training (a cold one) stays a query.
-
-    ``time`` cuts all events at two moments, those of the events at the shares ``protocol.cuts`` of
-    the log in time order. Events before the first cut train; those of a cut's own moment are on
-    its later side. A query asks for the first event of a user in the validation period, or at or
-    after the second cut: one a user, for an average over users, and the first, for then no history
-    holds an event from after the cut. A test history holds the user's events of the validation
-    period. A user without any earlier event has no history to be asked with and is left out.
-
-    ``users`` draws a number in [0, 1) from each user's raw id: those below the first of
-    ``protocol.cuts`` train with all their events, those below the second validate, the rest test. A
-    held-out user's last event is the target; one with a single event is left out.
-
-    In all, ``queries.user`` is -1 for users without a training event, and the queries come in the
-    order of their keys (see ``chance``). Raises SplitError where a fold would be empty, or where
-    ``time`` is asked of a log that knows only an order.
+    A target that never occurs in training (a cold one) stays a query. ``queries.user`` is -1 for
+    users without a training event, and the queries come in the order of their keys (see
+    ``chance``). Raises SplitError where a fold would be empty, or where moments are asked of a log
+    that knows only an order.
     """
-    if protocol.splitter == "time" and log.card.get("time") == "positions":
-        raise SplitError(
-            f"{protocol.name} needs moments in time, but {log.id} has only each user's order of "
-            "events; use loo@1"
-        )
-    if protocol.splitter == "loo":
-        trains, valid, test = _loo(log)
-    elif protocol.splitter == "time":
-        trains, valid, test = _time(log, protocol.cuts)
-    else:
-        trains, valid, test = _users(log, protocol)
+    trains, valid, test, lacking = SPLITS[protocol.splitter](log, protocol)
     for fold, at in (("validation", valid), ("test", test)):
         if not len(at):
-            raise SplitError(_why_empty(log, protocol, fold))
+            raise SplitError(
+                f"{log.id} has no {fold} query under {protocol.name}: {lacking}; "
+                "take a larger part of the data, or another protocol"
+            )
     train = Interactions(
         user=log.user[trains],
         item=log.item[trains],
@@ -115,37 +107,86 @@ def split(log: Log, protocol: Protocol) -> Split:
     )
 
 
-def _loo(log: Log) -> tuple[np.ndarray, Int64, Int64]:
-    """What trains, as bool[n], and the rows of the validation and of the test targets."""
+class Parts(NamedTuple):
+    """The rows of a log that a split tells apart.
+
+    Attributes:
+        trains: bool[n].
+        valid, test: int64[q]: the rows of the targets.
+        lacking: what a log lacks that has no such rows, in words.
+    """
+
+    trains: np.ndarray
+    valid: Int64
+    test: Int64
+    lacking: str
+
+
+def leave_one_out(log: Log, protocol: Protocol) -> Parts:
+    """Hold out the last two events of each user who has three or more.
+
+    The last is the test target, the one before it the validation target; all others train.
+    """
     ends = np.flatnonzero(np.diff(log.user, append=-1)).astype(np.int64) + 1
     counts = np.diff(ends, prepend=0)
     asked = ends[counts >= 3]
     trains = np.ones(len(log.user), dtype=bool)
     trains[asked - 1] = trains[asked - 2] = False
-    return trains, asked - 2, asked - 1
+    lacking = "no user has three events (one to train on, one to validate, one to test)"
+    return Parts(trains, asked - 2, asked - 1, lacking)
 
 
-def _time(log: Log, cuts: tuple[float, float]) -> tuple[np.ndarray, Int64, Int64]:
-    """As ``_loo``."""
+def cut_in_time(log: Log, protocol: Protocol) -> Parts:
+    """Cut all events at two moments, those of the events at the shares ``cuts`` in time order.
+
+    Events before the first cut train; those of a cut's own moment are on its later side. A query
+    asks for the first event of a user in the validation period, or at or after the second cut: one
+    a user, for an average over users, and the first, for then no history holds an event from after
+    the cut. A test history holds the user's events of the validation period. A user without any
+    earlier event has no history to be asked with and is left out.
+    """
+    if log.card.get("time") == "positions":
+        raise SplitError(
+            f"{protocol.name} needs moments in time, but {log.id} has only each user's order of "
+            f"events; use {DEFAULT}"
+        )
     moments = np.sort(log.time)
-    edges = moments[[min(int(cut * len(moments)), len(moments) - 1) for cut in cuts]]
+    edges = moments[[min(int(cut * len(moments)), len(moments) - 1) for cut in protocol.cuts]]
     period = np.searchsorted(edges, log.time, side="right")  # 0 train, 1 validation, 2 test
     # Within a user time never decreases, so a period is entered once.
     enters = (log.user[1:] == log.user[:-1]) & (period[1:] > period[:-1])
     at = np.flatnonzero(enters).astype(np.int64) + 1
-    return period == 0, at[period[at] == 1], at[period[at] == 2]
+    lacking = "no user has an event in that period and one before it"
+    return Parts(period == 0, at[period[at] == 1], at[period[at] == 2], lacking)
 
 
-def _users(log: Log, protocol: Protocol) -> tuple[np.ndarray, Int64, Int64]:
-    """As ``_loo``."""
-    keys = query_keys(f"{protocol.name}\n{protocol.seed}", "users", log.user_ids)
-    period = np.searchsorted(
-        protocol.cuts, keys / 2.0**64, side="right"
-    )  # 0 train, 1 valid, 2 test
+def hold_out_users(log: Log, protocol: Protocol) -> Parts:
+    """Draw a number in [0, 1) from each user's raw id, and hold out those with a high one.
+
+    The draw is public and asks for nobody else, so that whoever is held out stays so when the data
+    grow; no plugin sees a raw id.
+
+    Below the first of ``cuts`` users train with all their events, below the second they validate,
+    the rest test. A held-out user's last event is the target; one with a single event is left out.
+    """
+    drawn = [
+        hashlib.sha256(HELD_OUT + one.encode("utf-8", "surrogatepass")).digest()[:8]
+        for one in log.user_ids
+    ]
+    share = np.frombuffer(b"".join(drawn), "<u8") / 2.0**64
+    period = np.searchsorted(protocol.cuts, share, side="right")  # 0 train, 1 valid, 2 test
     ends = np.flatnonzero(np.diff(log.user, append=-1)).astype(np.int64) + 1
     asked = ends[np.diff(ends, prepend=0) >= 2] - 1
     held = period[log.user[asked]]
-    return period[log.user] == 0, asked[held == 1], asked[held == 2]
+    lacking = "none of the users that are held out for it has two events"
+    return Parts(period[log.user] == 0, asked[held == 1], asked[held == 2], lacking)
+
+
+SPLITS: dict[str, Callable[[Log, Protocol], Parts]] = {
+    "loo": leave_one_out,
+    "time": cut_in_time,
+    "users": hold_out_users,
+}
 
 
 def _fold(
@@ -156,24 +197,29 @@ def _fold(
     Negatives avoid a user's items in the rows ``known``, bool[n]. The test targets are not among
     those of the validation fold: an item that is never a negative there would give them away.
     """
-    keys = query_keys(
-        f"{protocol.name}\n{protocol.seed}", name, (log.user_ids[u] for u in log.user[at])
-    )
-    order = np.argsort(keys, kind="stable")
-    keys, at = keys[order], at[order]
+    raw = (log.user_ids[number] for number in log.user[at])
+    drawn = sorted(zip(query_keys(log.secret, protocol.name, name, raw), at, strict=True))
+    keys, at = [key for key, _ in drawn], np.array([row for _, row in drawn], dtype=np.int64)
     user, target = log.user[at], log.item[at]
     start = np.searchsorted(log.user, user).astype(np.int64)
     seen_offsets, seen = _seen(log, start, at)
     width = np.int64(log.n_items + 1)
     own = np.unique(log.user[known] * width + log.item[known])
+    candidates = {
+        one.name: draw_candidates(keys, user, target, own, log.n_items, one.size)
+        for one in protocol.candidate_sets
+        if one.sampled
+    }
     return Fold(
         queries=_queries(log, protocol, start, at, train),
+        user=user,
         target=target,
         seen_offsets=seen_offsets,
         seen=seen,
-        candidates=draw_candidates(keys, user, target, own, log.n_items, protocol.n_negatives),
+        candidates=candidates,
         frequency=np.bincount(train.item, minlength=width)[target].astype(np.int32),
         history_length=(at - start).astype(np.int32),
+        tied=(log.time[at] == log.time[at - 1]) & (log.card.get("time") != "positions"),
     )
 
 
@@ -201,15 +247,3 @@ def _seen(log: Log, start: Int64, at: Int64) -> tuple[Int64, Int32]:
     coded = np.unique(query * width + log.item[rows])
     offsets = np.searchsorted(coded, np.arange(len(at) + 1) * width).astype(np.int64)
     return offsets, (coded % width).astype(np.int32)
-
-
-def _why_empty(log: Log, protocol: Protocol, fold: str) -> str:
-    reason = {
-        "loo": "no user has three events (one to train on, one to validate, one to test)",
-        "time": "no user has an event in that period and one before it",
-        "users": "none of the users that are held out for it has two events",
-    }[protocol.splitter]
-    return (
-        f"{log.id} has no {fold} query under {protocol.name}: {reason}; "
-        "take a larger part of the data, or another protocol"
-    )

@@ -1,23 +1,23 @@
-"""From single results to boards: one row for each thing that was run, averaged over its seeds."""
+"""From single records to boards: one row for each thing that was run, averaged over its seeds."""
 
 from __future__ import annotations
 
 import json
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from mmbench.audit import violations
+from mmbench.protocol.candidate_sets import CANDIDATE_SETS, FULL
 from mmbench.report.notes import notes
 from mmbench.report.papers import Comparison, compare
-from mmbench.results.record import Result
+from mmbench.results.record import Record
 
 HEADLINE = "ndcg@10"
-SETS = ("full", "unseen", "neg100")
 COSTS = ("fit_seconds", "score_seconds_per_1000", "peak_memory_mb", "parameters")
 
-Gate = Callable[[Mapping[str, float]], list[str]]
 Figures = dict[str, dict[str, "Estimate"]]
 
 
@@ -42,7 +42,7 @@ class Row:
 
     Attributes:
         name: as boards show it; unique in a board as far as configs differ.
-        results: by seed, finished or not.
+        records: by seed, finished or not.
         metrics, beyond: candidate set to metric to estimate, over the finished seeds.
         tie_rate, unanswered: candidate set to mean share of queries.
         cost: the means of ``COSTS`` where known.
@@ -51,7 +51,7 @@ class Row:
     """
 
     name: str
-    results: tuple[Result, ...]
+    records: tuple[Record, ...]
     metrics: Figures
     beyond: Figures
     tie_rate: dict[str, float]
@@ -61,19 +61,19 @@ class Row:
     notes: tuple[str, ...] = ()
 
     @property
-    def done(self) -> tuple[Result, ...]:
-        """The finished results."""
-        return tuple(result for result in self.results if result.done)
+    def done(self) -> tuple[Record, ...]:
+        """The finished records."""
+        return tuple(record for record in self.records if record.done)
 
     @property
-    def failed(self) -> tuple[Result, ...]:
-        """The results without figures, whatever the reason."""
-        return tuple(result for result in self.results if not result.done)
+    def failed(self) -> tuple[Record, ...]:
+        """The records without figures, whatever the reason."""
+        return tuple(record for record in self.records if not record.done)
 
     @property
-    def first(self) -> Result:
-        """A result that speaks for all of the row in what seeds do not change."""
-        return (self.done or self.results)[0]
+    def first(self) -> Record:
+        """A record that speaks for all of the row in what seeds do not change."""
+        return (self.done or self.records)[0]
 
     def figure(self, candidates: str, metric: str) -> Estimate | None:
         """The estimate, or None where the row has none."""
@@ -82,7 +82,7 @@ class Row:
     @property
     def tiny(self) -> bool:
         """Whether this is a miniature stand-in."""
-        return _is_tiny(self.first.preset)
+        return self.first.tiny
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +99,14 @@ class Board:
     comparisons: tuple[Comparison, ...]
 
     @property
-    def results(self) -> tuple[Result, ...]:
-        """All results, row by row."""
-        return tuple(result for row in self.rows for result in row.results)
+    def records(self) -> tuple[Record, ...]:
+        """All records, row by row."""
+        return tuple(record for row in self.rows for record in row.records)
 
     @property
-    def facts(self) -> Result:
-        """A result that speaks for the data: one of a whole run where there is one."""
-        return min(self.results, key=lambda r: (r.cell.limit is not None, not r.done, r.cell.id))
+    def facts(self) -> Record:
+        """A record that speaks for the data: one of a whole run where there is one."""
+        return min(self.records, key=lambda r: (r.cell.limit is not None, not r.done, r.cell.id))
 
     @property
     def sets(self) -> tuple[str, ...]:
@@ -119,94 +119,78 @@ class Board:
         return tuple(sorted((r for r in self.rows if r.done), key=_order(candidates)))
 
 
-def make_boards(results: Iterable[Result], *, gate: Gate) -> list[Board]:
-    """The boards of these results (one a cell), ordered by protocol, dataset and fingerprint.
+def make_boards(records: Iterable[Record], stale: Collection[str] = frozenset()) -> list[Board]:
+    """The boards of these records (one a cell), ordered by protocol, dataset and fingerprint.
 
-    ``gate`` answers what is arithmetically impossible in a row's figures (metric to value), as
-    ``mmbench.audit.gate.violations`` does; such rows are marked, never dropped.
+    Rows with figures that are arithmetically impossible are marked, never dropped; so are those of
+    ``stale`` cells (by id), whose code is no longer what it was.
     """
-    groups: dict[tuple[str, str, str], list[Result]] = defaultdict(list)
-    for result in results:
-        cell = result.cell
-        groups[cell.protocol, cell.dataset, cell.fingerprint].append(result)
-    return [_board(*key, groups[key], gate) for key in sorted(groups)]
+    groups: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
+    for record in records:
+        cell = record.cell
+        groups[cell.protocol, cell.dataset, cell.fingerprints.get("events", "")].append(record)
+    return [_board(*key, groups[key], stale) for key in sorted(groups)]
 
 
 def set_order(candidates: str) -> tuple[int, str]:
     """The key that sorts candidate sets as boards show them."""
-    return SETS.index(candidates) if candidates in SETS else len(SETS), candidates
+    known = [*CANDIDATE_SETS]
+    return known.index(candidates) if candidates in known else len(known), candidates
 
 
 def _board(
-    protocol: str, dataset: str, fingerprint: str, results: Iterable[Result], gate: Gate
+    protocol: str,
+    dataset: str,
+    fingerprint: str,
+    records: Iterable[Record],
+    stale: Collection[str],
 ) -> Board:
-    groups: dict[str, list[Result]] = defaultdict(list)
-    for result in results:
-        groups[_identity(result)].append(result)
-    rows = _tell_apart([_row(groups[key], gate) for key in sorted(groups)])
-    rows = [replace(row, notes=tuple(notes(row, rows))) for row in rows]
-    rows.sort(key=_order(SETS[0]))
+    groups: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        groups[_identity(record)].append(record)
+    rows = _tell_apart([_row(groups[key]) for key in sorted(groups)])
+    rows = [replace(row, notes=tuple(notes(row, rows, stale))) for row in rows]
+    rows.sort(key=_order(FULL.name))
     comparisons = [
         comparison
         for row in rows
         if row.done and row.first.cell.limit is None
-        for comparison in compare(
-            row.name, row.done, _means(row.metrics), gate=gate, stand_in=row.tiny
-        )
+        for comparison in compare(row.name, row.done, _means(row.metrics), stand_in=row.tiny)
     ]
     comparisons.sort(key=lambda c: (set_order(c.candidates), c.metric, c.name, c.source, c.model))
     return Board(protocol, dataset, fingerprint, tuple(rows), tuple(comparisons))
 
 
-def _identity(result: Result) -> str:
+def _identity(record: Record) -> str:
     """What the seeds of one row share, as text."""
-    cell = result.cell
-    parts = [display_name(result), cell.model, cell.distribution, cell.version, cell.config]
-    fitted = [_without_seed(cell.upstream), cell.fit_on, cell.together]
-    return _text([*parts, cell.limit, result.isolated, *fitted])
+    cell = _without_seed(record.cell.to_json())
+    return _text([record.label, record.preset, record.wall.partition(":")[0], cell])
 
 
-def _without_seed(cell: dict[str, Any] | None) -> dict[str, Any] | None:
-    """An upstream's identity as far as all seeds of a row share it."""
-    if cell is None:
-        return None
+def _without_seed(cell: dict[str, Any]) -> dict[str, Any]:
+    """A cell as far as all seeds of a row share it, and so its upstream."""
     shared = {key: value for key, value in cell.items() if key not in ("id", "seed")}
-    return {**shared, "upstream": _without_seed(cell.get("upstream"))}
+    return shared | ({"upstream": _without_seed(cell["upstream"])} if "upstream" in cell else {})
 
 
-def display_name(result: Result) -> str:
-    """``name``, ``name/variant`` for another preset than ``paper``, ``name (tiny)``."""
-    variant, name = result.preset, result.label
-    if _is_tiny(variant):
-        variant = variant.removesuffix("tiny").rstrip("/")
-        name = name.removesuffix("(tiny)").rstrip()
-    if variant not in ("", "paper") and not name.endswith(f"/{variant}"):
-        name = f"{name}/{variant}"
-    return f"{name} (tiny)" if _is_tiny(result.preset) else name
-
-
-def _is_tiny(preset: str) -> bool:
-    return preset == "tiny" or preset.endswith("/tiny")
-
-
-def _row(results: Iterable[Result], gate: Gate) -> Row:
-    ordered = tuple(sorted(results, key=lambda r: (r.cell.seed, r.cell.id)))
-    done = [result for result in ordered if result.done]
-    costs = {name: [getattr(result.cost, name) for result in done] for name in COSTS}
+def _row(records: Iterable[Record]) -> Row:
+    ordered = tuple(sorted(records, key=lambda r: (r.cell.seed, r.cell.id)))
+    done = [record for record in ordered if record.done]
+    costs = {name: [getattr(record.cost, name) for record in done] for name in COSTS}
     known = {name: [v for v in values if v is not None] for name, values in costs.items()}
     return Row(
-        name=display_name(ordered[0]),
-        results=ordered,
-        metrics=_estimates([result.metrics for result in done]),
-        beyond=_estimates([result.beyond for result in done]),
-        tie_rate=_shares([result.tie_rate for result in done]),
-        unanswered=_shares([result.unanswered for result in done]),
+        name=ordered[0].label,
+        records=ordered,
+        metrics=_estimates([record.metrics for record in done]),
+        beyond=_estimates([record.beyond for record in done]),
+        tie_rate=_shares([record.tie_rate for record in done]),
+        unanswered=_shares([record.unanswered for record in done]),
         cost={name: statistics.fmean(values) for name, values in known.items() if values},
         violations=tuple(
-            f"{candidates}, seed {result.cell.seed}: {violation}"
-            for result in done
-            for candidates in sorted(result.metrics, key=set_order)
-            for violation in gate(result.metrics[candidates])
+            f"{candidates}, seed {record.cell.seed}: {violation}"
+            for record in done
+            for candidates in sorted(record.metrics, key=set_order)
+            for violation in violations(record.metrics[candidates])
         ),
     )
 
@@ -265,7 +249,11 @@ def _settings(row: Row) -> dict[str, str]:
     config = {
         key: value if isinstance(value, str) else _text(value) for key, value in cell.config.items()
     }
-    return {**config, "distribution": cell.distribution}
+    named = {"distribution": cell.distribution, "version": cell.version, "code": cell.code[:8]}
+    if cell.upstream:
+        named |= {"upstream's version": cell.upstream.version}
+        named |= {"upstream's code": cell.upstream.code[:8]}
+    return {**config, **named}
 
 
 def _text(value: Any) -> str:

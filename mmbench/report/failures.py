@@ -24,7 +24,7 @@ def failures(board: Board) -> list[Failure]:
     found = []
     for row in board.rows:
         alike: dict[tuple[str, str], list[int]] = defaultdict(list)
-        for result in row.failed:
-            alike[result.status.kind, reason(result.status.reason)].append(result.cell.seed)
+        for record in row.failed:
+            alike[record.status.kind, reason(record.status.reason)].append(record.cell.seed)
         found += [Failure(row, *key, tuple(seeds)) for key, seeds in alike.items()]
     return found

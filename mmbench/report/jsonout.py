@@ -38,19 +38,19 @@ def _row(row: Row) -> dict[str, Any]:
         "version": first.cell.version,
         "config": first.cell.config,
         "limit": first.cell.limit,
-        "isolated": first.isolated,
+        "wall": first.wall,
         "loss": first.loss,
         "needs": list(first.needs),
-        "seeds": [result.cell.seed for result in row.done],
-        "cells": [result.cell.id for result in row.results],
+        "seeds": [record.cell.seed for record in row.done],
+        "cells": [record.cell.id for record in row.records],
         "metrics": _figures(row.metrics),
         "beyond": _figures(row.beyond),
         "tie_rate": row.tie_rate,
         "unanswered": row.unanswered,
         "cost": row.cost,
         "failed": [
-            {"seed": result.cell.seed, **result.status.model_dump(mode="json")}
-            for result in row.failed
+            {"seed": record.cell.seed, **record.status.model_dump(mode="json")}
+            for record in row.failed
         ],
         "notes": list(row.notes),
     }

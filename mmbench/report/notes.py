@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from mmbench.report.words import plain
-from mmbench.results.record import Result
+from mmbench.results.record import Record
 
 if TYPE_CHECKING:
     from mmbench.report.aggregate import Board, Row
@@ -21,18 +21,20 @@ UNISOLATED = (
     "from the targets."
 )
 DIRTY = "Uncommitted changes: ran from a dirty checkout, so that no version names its code."
+STALE = "Other code: the model's code was changed after this was run."
 LISTED = 3  # impossible figures are told one by one up to here
 CANDIDATES = "Other candidates: its sampled candidates differ from those of the other rows."
 
 
-def notes(row: Row, board: Iterable[Row]) -> list[str]:
-    """What is to be said of one row of a board, as plain text."""
+def notes(row: Row, board: Iterable[Row], stale: Collection[str] = frozenset()) -> list[str]:
+    """What is to be said of one row of a board, as plain text; ``stale`` are ids of cells."""
     limit = row.first.cell.limit
     texts = [
         (row.tiny, TINY),
         (limit is not None, _smoke(limit)),
-        (not row.first.isolated, UNISOLATED),
-        (any(result.environment.dirty for result in row.results), DIRTY),
+        (row.first.wall == "none", UNISOLATED),
+        (any(record.environment.dirty for record in row.records), DIRTY),
+        (any(record.cell.id in stale for record in row.records), STALE),
         (_other_candidates(row, board), CANDIDATES),
         *((True, _known_failure(*known)) for known in row.first.known_failures.items()),
         (bool(row.violations), _impossible(row.violations)),
@@ -80,5 +82,5 @@ def _other_candidates(row: Row, board: Iterable[Row]) -> bool:
     return any(sha != usual for sha in _hashes(row.done))
 
 
-def _hashes(results: Iterable[Result]) -> list[str]:
-    return [result.candidates_sha256 for result in results if result.candidates_sha256]
+def _hashes(records: Iterable[Record]) -> list[str]:
+    return [record.candidates_sha256 for record in records if record.candidates_sha256]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass
 
+from mmbench.audit import violations
 from mmbench.hookspecs import Published
-from mmbench.results.record import Result
+from mmbench.results.record import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +41,18 @@ class Comparison:
 
 def compare(
     name: str,
-    results: Iterable[Result],
+    records: Iterable[Record],
     means: Mapping[str, Mapping[str, float]],
     *,
-    gate: Callable[[Mapping[str, float]], list[str]],
     stand_in: bool,
 ) -> Iterator[Comparison]:
     """The comparisons of one row; ``means`` maps candidate set to metric to our mean.
 
     Figures of other datasets are left out. ``stand_in`` says that ours is a tiny preset.
     """
-    told = {paper for r in results for paper in r.papers if paper.dataset == r.cell.dataset}
+    told = {paper for r in records for paper in r.papers if paper.dataset == r.cell.dataset}
     papers = sorted(told, key=astuple)
-    verdicts = _verdicts(papers, gate)
+    verdicts = _verdicts(papers)
     for paper in papers:
         differs = [paper.differs] if paper.differs else []
         if stand_in:
@@ -74,11 +74,9 @@ def _printed_row(paper: Published) -> tuple[str, str, str, str]:
     return paper.source, paper.model, paper.candidates, paper.differs
 
 
-def _verdicts(
-    papers: Iterable[Published], gate: Callable[[Mapping[str, float]], list[str]]
-) -> dict[tuple[str, str, str, str], tuple[str, ...]]:
+def _verdicts(papers: Iterable[Published]) -> dict[tuple[str, str, str, str], tuple[str, ...]]:
     """The gate looks at all figures of one printed row together."""
     rows: dict[tuple[str, str, str, str], dict[str, float]] = defaultdict(dict)
     for paper in papers:
         rows[_printed_row(paper)][paper.metric] = paper.value
-    return {key: tuple(gate(dict(sorted(figures.items())))) for key, figures in rows.items()}
+    return {key: tuple(violations(dict(sorted(figures.items())))) for key, figures in rows.items()}

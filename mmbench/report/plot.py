@@ -28,18 +28,20 @@ def plot_curves(rows: Sequence[Row], path: Path) -> None:
         raise UserError(
             f"drawing needs matplotlib ({error}): pip install 'mmbench[plot]'"
         ) from error
-    drawn = [(row, result) for row in rows for result in row.done if result.curves]
-    names = list(dict.fromkeys(name for _, result in drawn for name in result.curves))
+    drawn = [(row, record) for row in rows for record in row.done]
+    names = list(
+        dict.fromkeys(name for _, r in drawn for name, points in r.curves.items() if points)
+    )
     if not names:
         raise UserError("these cells logged no curve, so there is nothing to draw")
     with matplotlib.rc_context(STEADY):
         figure = Figure(figsize=(7, 2.6 * len(names)), layout="constrained")
         for number, name in enumerate(names):
             panel = figure.add_subplot(len(names), 1, number + 1)
-            for row, result in drawn:
-                if name in result.curves:
-                    steps, values = zip(*result.curves[name], strict=True)
-                    panel.plot(steps, values, label=f"{row.name}, seed {result.cell.seed}")
+            for row, record in drawn:
+                if record.curves.get(name):
+                    steps, values = zip(*record.curves[name], strict=True)
+                    panel.plot(steps, values, label=f"{row.name}, seed {record.cell.seed}")
             panel.set_ylabel(name)
             panel.grid(alpha=0.3)
             if number == 0:

@@ -16,7 +16,7 @@ from mmbench.report.board import mean, spread
 from mmbench.report.slices import Slice
 from mmbench.report.table import WIDE
 from mmbench.report.words import count, decimals, duration, plain
-from mmbench.results.record import Result
+from mmbench.results.record import Record
 
 BY = {
     "frequency": "training events\nof the target",
@@ -31,7 +31,7 @@ def find_rows(boards: Iterable[Board], asked: str) -> list[tuple[Board, Row]]:
     """
     every = [(board, row) for board in boards for row in board.rows]
     for matches in (
-        lambda row: any(r.cell.id.startswith(asked) for r in row.results) and len(asked) >= 4,
+        lambda row: any(r.cell.id.startswith(asked) for r in row.records) and len(asked) >= 4,
         lambda row: row.name == asked or row.first.label == asked,
         lambda row: row.name.replace(" (tiny)", "") == asked,
         lambda row: row.first.cell.model == asked,
@@ -72,14 +72,14 @@ def row_json(board: Board, row: Row, slices: Sequence[Slice]) -> dict[str, Any]:
         "name": row.name,
         "config": row.first.cell.config,
         "cells": {
-            result.cell.id: {
-                "seed": result.cell.seed,
-                "status": result.status.model_dump(mode="json"),
-                "cost": result.cost.model_dump(mode="json"),
-                "spaces": result.spaces.model_dump(mode="json"),
-                "curves": result.curves,
+            record.cell.id: {
+                "seed": record.cell.seed,
+                "status": record.status.model_dump(mode="json"),
+                "cost": record.cost.model_dump(mode="json"),
+                "spaces": record.spaces.model_dump(mode="json"),
+                "curves": record.curves,
             }
-            for result in row.results
+            for record in row.records
         },
         "metrics": _plain(row.metrics),
         "slices": [{**asdict(part)} for part in slices],
@@ -88,8 +88,8 @@ def row_json(board: Board, row: Row, slices: Sequence[Slice]) -> dict[str, Any]:
 
 
 def _heading(board: Board, row: Row) -> Text:
-    cells = ", ".join(result.cell.id for result in row.results)
-    seeds = ", ".join(str(result.cell.seed) for result in row.results)
+    cells = ", ".join(record.cell.id for record in row.records)
+    seeds = ", ".join(str(record.cell.seed) for record in row.records)
     heading = Text.assemble((plain(row.name), "bold"), f" on {plain(board.dataset)} · ")
     heading.append(f"{plain(board.protocol)} · seeds {seeds} · cells {cells}\n")
     heading.append(f"{row.first.cell.distribution} {row.first.cell.version}")
@@ -100,9 +100,9 @@ def _heading(board: Board, row: Row) -> Text:
         heading.append(f" · {row.cost['peak_memory_mb']:,.0f} MB")
     if "parameters" in row.cost:
         heading.append(f" · {count(int(row.cost['parameters']))} parameters")
-    for result in row.failed:
+    for record in row.failed:
         heading.append(
-            f"\nseed {result.cell.seed}: {result.status.kind}, {plain(result.status.reason)}",
+            f"\nseed {record.cell.seed}: {record.status.kind}, {plain(record.status.reason)}",
             style="red",
         )
     return heading
@@ -145,9 +145,9 @@ def _slices(slices: Sequence[Slice], words: str, wide: bool) -> Table:
     return table
 
 
-def _spaces(done: Sequence[Result]) -> list[RenderableType]:
+def _spaces(done: Sequence[Record]) -> list[RenderableType]:
     parts: list[RenderableType] = []
-    with_spaces = [result.spaces for result in done if result.spaces.geometry]
+    with_spaces = [record.spaces for record in done if record.spaces.geometry]
     if not with_spaces:
         return []
     geometry = _table("space", *next(iter(with_spaces[0].geometry.values())))
@@ -175,13 +175,13 @@ def _means(figures: Sequence[Mapping[str, float]]) -> list[str]:
 
 def _curves(row: Row) -> list[Text]:
     lines = []
-    for result in row.done:
-        for name, points in result.curves.items():
+    for record in row.done:
+        for name, points in record.curves.items():
             values = [value for _, value in points]
             if values:
                 lines.append(
                     Text(
-                        f"  seed {result.cell.seed} {plain(name)}: {len(values)} points, first "
+                        f"  seed {record.cell.seed} {plain(name)}: {len(values)} points, first "
                         f"{decimals(values[0])}, last {decimals(values[-1])}, "
                         f"least {decimals(min(values))}, most {decimals(max(values))}"
                     )

@@ -10,18 +10,17 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from mmbench.protocol.candidate_sets import CANDIDATE_SETS
 from mmbench.report.aggregate import HEADLINE, Board, Row
 from mmbench.report.board import mean, spread
 from mmbench.report.failures import failures
 from mmbench.report.notes import mark, numbered
 from mmbench.report.words import count, decimals, duration, plain
 
-FIGURES = (
-    ("full", HEADLINE),
-    ("full", "hit@10"),
-    ("unseen", HEADLINE),
-    ("unseen", "hit@10"),
-    ("neg100", HEADLINE),
+FIGURES = tuple(
+    (one.name, metric)
+    for one in CANDIDATE_SETS.values()
+    for metric in ((HEADLINE,) if one.sampled else (HEADLINE, "hit@10"))
 )
 WIDE = 110  # columns of a terminal from which there is room for deviations and a status
 SHORT = {"out-of-memory": "memory", "not-applicable": "n/a"}
@@ -82,14 +81,14 @@ def _fit(row: Row, wide: bool) -> str | Text:
 
 
 def _seeds(row: Row) -> str:
-    done, asked = len(row.done), len(row.results)
+    done, asked = len(row.done), len(row.records)
     return str(done) if done == asked else f"{done}/{asked}"
 
 
 def _status(row: Row) -> Text:
     if not row.failed:
         return Text("done", style="green")
-    kind = Counter(sorted(result.status.kind for result in row.failed)).most_common(1)[0][0]
+    kind = Counter(sorted(record.status.kind for record in row.failed)).most_common(1)[0][0]
     style = "dim" if kind == "not-applicable" else "red"
     return Text(SHORT.get(kind, kind), style=style)
 

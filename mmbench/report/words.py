@@ -1,25 +1,9 @@
-"""What boards say in words: the protocols, the candidate sets, and figures in human units."""
+"""What boards say in words: the rules, and figures in human units."""
 
 from __future__ import annotations
 
 import math
 import re
-
-PROTOCOLS = {
-    "loo@1": (
-        "Leave one out: a user's last event is the test target, the one before it the validation "
-        "target, the rest trains. The test history includes the validation event."
-    ),
-    "time@1": (
-        "One cut in time for all users: nothing from after the cut is trained on, and what is "
-        "asked for lies after it."
-    ),
-    "pixrec-window@1": (
-        "Users are held out: nothing of 10% of the users, chosen by a hash of their ids, is "
-        "trained on; their last event is asked for, after the last five before it. Another 10% "
-        "validate."
-    ),
-}
 
 RULES = (
     "Metrics are means over all queries, one target each (hit@k is recall@k); tied items count "
@@ -27,40 +11,11 @@ RULES = (
     "± is the sample standard deviation over seeds."
 )
 
-TITLES = {
-    "full": "full: the whole catalogue",
-    "unseen": "unseen: without the user's history",
-    "neg100": "neg100: the target and 100 sampled items",
-}
-
-CANDIDATES = {
-    "full": (
-        "The whole catalogue competes, items of the user's own history included, as in most "
-        "published full-ranking tables. Where nobody buys twice, the top item is then for most "
-        "users one that they already have."
-    ),
-    "unseen": (
-        "The harness leaves out the items of the user's history, for every model alike: the "
-        "useful question where nobody buys twice. It moves figures by as much as a new model is "
-        "often said to gain, so compare within a section and never across, and ask of any "
-        "published table which of the two it shows."
-    ),
-    "neg100": (
-        "The target competes with 100 items drawn once for each query, uniformly, never from the "
-        "user's own; the same for every model."
-    ),
-}
-
 SAMPLED = (
     "Sampled candidates, for comparison with published sampled tables only. Sampling does more "
     "than raise the figures: it changes the order of models. Uniform negatives are mostly items "
     "that few people want, so that popularity alone looks strong and large differences shrink."
 )
-
-
-def is_sampled(candidates: str) -> bool:
-    """Whether a candidate set is a sample (``neg100``)."""
-    return re.fullmatch(r"neg\d+", candidates) is not None
 
 
 def decimals(value: float) -> str:

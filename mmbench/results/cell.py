@@ -4,42 +4,89 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
 from typing import Any
 
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """Model + version + whole resolved config + data + protocol + seed, and what else was given."""
 
+class Part(BaseModel):
+    """A part of what is stored: it never changes, and no figure in it is NaN or infinite."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+
+class Source(Part):
+    """A dataset that a model is fitted on.
+
+    ``fingerprints`` has the digest of its ``events``, and those of its ``text`` and ``pictures``
+    where the model reads them.
+    """
+
+    dataset: str
+    fingerprints: dict[str, str]
+
+
+class Cell(Part):
+    """Model + version + code + whole resolved config + data + protocol + seed, and what else.
+
+    Attributes:
+        id: made from all the others; give none. (Only a record of schema 1, whose cells were spelt
+            otherwise, keeps the one it was stored under.)
+        model, distribution, version: whose it is.
+        code: 16 hex digits over the code that can move a number; empty where that is not known.
+        config: the whole of it, JSON-able.
+        dataset, fingerprints: what it is asked on, as in ``Source``.
+        protocol: a protocol's name.
+        seed: the model's.
+        limit: so many users only, a smoke run.
+        upstream: the cell whose item embeddings it starts from.
+        fit_on: the dataset that it is fitted on, where that is another one.
+        together: all that it is fitted on, where on several.
+    """
+
+    id: str = Field(default="", pattern=r"^([0-9a-f]{12})?$")
     model: str
     distribution: str
     version: str
+    code: str = ""
     config: dict[str, Any]
     dataset: str
-    fingerprint: str
+    fingerprints: dict[str, str]
     protocol: str
     seed: int
     limit: int | None = None
-    upstream: dict[str, Any] | None = None  # to_json() of the cell whose item embeddings it reads
-    fit_on: dict[str, str] | None = None  # dataset and fingerprint, where it is fitted on another
-    together: list[dict[str, str]] | None = None  # all that it is fitted on, where on several
+    upstream: Cell | None = None
+    fit_on: Source | None = None
+    together: tuple[Source, ...] | None = None
 
-    @property
-    def id(self) -> str:
-        """Twelve hex digits of the sha256 of the canonical JSON."""
-        return hashlib.sha256(canonical(self._identity()).encode()).hexdigest()[:12]
+    @model_validator(mode="after")
+    def _name(self) -> Cell:
+        if not self.id:
+            object.__setattr__(self, "id", self.digest())
+        return self
+
+    @model_serializer(mode="wrap")
+    def _plain(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in dump(self).items() if value is not None}
+
+    def digest(self) -> str:
+        """Twelve hex digits of the sha256 of the canonical JSON of all but the id.
+
+        Raises ValueError where the config holds NaN or an infinity.
+        """
+        identity = self.model_dump(exclude={"id"})
+        return hashlib.sha256(canonical(identity).encode()).hexdigest()[:12]
 
     def to_json(self) -> dict[str, Any]:
-        """The identity as it is stored, id first; of the last three only what was given."""
-        return {"id": self.id, **self._identity()}
-
-    def _identity(self) -> dict[str, Any]:
-        found = asdict(self)
-        for name in ("upstream", "fit_on", "together"):
-            if found[name] is None:
-                del found[name]
-        return found
+        """The cell as it is stored, id first; of the last four only what was given."""
+        return self.model_dump(mode="json")
 
 
 def canonical(value: Any) -> str:

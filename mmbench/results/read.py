@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmbench.results.record import Result, ResultError, parse
+from mmbench.results.record import Record, ResultError, parse
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+RANKS = ".ranks.parquet"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -28,10 +31,21 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a folder holds: at most one result a cell, ordered by cell id; problems by path."""
+    """What a folder holds.
 
-    results: tuple[Result, ...]
+    Attributes:
+        records: at most one a cell, ordered by the cell's id.
+        problems: the files that were left out, by path.
+        paths: where each record is, by the cell's id.
+    """
+
+    records: tuple[Record, ...]
     problems: tuple[Problem, ...]
+    paths: Mapping[str, Path]
+
+    def ranks(self, record: Record) -> pa.Table:
+        """The stored ranks of one of the records; see ``read_ranks``."""
+        return read_ranks(self.paths[record.cell.id], record)
 
 
 def read_results(folder: Path) -> Reading:
@@ -45,68 +59,75 @@ def read_results(folder: Path) -> Reading:
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder {folder}: give the folder that holds the results")
-    found: dict[str, list[tuple[str, Result]]] = defaultdict(list)
+    found: dict[str, list[tuple[str, Record]]] = defaultdict(list)
     problems: list[Problem] = []
     for path in sorted(folder.rglob("*.json")):
         name = path.relative_to(folder).as_posix()
         if any(part.startswith(".") for part in name.split("/")):  # a running grid's own files
             continue
         try:
-            result = _read(path)
+            record = load_record(path)
+        except OSError as error:
+            problems.append(Problem(name, f"cannot be read: {error.strerror}"))
         except ResultError as error:
             problems.append(Problem(name, str(error)))
         else:
-            found[result.cell.id].append((name, result))
-    kept: list[Result] = []
+            found[record.cell.id].append((name, record))
+    kept: list[Record] = []
+    paths: dict[str, Path] = {}
     for cell in sorted(found):
-        winner, *losers = sorted(found[cell], key=_preference, reverse=True)
-        kept.append(winner[1])
-        problems += _conflicts(winner, losers)
-    return Reading(tuple(kept), tuple(sorted(problems)))
+        (name, record), *losers = sorted(found[cell], key=_preference, reverse=True)
+        kept.append(record)
+        paths[cell] = folder / name
+        problems += _conflicts((name, record), losers)
+    return Reading(tuple(kept), tuple(sorted(problems)), paths)
 
 
-def read_ranks(folder: Path, cell: str) -> pa.Table:
-    """The stored ranks of one cell, a row a query.
+def load_record(path: Path) -> Record:
+    """The record in a file. Raises OSError, and ResultError, see ``parse``."""
+    data = path.read_bytes()
+    try:
+        stored = json.loads(data)
+        if b"\\ud" in data.lower():  # half a character, which nothing could print or write
+            json.dumps(stored, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        # A ValueError covers bad JSON and bad UTF-8 alike.
+        raise ResultError(f"is not valid JSON ({error}): remove it, or run its cell") from error
+    return parse(stored)
+
+
+def read_ranks(path: Path, record: Record) -> pa.Table:
+    """The ranks of a cell, a row a query, from the file beside its record's, ``path``.
 
     Columns: ``query``, ``greater_<set>`` and ``equal_<set>`` for each candidate set (int32;
     greater is -1 where the query has no answer in the set), ``frequency``, ``history_length``.
 
     Raises:
-        FileNotFoundError: the cell's ranks are not below ``folder``.
-        ResultError: the file is damaged.
+        ResultError: the file is absent, damaged, or another than the record was stored with.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    paths = sorted(folder.rglob(f"{cell}.ranks.parquet"))
-    if not paths:
-        raise FileNotFoundError(f"no {cell}.ranks.parquet below {folder}: run the cell again")
+    place = path.with_suffix(RANKS)
     try:
-        return pq.read_table(paths[0])
+        data = place.read_bytes()
+        if record.ranks_sha256 not in ("", hashlib.sha256(data).hexdigest()):
+            raise ResultError(f"{place} is not what its record was stored with: run the cell again")
+        return pq.read_table(pa.BufferReader(data))
     except (pa.ArrowInvalid, OSError) as error:
-        raise ResultError(f"{paths[0]} is damaged ({error}): run the cell again") from error
+        told = getattr(error, "strerror", None) or error
+        raise ResultError(f"{place} cannot be read ({told}): run the cell again") from error
 
 
-def _read(path: Path) -> Result:
-    try:
-        record = json.loads(path.read_bytes())
-    except OSError as error:
-        raise ResultError(f"cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        # A ValueError covers bad JSON and bad UTF-8 alike.
-        raise ResultError(f"is not valid JSON ({error}): remove it, or run its cell") from error
-    return parse(record)
-
-
-def _preference(entry: tuple[str, Result]) -> tuple[bool, str, str]:
-    name, result = entry
-    return result.done, result.started, name
+def _preference(entry: tuple[str, Record]) -> tuple[bool, str, str]:
+    name, record = entry
+    return record.done, record.started, name
 
 
 def _conflicts(
-    winner: tuple[str, Result], losers: Iterable[tuple[str, Result]]
+    winner: tuple[str, Record], losers: Iterable[tuple[str, Record]]
 ) -> Iterable[Problem]:
     name, kept = winner
-    for other, result in losers:
-        if result != kept:
+    for other, record in losers:
+        if record != kept:
             yield Problem(other, f"is the same cell as {name} with another content: left out")

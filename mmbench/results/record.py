@@ -1,76 +1,68 @@
-"""A stored result as the report reads it: checked on the way in, so that nothing later has to ask.
-
-Only what boards need is modelled; other fields of a result file are left alone. Records of every
-schema number in ``SCHEMAS`` are readable.
-"""
+"""A cell's result: the one schema, which the grid writes and reports read."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from mmbench.hookspecs import Published
+from mmbench.problems import UserError
+from mmbench.results.cell import Cell, Part
+from mmbench.results.former import from_schema_1
 
-SCHEMAS = (1,)
+SCHEMA = 2
+READABLE = (1, 2)
 
 Kind = Literal["done", "failed", "timeout", "out-of-memory", "not-applicable"]
 KINDS: tuple[str, ...] = get_args(Kind)
 
 
-class ResultError(ValueError):
+class ResultError(UserError):
     """A record that is no result, or one that this version cannot read."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+class SchemaError(ResultError):
+    """A record of a schema that this version does not know, such as a newer one's."""
 
 
-class Cell(_Part):
-    """The identity of a cell: everything that changes its numbers."""
-
-    id: str = Field(pattern=r"^[0-9a-f]{12}$")
-    model: str
-    distribution: str
-    version: str
-    config: dict[str, Any]
-    dataset: str
-    fingerprint: str
-    protocol: str
-    seed: int
-    limit: int | None = None
-    upstream: dict[str, Any] | None = None
-    fit_on: dict[str, str] | None = None
-    together: list[dict[str, str]] | None = None
-
-
-class Status(_Part):
+class Status(Part):
     """How a cell ended, and why."""
 
     kind: Kind
     reason: str = ""
+    traceback: str = ""
 
 
-class Data(_Part):
-    """What the dataset says of itself."""
+class Data(Part):
+    """What the dataset says of itself, from its card.
+
+    ``time`` is ``timestamps`` or ``positions``; where there are timestamps, ``tied_targets`` is the
+    share of users whose last event is at the time of the one before, and ``ties`` says what orders
+    such events, ``hash`` or ``source``.
+    """
 
     name: str = ""
     remarks: tuple[str, ...] = ()
     licence: str = ""
     ceilings: dict[str, float] = {}
+    time: str | None = None
+    ties: str | None = None
+    tied_targets: float | None = None
 
 
-class Cost(_Part):
+class Cost(Part):
     """Seconds of wall time, megabytes, and the number of trainable parameters."""
 
     fit_seconds: float | None = None
+    score_seconds: float | None = None
     score_seconds_per_1000: float | None = None
     peak_memory_mb: float | None = None
     parameters: int | None = None
 
 
-class Spaces(_Part):
+class Spaces(Part):
     """A multimodal model's embeddings: their geometry, and what each modality finds by itself.
 
     ``geometry`` maps space to figure to value, ``modalities`` maps ``f2f``, ``t2f``, ``v2f`` to
@@ -82,14 +74,15 @@ class Spaces(_Part):
     embed_seconds: float | None = None
 
 
-class Environment(_Part):
+class Environment(Part):
     """Where a cell ran; recorded beside the identity, no part of it.
 
     ``threads``: what its libraries were told to take; sums in another number of them may round
-    otherwise.
+    otherwise. ``ranked_by``: the library that counted, which changes no number.
     """
 
     python: str = ""
+    platform: str = ""
     cpu: str = ""
     cores: int | None = None
     threads: int | None = None
@@ -97,10 +90,30 @@ class Environment(_Part):
     packages: dict[str, str] = {}
     commit: str | None = None
     dirty: bool | None = None
+    ranked_by: str = ""
 
 
-class Result(_Part):
-    """One cell's result; ``metrics``, ``beyond`` map candidate set to metric to value."""
+class Record(Part):
+    """One cell's result.
+
+    Attributes:
+        cell: what was run.
+        label: as boards call its row.
+        status: how it ended.
+        preset, loss, needs, known_failures, papers: as the model's class declares them.
+        metrics, beyond: candidate set to metric to value.
+        tie_rate, unanswered: candidate set to share of queries.
+        drawn: sampled set to the ``least`` and the ``most`` negatives that a query has.
+        queries, catalogue, users, events: counts of the test fold and the dataset.
+        candidates_sha256: over the candidates of the sampled sets, keyed with the log's secret.
+        ranks_sha256: over the bytes of the file of ranks; empty where there is none.
+        curves: name to ``(step, value)``.
+        device: as in ``cuda``.
+        wall: what kept the targets from the plugin: ``landlock:<abi>``, ``process`` or ``none``.
+        validations: how often it asked for its figure on the validation fold.
+        started: ISO 8601, UTC.
+        seconds: of wall time, from start to end.
+    """
 
     cell: Cell
     label: str
@@ -113,11 +126,13 @@ class Result(_Part):
     beyond: dict[str, dict[str, float]] = {}
     tie_rate: dict[str, float] = {}
     unanswered: dict[str, float] = {}
+    drawn: dict[str, dict[str, int]] = {}
     queries: int | None = None
     catalogue: int | None = None
     users: int | None = None
     events: int | None = None
     candidates_sha256: str | None = None
+    ranks_sha256: str = ""
     data: Data = Data()
     cost: Cost = Cost()
     curves: dict[str, list[tuple[float, float]]] = {}
@@ -125,36 +140,73 @@ class Result(_Part):
     papers: tuple[Published, ...] = ()
     environment: Environment = Environment()
     device: str = ""
-    isolated: bool = True
+    wall: str = Field(default="none", pattern=r"^(landlock:\d+|process|none)$")
+    validations: int = 0
     started: str = ""
+    seconds: float = 0.0
 
     @property
     def done(self) -> bool:
         """Whether the cell has figures."""
         return self.status.kind == "done"
 
+    @property
+    def tiny(self) -> bool:
+        """Whether this is a miniature stand-in's."""
+        return is_tiny(self.preset)
 
-def parse(record: object) -> Result:
-    """The result that a decoded JSON value holds.
+    def changed(self, **fields: Any) -> Record:
+        """The record with other fields, checked. Raises ValidationError, a ValueError."""
+        return Record.model_validate({**dict(self), **fields})
+
+    def failed(self, kind: str, reason: str, traceback: str = "") -> Record:
+        """The record as a row without figures; ``kind`` is a ``Kind``."""
+        status = {"kind": kind, "reason": reason, "traceback": traceback}
+        emptied: dict[str, Any] = {
+            part: {} for part in ("metrics", "beyond", "tie_rate", "unanswered", "drawn", "spaces")
+        }
+        return self.changed(status=status, **emptied)
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as it is stored, its schema's number first."""
+        return {"schema": SCHEMA, **self.model_dump(mode="json")}
+
+
+def is_tiny(preset: str) -> bool:
+    """Whether a preset is a miniature: ``tiny`` or a variant's, as in ``sft-ext/tiny``."""
+    return preset.split("/")[-1] == "tiny"
+
+
+def parse(stored: object) -> Record:
+    """The record that a decoded JSON value holds, of whatever readable schema.
 
     Raises:
-        ResultError: it is no result, its schema is unknown, or a field is missing or misshapen.
+        SchemaError: its schema is unknown.
+        ResultError: it is no result, a field is missing or misshapen, or its cell is another than
+            it is named.
     """
-    if not isinstance(record, Mapping) or "schema" not in record or "cell" not in record:
+    if not isinstance(stored, Mapping) or not {"schema", "cell"} <= stored.keys():
         raise ResultError("is not a result of mmbench (no `schema` and `cell`)")
-    if record["schema"] not in SCHEMAS:
-        known = ", ".join(map(str, SCHEMAS))
-        raise ResultError(
-            f"has result schema {record['schema']!r}, and this mmbench reads {known}: "
+    schema = stored["schema"]
+    if not isinstance(schema, int) or schema not in READABLE:
+        known = ", ".join(map(str, READABLE))
+        raise SchemaError(
+            f"has result schema {schema!r}, and this mmbench reads {known}: "
             "upgrade mmbench, or remove the file"
         )
+    told = from_schema_1(stored) if schema == 1 else stored
     try:
         # A field that is null reads like one that is absent, as in rows of failed cells.
-        result = Result.model_validate({k: v for k, v in record.items() if v is not None})
+        record = Record.model_validate({k: v for k, v in told.items() if v is not None})
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "record"
         raise ResultError(f"has a bad field `{where}`: {first['msg']}") from error
-    if result.done and not any(result.metrics.values()):
+    if schema != 1 and record.cell.id != record.cell.digest():
+        raise ResultError(
+            f"is named {record.cell.id}, and its cell is {record.cell.digest()}: it was edited, "
+            "remove it and run the cell again"
+        )
+    if record.done and not any(record.metrics.values()):
         raise ResultError("says `done` and holds no metrics: run the cell again")
-    return result
+    return record

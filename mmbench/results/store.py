@@ -9,14 +9,14 @@ name, flushed to the disk and renamed; the record comes last: where it is, all i
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,8 +24,11 @@ import pyarrow.parquet as pq
 
 from mmbench.files import put_in_place, slug, write_beside
 from mmbench.results.cell import Cell
+from mmbench.results.read import RANKS, load_record
+from mmbench.results.record import Record, ResultError, SchemaError
 
-SCHEMA = 1
+TOP, ITEMS = ".top.parquet", ".items.npy"
+Columns = Mapping[str, np.ndarray]
 
 
 def record_path(root: Path, cell: Cell) -> Path:
@@ -35,37 +38,46 @@ def record_path(root: Path, cell: Cell) -> Path:
 
 def items_path(root: Path, cell: Cell) -> Path:
     """Where a cell's item embeddings are, if another cell wanted them: float32[n_items + 1, d]."""
-    return record_path(root, cell).with_suffix(".items.npy")
+    return record_path(root, cell).with_suffix(ITEMS)
 
 
-def read_record(root: Path, cell: Cell) -> dict[str, Any] | None:
-    """A cell's record, or None where there is none or it cannot be read."""
+def read_record(root: Path, cell: Cell) -> Record | None:
+    """A cell's record, or None where there is none or the file is damaged.
+
+    Raises SchemaError for a record that only a newer mmbench reads: nobody shall write over it.
+    """
+    path = record_path(root, cell)
     try:
-        record = json.loads(record_path(root, cell).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return load_record(path)
+    except SchemaError as error:
+        raise SchemaError(f"{path} {error}") from error
+    except (OSError, ResultError):
         return None
-    status = record.get("status") if isinstance(record, dict) else None
-    return record if isinstance(status, dict) and "kind" in status else None
 
 
 def write_record(
     root: Path,
-    cell: Cell,
-    record: dict[str, Any],
-    ranks: dict[str, np.ndarray] | None = None,
-    top: dict[str, np.ndarray] | None = None,
+    record: Record,
+    ranks: Columns | None = None,
+    top: Columns | None = None,
     items: np.ndarray | None = None,
-) -> Path:
-    """Store a cell's result; returns the record's path. Raises OSError, leaving no half file."""
-    path = record_path(root, cell)
+) -> Record:
+    """Store a cell's result; returns the record with the digest of its ranks, as it is stored.
+
+    Raises OSError, leaving no half file.
+    """
+    path = record_path(root, record.cell)
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    ranked = None if ranks is None else _parquet(ranks)
+    digest = "" if ranked is None else hashlib.sha256(ranked).hexdigest()
+    record = record.changed(ranks_sha256=digest)
+    text = json.dumps(record.to_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     parts = {
-        path.with_suffix(suffix): None if columns is None else _parquet(columns)
-        for suffix, columns in ((".ranks.parquet", ranks), (".top.parquet", top))
+        path.with_suffix(RANKS): ranked,
+        path.with_suffix(TOP): None if top is None else _parquet(top),
+        path.with_suffix(ITEMS): None if items is None else _npy(items),
+        path: text.encode(),
     }
-    parts[path.with_suffix(".items.npy")] = None if items is None else _npy(items)
-    parts[path] = text.encode()
     # all is on the disk before anything gets its name: an older result is replaced whole
     written: dict[Path, Path] = {}
     try:
@@ -80,13 +92,7 @@ def write_record(
     finally:
         for beside in written.values():
             beside.unlink(missing_ok=True)
-    return path
-
-
-def read_columns(path: Path) -> dict[str, np.ndarray]:
-    """The columns of a ranks or top file."""
-    table = pq.read_table(path)
-    return {name: np.array(table[name].to_pylist()) for name in table.column_names}
+    return record
 
 
 @contextlib.contextmanager
@@ -139,7 +145,7 @@ def sweep(root: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _parquet(columns: dict[str, np.ndarray]) -> bytes:
+def _parquet(columns: Columns) -> bytes:
     arrays = {
         name: pa.array(values)
         if values.ndim == 1

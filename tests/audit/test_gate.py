@@ -35,7 +35,17 @@ def test_no_real_ranks_fail(counts, names):
             "ndcg@20 - ndcg@10 = 0.0422, but hit@20 - hit@10 = 0.2727",
         ),
         ({"R@5": 0.3, "R@10": 0.2}, "hit@10 = 0.2000 is less than hit@5 = 0.3000"),
-        ({"HR@10": 31.3}, "percent"),
+        ({"HR@10": 31.3}, "hit@10 = 31.3000 does not lie between 0 and 1 (percent? divide by 100)"),
+        *(
+            ({f"{name}@10": value}, f"@10 = {value:.4f} does not lie between 0 and 1")
+            for name in ("hit", "Recall", "ndcg", "mrr", "P", "map")
+            for value in (1.2, -0.2, 7.0, 310.0, math.inf)
+        ),
+        ({"mrr": 7}, "mrr = 7.0000 does not lie between 0 and 1 (percent?"),
+        ({"MAP": -0.2}, "map = -0.2000 does not lie between 0 and 1"),
+        ({"ndcg@5": 0.3, "ndcg@10": 0.2}, "ndcg@10 = 0.2000 is less than ndcg@5 = 0.3000"),
+        ({"mrr@10": 0.3, "mrr": 0.2}, "mrr = 0.2000 is less than mrr@10 = 0.3000"),
+        ({"mrr@5": 0.3, "mrr@20": 0.2}, "mrr@20 = 0.2000 is less than mrr@5 = 0.3000"),
         ({"Recall@1": 0.0045, "Recall@10": 0.0313, "MRR": 0.112}, "mrr = 0.1120"),
         ({"hit@1": 0.2, "mrr": 0.1}, "mrr = 0.1000"),
         ({"hit@1": 0.2, "hit@10": 0.3, "mrr@10": 0.26}, "mrr@10 = 0.2600"),
@@ -73,6 +83,14 @@ def test_the_bounds_are_tight(row, name, low, high):
         assert violations({**row, name: value}, tolerance=1e-9) == []
     for value in (low - 1e-6, high + 1e-6):
         assert violations({**row, name: value}, tolerance=1e-9)
+
+
+def test_every_figure_may_be_as_small_or_as_large_as_can_be():
+    for names in (METRICS, ("precision@10", "map@10", "map")):
+        for value in (0.0, 1.0):
+            assert violations(dict.fromkeys(names, value)) == []
+    assert violations({"precision@1": 0.5, "precision@10": 0.1, "map": 0.3}) == []
+    assert violations({"loss": -3.0, "Coverage": 40.0}) == []  # nobody knows what they are
 
 
 def test_rounding_is_forgiven_but_not_more():

@@ -41,6 +41,23 @@ def test_rows_are_grouped_and_judged(write):
     assert "hit@20 - hit@10 = 0.2727" in got.of("gate")[0].messages[0]
 
 
+def test_a_figure_is_judged_by_itself_too(write):
+    path = write(
+        row("much", {"HR@10": 1.2})
+        + row("little", {"N@20": -0.2})
+        + row("seven", {"MRR": 7})
+        + row("falls", {"N@10": 0.3, "N@20": 0.2})
+        + row("several", {"P@5": 1.5, "HR@5": 0.5}, paper="C")
+        + row("of several", {"N@5": 0.3, "N@10": 0.2}, paper="C")
+    )
+    got = audit(read_published(path))
+    assert [(f.row.model, f.kind) for f in got.findings] == [
+        *((name, "range") for name in ("much", "little", "seven", "falls", "several")),
+        *(("several", "outside"), ("of several", "outside")),  # with several targets it may fall
+    ]
+    assert "HR@10 = 1.2000 does not lie between 0 and 1" in got.findings[0].messages[0]
+
+
 def test_several_targets_put_the_whole_protocol_outside(write):
     path = write(
         row("many", {"HR@5": 0.833, "P@5": 0.297, "NDCG@5": 0.9}, paper="C")

@@ -25,10 +25,10 @@ def ranks(folder):
 
 def test_a_grid_file_and_flags_mean_the_same(bench):
     (bench.folder / "grid.toml").write_text(
-        'models = ["counts", "noise/topk"]\ndata = ["shop"]\nprotocol = "loo@1"\nseeds = [0, 1]\n'
+        'models = ["counts", "noise/topk"]\ndata = ["shop"]\nprotocol = "loo@2"\nseeds = [0, 1]\n'
         'preset = "paper"\nlimit = 20\n[set.counts]\nsmoothing = 0.5\n'
     )
-    flags = ["-m", "counts,noise/topk", "-d", "shop", "--protocol", "loo@1", "--seeds", "2"]
+    flags = ["-m", "counts,noise/topk", "-d", "shop", "--protocol", "loo@2", "--seeds", "2"]
     flags += ["--preset", "paper", "--limit", "20", "--set", "counts.smoothing=0.5"]
     plan = ["--dry-run", "--json"]
     from_file = cells(bench.run("run", "grid.toml", *plan))
@@ -70,7 +70,8 @@ def test_neither_jobs_nor_the_process_change_a_rank(bench):
     for name, way in {"alone": [], "jobs": ["--jobs", "2"], "thread": ["--in-process"]}.items():
         done = bench.run(*words, *way, "--out", name, "--json")
         assert done.code == 0, done.err
-        assert {record["isolated"] for record in done.json} == {name != "thread"}
+        wall = "none" if name == "thread" else "process"
+        assert {record["wall"] for record in done.json} == {wall}
         whole[name] = ranks(bench.folder / name)
         assert len(whole[name]) == 4
     assert whole["alone"] == whole["jobs"] == whole["thread"]
@@ -133,7 +134,7 @@ def test_what_is_stored_is_run_again_only_when_asked(bench):
     [
         (["run", "-m", "cunts", "-d", "shop"], "no model is called 'cunts'. Did you mean counts?"),
         (["run", "-m", "counts", "-d", "shp"], "no dataset 'shp'; did you mean 'shop'?"),
-        ([*RUN, "--protocol", "lo@1"], "unknown protocol 'lo@1'; did you mean 'loo@1'?"),
+        ([*RUN, "--protocol", "lo@1"], "unknown protocol 'lo@1'; did you mean 'loo@2'?"),
         ([*RUN, "--set", "counts.epoch=1"], "no setting 'epoch'. Did you mean epochs?"),
         ([*RUN, "--set", "count.epochs=1"], "count is not run. Did you mean counts?"),
         ([*RUN, "--set", "counts.epochs=x"], "counts: epochs: Input should be a valid integer"),
@@ -175,7 +176,7 @@ def test_broken_plugins_are_rows_that_name_the_package_and_others_run(bench):
         "broken leaver: leaver 1.0: SystemExit: 3",
         "broken crasher: crasher 1.0: the process ended with exit code 7",
         "broken shapeless: shapeless 1.0: ContractError: shapeless:Model (shapeless 1.0) has no "
-        "Config",
+        "hook fit and no score",
     ):
         assert line in done.out
     assert "done noise on shop, seed 0" in done.out
@@ -201,7 +202,7 @@ def test_listing_imports_no_plugin(bench):
     )
     bench.add("loud", source, loud="M")
     bench.add("loud_data", source, group="mmbench.datasets", shouting="M")
-    for what, name in (("models", "loud"), ("data", "shouting"), ("protocols", "loo@1")):
+    for what, name in (("models", "loud"), ("data", "shouting"), ("protocols", "loo@2")):
         shown = bench.run("ls", what)
         assert shown.code == 0
         assert name in shown.out
@@ -215,7 +216,7 @@ def test_boards_are_written_compared_and_written_again(bench):
     assert bench.run(*RUN, "--in-process").code == 0
     written = bench.run("leaderboard", "results", "-o", "boards")
     assert written.code == 0
-    board = bench.folder / "boards" / "loo@1" / "shop.md"
+    board = bench.folder / "boards" / "loo@2" / "shop.md"
     assert f"wrote {board.relative_to(bench.folder)}" in written.err
     check = ["leaderboard", "results", "-o", "boards", "--check"]
     fresh = bench.run(*check)
@@ -223,7 +224,7 @@ def test_boards_are_written_compared_and_written_again(bench):
     text = board.read_text()
     board.write_text(text.replace("noise", "voice"))
     stale = bench.run(*check)
-    assert (stale.code, stale.err) == (1, "stale: boards/loo@1/shop.md\n")
+    assert (stale.code, stale.err) == (1, "stale: boards/loo@2/shop.md\n")
     assert bench.run("leaderboard", "results", "-o", "boards").code == 0
     assert board.read_text() == text
     assert bench.run("leaderboard", "results", "--check").code == 2
@@ -297,6 +298,25 @@ class Notes:
     def cell_finished(self, cell, result):
         self.write("finished", cell["model"], result["status"]["kind"])
 
+class Forger:
+    @hookimpl
+    def cell_started(self, cell):
+        cell["seed"] = 7
+
+    @hookimpl
+    def cell_logged(self, values):
+        values.clear()
+
+    @hookimpl
+    def cell_finished(self, result):
+        for figures in result["metrics"].values():
+            figures.update({name: 9.0 for name in figures})
+
+class Leaver:
+    @hookimpl
+    def cell_finished(self, result):
+        raise SystemExit(3)
+
 class Thrower:
     @hookimpl
     def cell_started(self, cell):
@@ -306,6 +326,22 @@ class Wrong:
     @hookimpl
     def cell_stopped(self, cell): ...
 """
+
+
+def test_an_observer_cannot_change_what_is_printed_or_told_to_others(bench):
+    names = {"forger": "Forger", "leaver": "Leaver", "notes": "Notes"}
+    bench.add("watchers", WATCHERS, group="mmbench.observers", **names)
+    bench.environment["NOTES"] = str(bench.folder / "notes")
+    run = [*RUN, "--in-process", "--out", "told", "--json"]
+    told = bench.run(*run, *(word for name in names for word in ("--observer", name)))
+    assert told.code == 0, told.err
+    for hook in ("cell_started", "cell_logged", "cell_finished"):
+        assert f"observer forger failed in {hook}: TypeError: an observer is told" in told.err
+    assert "observer leaver failed in cell_finished: SystemExit: 3" in told.err
+    alone = bench.run(*RUN, "--in-process", "--out", "alone", "--json")
+    for ours, theirs in zip(told.json, alone.json, strict=True):
+        assert (ours["cell"], ours["metrics"]) == (theirs["cell"], theirs["metrics"])
+    assert "logged counts 0 valid" in (bench.folder / "notes").read_text()
 
 
 def test_observers_are_told_and_stop_nothing(bench):
@@ -334,3 +370,43 @@ def test_observers_are_told_and_stop_nothing(bench):
     wrong = bench.run(*run, "--observer", "wrong")
     assert wrong.code == 2
     assert "observer 'wrong' of watchers 1.0 cannot be used" in wrong.err
+    assert "there is no hook 'cell_stopped'. Did you mean cell_started" in wrong.err
+
+
+def test_what_cannot_apply_is_planned_so_and_recorded(bench):
+    bench.install("painter", "mmbench-painter", painter="shelf:Painter")
+    run = ["run", "-m", "painter,noise", "-d", "shop", "--seeds", "2", "--in-process"]
+    why = "not applicable: needs images, which the data has not"
+    planned = bench.run(*run, "--dry-run")
+    assert f"2 {why}" in " ".join(planned.out.split())
+    row = bench.run(*run, "--dry-run", "--json").json[0]
+    assert (row["state"], row["inapplicable"]) == ("not-applicable", why.partition(": ")[2])
+    done = bench.run(*run)
+    assert done.code == 0  # beside rows that are done
+    assert "2 of 4 cells to run" in done.out
+    assert "not-applicable painter on shop, seed 0: needs images" in done.out
+    again = bench.run(*run)
+    assert "0 of 4 cells to run" in again.out
+    assert "not-applicable painter" not in again.out  # it is recorded, and not once more
+    assert len(list(bench.folder.glob("results/shop/*/painter/*.json"))) == 2
+    alone = bench.run("run", "-m", "painter", "-d", "shop", "--in-process", "--json")
+    assert alone.code == 1  # nothing could be run
+    assert alone.json[0]["status"]["kind"] == "not-applicable"
+
+
+def test_what_starts_from_what_cannot_apply_does_not_either(bench):
+    bench.add(
+        "vain",
+        "from dataclasses import dataclass\nimport shelf\nfrom mmbench import hookimpl\n"
+        "@dataclass(frozen=True)\nclass C:\n    k: int = 0\n    init: str = 'blind'\n"
+        "class Blind(shelf.Products):\n    needs = frozenset({'image'})\n"
+        "class Model(shelf.Noise):\n    Config, presets, upstream = C, {'paper': C()}, 'init'\n",
+        vain="Model",
+        blind="Blind",
+    )
+    run = ["run", "-m", "vain,noise", "-d", "shop", "--in-process"]
+    done = bench.run(*run)
+    assert done.code == 0
+    assert "1 of 2 cells to run" in done.out
+    reason = "starts from blind, which needs images, which the data has not"
+    assert f"not-applicable vain[init=blind] on shop, seed 0: {reason}" in done.out

@@ -110,6 +110,8 @@ def test_every_flag_corrects_the_guess(command, films):
         "--min-rating": "2",
         "--min-length": "3",
         "--duplicates": "last",
+        "--ties": "source",
+        "--lineage": "cinema",
         "--require": "text",
         "--licence": "CC0-1.0",
         "--origin": "made up",
@@ -134,7 +136,9 @@ def test_every_flag_corrects_the_guess(command, films):
         "min_rating": 2.0,
         "core": 2,
         "min_length": 3,
+        "ties": "source",
     }
+    assert guess["lineage"] == "cinema"
 
 
 def test_json_tells_the_card_and_the_place(command, films):
@@ -179,3 +183,22 @@ def test_describe_prints_the_card(command, films):
     assert done.code == 0
     assert "40" in done.out
     assert command("describe", "./films", "--json").json["users"] == 8
+
+
+def test_an_import_says_which_columns_no_model_reads(command, films):
+    table = (films / "movies.csv").read_text().splitlines()
+    more = ["vote_count,stars,imdb_id", *(f"{k},{k % 3},tt{k}" for k in range(7))]
+    rows = [f"{row},{cells}" for row, cells in zip(table, more, strict=True)]
+    (films / "movies.csv").write_text("\n".join(rows) + "\n")
+    dry = command("import", "films", "--dry-run")
+    assert "# no model reads the column 'vote_count': it counts events, by its name\n" in dry.out
+    done = command("import", "films")
+    for column, why in (
+        ("vote_count", "counts events, by its name"),
+        ("imdb_id", "names items or files, by its name"),
+        ("stars", "counts events, by its name and its numbers"),
+    ):
+        assert f"# no model reads the column {column!r}: it {why}\n" in done.out
+    assert tomllib.loads(done.out)["items"]["text"] == ["title", "genres"]
+    described = command("describe", str(films), "--json").json
+    assert described["text"] == ["title", "genres"]

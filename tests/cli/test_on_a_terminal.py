@@ -3,9 +3,13 @@
 import fcntl
 import os
 import pty
+import signal
 import struct
 import subprocess
 import termios
+import time
+
+import psutil
 
 RUN_SLOWLY = ["run", "-m", "counts", "-d", "shop", "--set", "counts.sleep=0.4"]
 ESCAPE = "\x1b"
@@ -73,3 +77,35 @@ def test_a_model_that_does_not_know_its_total_keeps_its_bar(bench):
     assert code == 0, shown
     assert "songs [of 9]" in shown
     assert "Traceback" not in shown
+
+
+def test_a_grid_whose_terminal_is_closed_ends_in_order(bench):
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        bench.command("run", "-m", "noise,counts", "-d", "shop", "--set", "counts.sleep=9"),
+        cwd=bench.folder,
+        env=bench.environment | {"TERM": "xterm-256color"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        preexec_fn=take_terminal,
+    )
+    bench.started.append(process)
+    os.close(theirs)
+    shown = b""
+    while b"counts[sleep=9] on shop" not in shown:  # its bar
+        shown += os.read(ours, 65536)
+    while not (children := psutil.Process(process.pid).children(recursive=True)):
+        time.sleep(0.02)
+    os.close(ours)
+    assert process.wait(timeout=20) == 130
+    assert not any(child.is_running() for child in children)
+    assert len(list(bench.folder.glob("results/shop/*/noise/*.json"))) == 1
+    assert not list(bench.folder.glob("results/.work/*"))
+
+
+def take_terminal():
+    """Become the session that is told when the terminal on stdin is closed."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)

@@ -9,23 +9,31 @@ import shutil
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mmbench.data import cache, folder, load
+from mmbench.data import cache, digests, folder, load
+from mmbench.hookspecs import DatasetInfo
 
 SPAWN = """
 import os, sys, pathlib
 from mmbench.data import cache, load
 write = cache._write
-def die(log, scratch):
-    write(log, scratch)
+def die(log, scratch, pictures):
+    write(log, scratch, pictures)
     (scratch / sys.argv[2]).write_bytes(b"half")
     os.kill(os.getpid(), 9)
 cache._write = die
 load(sys.argv[1])
 """
+
+
+@pytest.fixture
+def memory(tmp_path):
+    """Where the digests of files are remembered."""
+    return tmp_path / "cache" / "digests"
 
 
 @pytest.fixture
@@ -74,7 +82,7 @@ def test_a_changed_file_or_recipe_is_prepared_anew(shop):
 
 @pytest.mark.parametrize("file", [*cache.FILES, "manifest.json"])
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "gone"])
-def test_a_damaged_entry_is_said_and_made_again(shop, prepared, caplog, file, damage):
+def test_a_damaged_entry_is_said_and_made_again(shop, prepared, memory, caplog, file, damage):
     first = load(str(shop))
     path = prepared() / file
     data = path.read_bytes()
@@ -89,7 +97,81 @@ def test_a_damaged_entry_is_said_and_made_again(shop, prepared, caplog, file, da
     caplog.clear()
     same(load(str(shop)), first)
     assert caplog.text == ""
-    assert cache.load(prepared()) is not None
+    assert cache.load(prepared(), memory) is not None
+
+
+@pytest.mark.parametrize("file", ["ratings.csv", "movies.tsv", "pictures.zip"])
+@pytest.mark.parametrize("settled", [True, False])
+def test_other_content_of_the_same_size_and_time_is_noticed(shop, monkeypatch, file, settled):
+    if settled:
+        monkeypatch.setattr(digests, "SETTLED", -(10**12))
+    first = load(str(shop))
+    path = shop / file
+    before, data = path.stat(), bytearray(path.read_bytes())
+    if file == "ratings.csv":
+        data = data.replace(b",4,14", b",3,14", 1)
+    elif file == "movies.tsv":
+        data = data.replace(b'"a"', b'"A"')
+    else:
+        data[60] ^= 1  # in the first picture
+    path.write_bytes(data)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    after = path.stat()
+    assert (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    read, source = [], folder.read
+    monkeypatch.setattr(folder, "read", lambda spec: read.append(spec) or source(spec))
+    second = load(str(shop))
+    assert len(read) == 1
+    if file == "movies.tsv":
+        assert second.fingerprints.text != first.fingerprints.text
+    load(str(shop))
+    assert len(read) == 1
+
+
+def test_a_changed_picture_in_a_folder_is_noticed(shop, monkeypatch):
+    shutil.unpack_archive(shop / "pictures.zip", shop / "pictures")
+    (shop / "pictures.zip").unlink()
+    load(str(shop))
+    path = shop / "pictures" / "3.jpg"
+    before, data = path.stat(), bytearray(path.read_bytes())
+    data[100] ^= 1
+    path.write_bytes(data)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    read, source = [], folder.read
+    monkeypatch.setattr(folder, "read", lambda spec: read.append(spec) or source(spec))
+    load(str(shop))
+    assert len(read) == 1
+
+
+def test_a_plugins_changed_pictures_are_noticed(tmp_path, prepared, caplog):
+    """The demo's pictures lie in the cache, and its stamp is that of its code alone."""
+    first = load("demo")
+    (pictures,) = (tmp_path / "cache").rglob("pictures.zip")
+    data = bytearray(pictures.read_bytes())
+    data[len(data) // 2] ^= 1
+    pictures.write_bytes(data)
+    with caplog.at_level(logging.WARNING, "mmbench.data"):
+        same(load("demo"), first)
+    assert f"its pictures in {pictures} are others now" in caplog.text
+    caplog.clear()
+    same(load("demo"), first)
+    assert caplog.text == ""
+
+
+def test_every_module_that_may_move_a_log_is_part_of_the_key(monkeypatch, tmp_path):
+    here = Path(cache.__file__).parent
+    copy = tmp_path / "data"
+    shutil.copytree(here, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(cache, "__file__", str(copy / "cache.py"))
+    keys = set()
+    for module in ("", "rows.py", "columns.py", "secret.py", "formats.py", "folder.py"):
+        if module:
+            with (copy / module).open("a") as file:
+                file.write("# changed\n")
+        cache._code.cache_clear()
+        keys.add(cache.entry_key(DatasetInfo("x"), {}))
+    cache._code.cache_clear()
+    assert len(keys) == 6
 
 
 def test_a_pickle_in_an_entry_is_not_loaded(shop, prepared, tmp_path):
@@ -206,16 +288,16 @@ def test_other_numbers_for_the_same_events_are_noticed(shop, prepared, caplog):
     assert "its items are not in the order of their secret" in caplog.text
 
 
-def test_pictures_that_moved_away_make_an_entry_stale(shop, prepared, tmp_path, caplog):
+def test_pictures_that_moved_away_make_an_entry_stale(shop, prepared, memory, tmp_path, caplog):
     load(str(shop))
     entry = prepared()
     shutil.move(shop, tmp_path / "moved")
-    assert cache.load(entry) is None
+    assert cache.load(entry, memory) is None
     assert "no longer in" in caplog.text
 
 
 @pytest.mark.parametrize("file", ["item.npy", "manifest.json"])
-def test_a_kill_in_the_middle_leaves_no_entry(shop, prepared, tmp_path, file):
+def test_a_kill_in_the_middle_leaves_no_entry(shop, prepared, memory, file):
     done = subprocess.run(
         [sys.executable, "-c", SPAWN, str(shop), file], capture_output=True, check=False
     )
@@ -224,7 +306,7 @@ def test_a_kill_in_the_middle_leaves_no_entry(shop, prepared, tmp_path, file):
     assert left.name.startswith(f".tmp-{socket.gethostname()}-")
     log = load(str(shop))
     assert not left.exists()
-    same(cache.load(prepared()), log)
+    same(cache.load(prepared(), memory), log)
 
 
 def test_the_scratch_of_a_living_process_is_left_alone(shop, tmp_path):
@@ -238,16 +320,16 @@ def test_the_scratch_of_a_living_process_is_left_alone(shop, tmp_path):
     assert elsewhere.is_dir()
 
 
-def test_two_processes_may_store_the_same_entry(shop, prepared):
+def test_two_processes_may_store_the_same_entry(shop, prepared, memory):
     log = load(str(shop))
     entry = prepared()
-    cache.store(log, entry)
+    cache.store(log, entry, memory)
     assert prepared() == entry
-    same(cache.load(entry), log)
+    same(cache.load(entry, memory), log)
 
 
 def test_a_failed_write_leaves_nothing(shop, tmp_path, monkeypatch):
-    def full(log, scratch):
+    def full(log, scratch, pictures):
         (scratch / "item.npy").write_bytes(b"half")
         raise OSError(28, "No space left on device")
 

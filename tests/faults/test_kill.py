@@ -5,6 +5,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import time
 
 import psutil
@@ -98,6 +99,8 @@ def test_a_killed_plugin_is_a_row_that_says_so_and_runs_again(bench, stored):
     [
         (signal.SIGINT, []),
         (signal.SIGTERM, ["--jobs", "2"]),
+        (signal.SIGHUP, []),
+        (signal.SIGQUIT, ["--jobs", "2"]),
         (signal.SIGINT, ["--in-process"]),
     ],
 )
@@ -120,7 +123,25 @@ def test_a_polite_end(bench, stored, leftovers, children, number, way):
         assert leftovers(out) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_under_nohup_the_end_of_a_terminal_ends_nothing(bench, stored):
+    run = bench.command("run", "-m", "counts/slow", "-d", "shop")
+    grid = subprocess.Popen(
+        ["nohup", *run],
+        cwd=bench.folder,
+        env=bench.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    bench.started.append(grid)
+    wait_for_cell(grid)
+    grid.send_signal(signal.SIGHUP)
+    grid.communicate(timeout=60)
+    assert grid.returncode == 0
+    assert list(stored(bench.folder / "results")) == [("counts/slow", 0)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_an_end_while_the_plan_is_made(bench, number):
     bench.add("sleepy", "import time\ntime.sleep(60)\n", sleepy="Model")
     grid = bench.start("run", "-m", "sleepy", "-d", "shop")

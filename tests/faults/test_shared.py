@@ -40,7 +40,7 @@ def test_a_damaged_record_is_left_out_of_boards_and_run_again(bench, stored, tex
     path.write_text(text)
     board = bench.run("leaderboard", "results")
     assert board.code == 0
-    assert f"left out: shop/loo@1/noise/{path.name}" in board.err
+    assert f"left out: shop/loo@2/noise/{path.name}" in board.err
     assert "counts" in board.out
     assert "1 of 2 cells to run" in bench.run(*run).out
     assert len(stored(out)) == 2
@@ -59,7 +59,7 @@ def test_a_board_that_a_full_disk_cut_short_is_ours_again(bench):
     """Boards are written whole or not at all, so none is ever taken for somebody's file."""
     assert bench.run("run", "-m", "noise", "-d", "shop", "--in-process").code == 0
     assert bench.run("leaderboard", "results", "-o", "boards").code == 0
-    board = bench.folder / "boards" / "loo@1" / "shop.md"
+    board = bench.folder / "boards" / "loo@2" / "shop.md"
     before = board.read_text()
     code = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (16, 16)); "

@@ -113,7 +113,7 @@ def cell_of(lab):
 def test_a_good_model_passes(model):
     lab, caught = look(model, "good_models")
     assert caught == {}
-    assert cell_of(lab)["status"]["kind"] == "done"
+    assert cell_of(lab).status.kind == "done"
 
 
 def test_encodings_are_kept_in_a_folder_that_is_no_plugins_own():
@@ -153,14 +153,14 @@ def test_without_the_wall_a_check_sees_it(model, path, by):
 def test_a_model_that_hangs_is_a_timeout():
     lab, caught = look("Hangs", limits=Limits(seconds=4))
     assert caught.keys() == {RUNS}
-    assert cell_of(lab)["status"]["kind"] == "timeout"
+    assert cell_of(lab).status.kind == "timeout"
 
 
 def test_a_model_that_allocates_without_end_is_out_of_memory():
     lab, caught = look("Allocates", limits=Limits(seconds=60, memory=600 * 2**20))
     assert caught.keys() == {RUNS}
-    assert cell_of(lab)["status"]["kind"] == "out-of-memory"
-    assert cell_of(lab)["cost"]["peak_memory_mb"] < 1200
+    assert cell_of(lab).status.kind == "out-of-memory"
+    assert cell_of(lab).cost.peak_memory_mb < 1200
 
 
 def test_a_model_that_prints_without_end_costs_the_parent_nothing():
@@ -196,7 +196,7 @@ def sleepers(since):
 def test_a_walk_through_run_finds_no_target(isolated):
     lab, caught = look("Walks", isolated=isolated)
     assert caught == {}
-    curves = cell_of(lab)["curves"]
+    curves = cell_of(lab).curves
     assert curves["found"] == [[0, 0.0]]
     assert curves["walked"][0][1] > 20
 
@@ -204,15 +204,15 @@ def test_a_walk_through_run_finds_no_target(isolated):
 def test_the_garbage_collector_of_the_child_holds_no_target():
     lab, caught = look("Scavenges")
     assert caught.keys() == {"learns_which_item_follows_which"}
-    assert cell_of(lab)["curves"]["found"] == [[0, 0.0]]
+    assert cell_of(lab).curves["found"] == [[0, 0.0]]
 
 
 def test_in_the_harness_s_own_process_blindness_is_what_catches_a_scavenger():
     gc.collect()  # folds of earlier tests, with other targets
     lab, caught = look("Scavenges", isolated=False)
-    assert cell_of(lab)["curves"]["found"][0][1] > 0
-    assert cell_of(lab)["metrics"]["full"]["hit@1"] > 0.9
-    assert not cell_of(lab)["isolated"]
+    assert cell_of(lab).curves["found"][0][1] > 0
+    assert cell_of(lab).metrics["full"]["hit@1"] > 0.9
+    assert cell_of(lab).wall == "none"
     assert caught.keys() == {"blind_to_test_targets"}
 
 
@@ -222,6 +222,6 @@ def test_a_known_failure_is_no_failure_and_is_recorded():
     verdict = lab.verdicts["learns_which_item_follows_which"]
     assert verdict.status == "known failure"
     assert "it is a constant, for comparison" in verdict.reason
-    assert cell_of(lab)["known_failures"] == {
+    assert cell_of(lab).known_failures == {
         "learns_which_item_follows_which": "it is a constant, for comparison"
     }

@@ -12,17 +12,32 @@ from mmbench.grid.host import Interrupted
 from mmbench.grid.plan import Planned
 from mmbench.grid.runner import Circumstances, Job, Outcome
 from mmbench.results.cell import Cell
+from mmbench.results.record import Record
 from mmbench.results.store import claim, write_record
 
 
+def cell(seed):
+    return Cell(
+        model="m",
+        distribution="d",
+        version="1.0",
+        config={},
+        dataset="shop",
+        fingerprints={"events": "f"},
+        protocol="loo@2",
+        seed=seed,
+    )
+
+
 def row(seed, known=None):
-    cell = Cell("m", "d", "1.0", {}, "shop", "f", "loo@1", seed)
-    job = Job(cell, SimpleNamespace(), "m", "paper", {})
+    job = Job(cell(seed), SimpleNamespace(), "m", "paper", {})
     return Planned("m", "shop", seed, job, SimpleNamespace(), known=known)
 
 
-def record(kind="done"):
-    return {"status": {"kind": kind, "reason": "", "traceback": ""}}
+def record(seed=0, kind="done", **fields):
+    metrics = {"full": {"ndcg@10": 0.1}} if kind == "done" else {}
+    status = {"kind": kind}
+    return Record(cell=cell(seed), label="m", status=status, metrics=metrics, **fields)
 
 
 class Notes:
@@ -44,7 +59,7 @@ class Notes:
 @pytest.fixture
 def cells(monkeypatch):
     """Cells are run by ``cells.work(job, how)``; ``cells.ran`` lists their seeds."""
-    made = SimpleNamespace(ran=[], work=lambda job, how: record())
+    made = SimpleNamespace(ran=[], work=lambda job, how: record(job.cell.seed))
 
     def run_cell(job, question, scratch, how, on_event, **kept):
         made.ran.append(job.cell.seed)
@@ -58,7 +73,7 @@ def cells(monkeypatch):
     ("overwrite", "due"), [("never", [0]), ("failed", [0, 2]), ("always", [0, 1, 2])]
 )
 def test_what_is_due(cells, tmp_path, overwrite, due):
-    rows = [row(0), row(1, record()), row(2, record("timeout"))]
+    rows = [row(0), row(1, record(1)), row(2, record(2, "timeout"))]
     done = execute.execute(rows, tmp_path, Circumstances(), Notes(), overwrite=overwrite)
     assert cells.ran == due
     assert [finished.row.seed for finished in done] == [0, 1, 2]
@@ -99,7 +114,7 @@ def test_two_cells_never_share_a_gpu(cells, tmp_path, monkeypatch):
         with lock:
             busy.remove(gpu)
         assert int(how.environment["OMP_NUM_THREADS"]) >= 1
-        return record()
+        return record(job.cell.seed)
 
     cells.work = work
     execute.execute([row(n) for n in range(6)], tmp_path, Circumstances(), Notes(), jobs=2)
@@ -114,7 +129,7 @@ def test_one_job_leaves_the_environment_and_the_user_s_threads_stand(monkeypatch
 
 def test_a_cell_that_another_grid_did_meanwhile_is_not_done_again(cells, tmp_path):
     """Also one that had failed: the other grid's new record counts."""
-    rows = [row(0, record("failed"))]
+    rows = [row(0, record(kind="failed"))]
     notes = Notes()
     held, free = threading.Event(), threading.Event()
 
@@ -122,7 +137,7 @@ def test_a_cell_that_another_grid_did_meanwhile_is_not_done_again(cells, tmp_pat
         with claim(tmp_path, rows[0].job.cell, threading.Event()):
             held.set()
             assert free.wait(20)
-            write_record(tmp_path, rows[0].job.cell, record() | {"by": "the other"})
+            write_record(tmp_path, record(device="the other's"))
 
     other = threading.Thread(target=other_grid)
     other.start()
@@ -131,7 +146,7 @@ def test_a_cell_that_another_grid_did_meanwhile_is_not_done_again(cells, tmp_pat
     (finished,) = execute.execute(rows, tmp_path, Circumstances(), notes)
     other.join()
     assert cells.ran == []
-    assert finished.record["by"] == "the other"
+    assert finished.record.device == "the other's"
     assert notes.heard == [("waiting", 0), ("finished", 0)]
 
 

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 SOURCE = """
@@ -46,6 +47,8 @@ class Traveller:
 def shops(bench):
     bench.add("trips", SOURCE, traveller="Traveller")
     bench.shop("kiosk", users=30, items=25)
+    titles = bench.folder / "data" / "kiosk" / "items.tsv"
+    titles.write_text(titles.read_text().replace("Thing", "Magazine"))
     return bench
 
 
@@ -61,7 +64,7 @@ def test_a_model_is_fitted_there_and_asked_here(shops):
     assert record["label"] == "traveller[fit-on=shop]"
     cell = record["cell"]
     assert cell["dataset"] == "kiosk" and cell["fit_on"]["dataset"] == "shop"
-    assert cell["fit_on"]["fingerprint"] != cell["fingerprint"]
+    assert cell["fit_on"]["fingerprints"] != cell["fingerprints"]
     assert (record["catalogue"], record["queries"]) == (25, 30)
     assert record["metrics"]["full"]["hit@50"] == 1
     assert "0 of 1" not in done.err
@@ -80,7 +83,7 @@ def test_it_is_another_cell_than_the_one_at_home(shops):
 
 def test_who_cannot_move_is_not_applicable(shops):
     done = shops.run("run", "-m", "counts", "-d", "kiosk", "--fit-on", "shop", "--json")
-    assert done.code == 0
+    assert done.code == 1  # nothing could be run
     status = records(shops)["counts[fit-on=shop]"]["status"]
     assert status["kind"] == "not-applicable" and "no hook `transfer`" in status["reason"]
 
@@ -103,3 +106,57 @@ def test_a_grid_file_says_it_too(shops):
     )
     assert shops.run("run", "grid.toml").code == 0
     assert "traveller[fit-on=shop]" in records(shops)
+
+
+def write_market(folder, user="u{}", item="i{}", titles=True, words="Thing"):
+    """The baskets of 90 users; every copy names users, items and their order otherwise."""
+    rng = np.random.default_rng(3)
+    baskets = [rng.choice(120, rng.integers(4, 10), replace=False) for _ in range(90)]
+    lines = [
+        " ".join([user.format(u), *(item.format(i) for i in basket)])
+        for u, basket in enumerate(baskets)
+    ]
+    folder.mkdir(parents=True)
+    (folder / "sequences.txt").write_text("\n".join(sorted(lines)) + "\n")
+    if titles:
+        rows = "".join(f"{item.format(i)}\t{words} number {i}\n" for i in range(120))
+        (folder / "items.tsv").write_text("item_id\ttitle\n" + rows)
+
+
+@pytest.fixture
+def markets(shops):
+    """``market``, and the same events under other names, each in its own disguise."""
+    data = shops.folder / "data"
+    write_market(data / "market")
+    write_market(data / "renamed", "x{:x}x", "{:03d}z")
+    write_market(data / "untitled", "{}-", "{}-", titles=False)
+    write_market(data / "retitled", "{}-", "{}-", words="Chose")
+    write_market(data / "kin")
+    lineage = 'id = "{}"\nlineage = "bazaar"\n[interactions]\nfile = "sequences.txt"\n'
+    for name in ("shop", "kin"):  # these two have no event in common
+        (data / name / "dataset.toml").write_text(lineage.format(name))
+    return shops
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "says"),
+    [
+        ("market", "market[min_length=4]", "both come from market"),
+        ("market", "renamed", "by the items' titles"),
+        ("market", "untitled", "linked by their items"),
+        ("market", "retitled", "linked by their items"),
+        ("shop", "kin", "both come from bazaar"),
+    ],
+)
+def test_datasets_of_the_same_events_never_meet(markets, one, other, says):
+    for words in (
+        ["-d", one, "--fit-on", other],
+        ["-d", other, "--fit-on", one],
+        ["-d", f"{one}+{other}"],
+    ):
+        done = markets.run("run", "-m", "traveller", "--dry-run", *words)
+        assert done.code == 2, words
+        said = " ".join(done.err.split())
+        assert says in said and "would be learned from the other" in said
+    apart = markets.run("run", "-m", "traveller", "--dry-run", "-d", "market+kiosk")
+    assert apart.code == 0, apart.err

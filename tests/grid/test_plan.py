@@ -7,7 +7,8 @@ import pytest
 from mmbench.grid import plan
 from mmbench.grid.plan import Grid, make_label, make_plan, parse_seeds, read_grid
 from mmbench.grid.registry import ModelRef, Plugin, UsageError, parse_ref
-from mmbench.results.store import write_record
+from mmbench.results.record import Record
+from mmbench.results.store import record_path, write_record
 
 SHELF = {
     "counts": Plugin("counts", "shelf:Counts", "mmbench-shelf", "1.0"),
@@ -70,9 +71,28 @@ def test_a_broken_plugin_is_a_row_that_names_its_package(planned):
 
 def test_a_row_knows_what_is_stored(planned, tmp_path):
     (row,) = planned("noise")
-    write_record(tmp_path, row.job.cell, {"status": {"kind": "timeout"}})
+    write_record(tmp_path, Record(cell=row.job.cell, label="noise", status={"kind": "timeout"}))
     assert planned("noise")[0].state == "timeout"
     assert planned("noise", limit=9)[0].state == "new"  # a smoke run is another cell
+
+
+def test_a_cell_names_what_its_model_reads_of_the_data(planned):
+    reads, blind = planned("counts", "noise")
+    assert reads.job.declared["needs"] == ["text"]
+    assert list(reads.job.cell.fingerprints) == ["events", "text"]
+    assert list(blind.job.cell.fingerprints) == ["events"]
+
+
+def test_a_record_of_a_newer_mmbench_is_a_problem_and_stays(planned, tmp_path):
+    row, _ = planned("noise", "counts")
+    write_record(tmp_path, Record(cell=row.job.cell, label="noise", status={"kind": "timeout"}))
+    path = record_path(tmp_path, row.job.cell)
+    newer = path.read_text().replace('"schema": 2', '"schema": 3')
+    path.write_text(newer)
+    unread, other = planned("noise", "counts")
+    assert (unread.state, other.state) == ("broken", "new")
+    assert "result schema 3" in unread.problem and str(path) in unread.problem
+    assert path.read_text() == newer
 
 
 def test_an_interrupt_does_not_wait_for_a_plugin_that_hangs(monkeypatch):
@@ -87,7 +107,7 @@ def test_an_interrupt_does_not_wait_for_a_plugin_that_hangs(monkeypatch):
         stopped.set()
 
     monkeypatch.setattr(plan, "describe_plugin", describe)
-    monkeypatch.setattr(plan, "find_plugin", lambda name: name)
+    monkeypatch.setattr(plan, "find_plugin", lambda name: SHELF["noise"])
     with pytest.raises(UsageError):
         plan._describe_all([ModelRef("bad"), ModelRef("hangs")], [], "tiny", True)
     assert stopped.is_set()

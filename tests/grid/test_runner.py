@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pytest
 
-from mmbench.grid import exchange, session
+from mmbench.grid import exchange, landlock, session
 from mmbench.grid.host import Interrupted, Limits, launch
 from mmbench.grid.plan import describe_plugin
 from mmbench.grid.question import ask_question
@@ -19,7 +19,6 @@ from mmbench.grid.registry import Plugin, UsageError, parse_ref
 from mmbench.grid.runner import Circumstances, Job, run_cell
 from mmbench.hookspecs import Published
 from mmbench.protocol import get_protocol
-from mmbench.results.cell import Cell
 from mmbench.views import TopK, Vectors
 
 MODELS = __import__("pathlib").Path(__file__).parents[1] / "models"
@@ -44,14 +43,14 @@ def room(tmp_path):
 
 
 @pytest.fixture
-def cell(log, tmp_path):
+def cell(log, tmp_path, make_cell):
     """Run a model of the shelf on the walks; keyword ``isolated`` chooses the host."""
 
     def run(value, ref="m", isolated=True, limits=None, stop=None, events=None, **overrides):
         plugin, described = describe(value, ref, **overrides)
         assert not described.problem
-        question = ask_question(log, get_protocol("loo@1"))
-        identity = Cell("m", "d", "1.0", described.declared["config"], "w", "f", "loo@1", 3)
+        question = ask_question(log, get_protocol("loo@2"))
+        identity = make_cell(config=described.declared["config"], seed=3)
         job = Job(identity, plugin, "m", described.declared["preset"], described.declared)
         how = Circumstances(
             isolated=isolated,
@@ -70,9 +69,9 @@ def cell(log, tmp_path):
 @pytest.mark.parametrize("ref", ["m", "m/topk"])
 def test_a_thread_and_a_process_give_identical_ranks(cell, ref):
     child, thread = cell("shelf:Noise", ref), cell("shelf:Noise", ref, isolated=False)
-    assert child.record["isolated"]
-    assert not thread.record["isolated"]
-    assert child.record["metrics"] == thread.record["metrics"]
+    assert child.record.wall == (f"landlock:{landlock.abi()}" if landlock.abi() else "process")
+    assert thread.record.wall == "none"
+    assert child.record.metrics == thread.record.metrics
     for name, column in child.ranks.items():
         np.testing.assert_array_equal(column, thread.ranks[name])
 
@@ -82,31 +81,32 @@ def test_a_record_is_complete(cell, monkeypatch):
     events = []
     done = cell("shelf:Counts", events=events)
     record = done.record
-    assert record["status"]["kind"] == "done"
-    assert set(record["metrics"]) == {"full", "unseen", "neg100"}
-    assert record["metrics"]["full"]["ndcg@10"] > 0.5  # walks are what it counts
-    assert [step for step, _ in record["curves"]["valid"]] == [0, 1]
-    assert record["curves"]["valid"][0][1] > 0.5
-    assert record["loss"] == "counting"
-    assert record["papers"][0]["metric"] == "ndcg@10"
-    assert record["cost"]["peak_memory_mb"] > 1
-    assert record["queries"] == 30
-    assert record["environment"]["ranked_by"] == "numpy"
-    assert record["environment"]["threads"] == 3
+    assert record.status.kind == "done"
+    assert set(record.metrics) == {"full", "unseen", "neg100"}
+    assert record.metrics["full"]["ndcg@10"] > 0.5  # walks are what it counts
+    assert [step for step, _ in record.curves["valid"]] == [0, 1]
+    assert record.curves["valid"][0][1] > 0.5
+    assert record.loss == "counting"
+    assert record.papers[0].metric == "ndcg@10"
+    assert record.cost.peak_memory_mb > 1
+    assert record.queries == 30
+    assert record.drawn == {"neg100": {"least": 12, "most": 16}}  # of the catalogue's 20 items
+    assert record.environment.ranked_by == "numpy"
+    assert record.environment.threads == 3
     assert len(done.ranks["query"]) == 30
     assert done.top["top_full"].shape == (30, 20)
     assert {"event": "progress", "done": 2.0, "total": 2.0, "unit": "epochs"} in events
-    json.dumps(record, allow_nan=False)
+    json.dumps(record.to_json(), allow_nan=False)
 
 
 @pytest.mark.parametrize("isolated", [True, False], ids=["process", "thread"])
 def test_vectors_are_ranked_as_their_products(cell, isolated):
     vectors = cell("shelf:Products", isolated=isolated)
     matrix = cell("shelf:Matrix", isolated=isolated)
-    assert vectors.record["status"]["kind"] == "done"
-    assert vectors.record["metrics"] == matrix.record["metrics"]
-    assert vectors.record["curves"] == matrix.record["curves"]
-    assert vectors.record["curves"]["valid"][0][1] != vectors.record["curves"]["valid"][1][1]
+    assert vectors.record.status.kind == "done"
+    assert vectors.record.metrics == matrix.record.metrics
+    assert vectors.record.curves == matrix.record.curves
+    assert vectors.record.curves["valid"][0][1] != vectors.record.curves["valid"][1][1]
     np.testing.assert_array_equal(vectors.top["top_unseen"], matrix.top["top_unseen"])
 
 
@@ -121,8 +121,8 @@ def test_item_vectors_are_asked_for_once_a_validation_and_once_after_the_fit(cel
 
 def test_the_next_question_is_asked_before_an_answer_is_handed_out(log, tmp_path):
     plugin, described = describe("shelf:Witness")
-    queries = ask_question(log, get_protocol("loo@1")).split.test.queries
-    exchange.save_train(tmp_path, ask_question(log, get_protocol("loo@1")).split.train)
+    queries = ask_question(log, get_protocol("loo@2")).split.test.queries
+    exchange.save_train(tmp_path, ask_question(log, get_protocol("loo@2")).split.train)
     exchange.save_items(tmp_path, log.items)
     exchange.save_queries(tmp_path, "test", queries)
     host = launch(tmp_path, isolated=False)
@@ -147,7 +147,7 @@ def test_the_next_question_is_asked_before_an_answer_is_handed_out(log, tmp_path
 def test_a_reranker_is_asked_only_what_it_can_afford(cell, log):
     record = cell("shelf:Reranker").record
     assert log.n_items > 15
-    assert set(record["metrics"]) == {"neg100"}
+    assert set(record.metrics) == {"neg100"}
 
 
 def test_candidates_wide_enough_are_asked_about_the_whole_catalogue(cell, monkeypatch):
@@ -155,28 +155,28 @@ def test_candidates_wide_enough_are_asked_about_the_whole_catalogue(cell, monkey
 
     monkeypatch.setattr(shelf.Reranker, "max_candidates", 20)
     reranked = cell("shelf:Reranker", isolated=False).record
-    assert reranked["metrics"] == cell("shelf:Noise", isolated=False).record["metrics"]
+    assert reranked.metrics == cell("shelf:Noise", isolated=False).record.metrics
 
 
 def test_a_model_without_its_modality_is_not_applicable(cell):
     record = cell("shelf:Painter").record
-    assert record["status"]["kind"] == "not-applicable"
-    assert "images" in record["status"]["reason"]
-    assert record["metrics"] == {}
+    assert record.status.kind == "not-applicable"
+    assert "images" in record.status.reason
+    assert record.metrics == {}
 
 
 def test_the_time_limit_holds(cell):
     record = cell("shelf:Counts", limits=Limits(seconds=2), sleep="60").record
-    assert record["status"]["kind"] == "timeout"
-    assert "2 s" in record["status"]["reason"]
+    assert record.status.kind == "timeout"
+    assert "2 s" in record.status.reason
 
 
 def test_an_error_on_our_side_is_a_row_too(cell, monkeypatch):
     monkeypatch.setattr("mmbench.grid.runner.summarise", lambda *_: 1 // 0)
     record = cell("shelf:Noise", isolated=False).record
-    assert record["status"]["kind"] == "failed"
-    assert record["status"]["reason"].startswith("ZeroDivisionError")
-    assert "Traceback" in record["status"]["traceback"]
+    assert record.status.kind == "failed"
+    assert record.status.reason.startswith("ZeroDivisionError")
+    assert "Traceback" in record.status.traceback
 
 
 def test_a_full_disk_is_not_the_cell_s_fault(cell, monkeypatch):
@@ -213,7 +213,7 @@ def test_a_plugin_that_does_not_import_is_a_problem_not_a_crash():
 
 
 def test_views_cross_to_the_child_unchanged_and_read_only(log, tmp_path):
-    question = ask_question(log, get_protocol("loo@1"))
+    question = ask_question(log, get_protocol("loo@2"))
     exchange.save_train(tmp_path, question.split.train)
     exchange.save_items(tmp_path, log.items)
     exchange.save_queries(tmp_path, "test", question.split.test.queries)
@@ -305,9 +305,9 @@ def test_the_plugin_s_identity_crosses_whole():
 
 def test_candidates_are_kept_from_models_that_are_not_asked_about_them(cell, tmp_path):
     scratch = tmp_path / "scratch"
-    assert cell("shelf:Noise").record["status"]["kind"] == "done"
+    assert cell("shelf:Noise").record.status.kind == "done"
     assert not list(scratch.glob("views/*-candidates.npy"))
-    assert cell("shelf:Reranker").record["status"]["kind"] == "done"
+    assert cell("shelf:Reranker").record.status.kind == "done"
     assert len(list(scratch.glob("views/*-candidates.npy"))) == 2
 
 

@@ -1,9 +1,12 @@
 """A small stand-in for a prepared log, and folds made from it."""
 
+import dataclasses
 from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+
+from mmbench.protocol.candidate_sets import FULL, UNSEEN, negatives
 
 
 @dataclass(frozen=True)
@@ -15,10 +18,11 @@ class SmallLog:
     n_users: int
     n_items: int
     user_ids: tuple[str, ...]
+    secret: bytes
     card: dict = field(default_factory=dict)
 
 
-def build_log(sequences, n_items=None, times=None, user_ids=None, card=None):
+def build_log(sequences, n_items=None, times=None, user_ids=None, card=None, secret=b"s" * 32):
     """A log from one list of items a user; times are positions unless given."""
     lengths = [len(items) for items in sequences]
     flat = [item for items in sequences for item in items]
@@ -32,6 +36,7 @@ def build_log(sequences, n_items=None, times=None, user_ids=None, card=None):
         n_users=len(sequences),
         n_items=n_items or max(flat),
         user_ids=tuple(user_ids or (f"u{i}" for i in range(len(sequences)))),
+        secret=secret,
         card=card or {},
     )
 
@@ -39,6 +44,16 @@ def build_log(sequences, n_items=None, times=None, user_ids=None, card=None):
 @pytest.fixture(scope="session")
 def make_log():
     return build_log
+
+
+@pytest.fixture(scope="session")
+def drawing():
+    """``drawing(protocol, 2)``: the protocol with two negatives, in the set ``neg2``."""
+
+    def make(protocol, size):
+        return dataclasses.replace(protocol, candidate_sets=(FULL, UNSEEN, negatives(size)))
+
+    return make
 
 
 @pytest.fixture(scope="session")

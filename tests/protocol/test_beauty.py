@@ -1,11 +1,12 @@
-"""The real Beauty log: its split, and popularity's figures as others measured them."""
+"""Real logs: who is asked for what, and popularity's figures on Beauty as others measured them."""
 
+import hashlib
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mmbench.data import load
 from mmbench.protocol import evaluate, get_protocol, split
 from mmbench.protocol.metrics import summarise
 
@@ -13,17 +14,17 @@ pytestmark = [
     pytest.mark.realdata,
     pytest.mark.skipif("MMBENCH_DATA" not in os.environ, reason="needs MMBENCH_DATA"),
 ]
-LOO = get_protocol("loo@1")
+LOO = get_protocol("loo@2")
 
 
 @pytest.fixture(scope="module")
-def beauty(make_log):
-    path = Path(os.environ["MMBENCH_DATA"]) / "amazon2014-beauty" / "sequences.txt"
-    lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
-    return make_log(
-        [[int(item) for item in items] for _, *items in lines],
-        user_ids=[user for user, *_ in lines],
-    )
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def beauty(cache):
+    return load("amazon2014-beauty", cache=cache)
 
 
 @pytest.fixture(scope="module")
@@ -42,12 +43,41 @@ def popularity(beauty, folds):
     return evaluate(folds.test, beauty.n_items, ask, LOO)
 
 
+@pytest.mark.parametrize(
+    ("data", "protocol", "items", "digest"),
+    [
+        ("amazon2014-beauty", "loo@2", True, "0f483787ba181779"),
+        ("amazon2014-beauty", "pixrec-window@2", True, "e438d425690de4a8"),
+        ("amazon2023-pixrec", "pixrec-window@2", True, "9989d787ac4cef09"),
+        # Here events of one user share a second, and which of them is the last is another question.
+        ("ml-latest-small", "loo@2", False, "a72c0136ead974be"),
+        ("ml-latest-small", "time@2", False, "9675867775dee29e"),
+        ("ml-latest-small", "pixrec-window@2", False, "222c61fb2a4a6848"),
+    ],
+)
+def test_who_is_in_which_part_is_as_in_the_first_protocols(cache, data, protocol, items, digest):
+    """Pinned: digests of what ``loo@1``, ``time@1`` and ``pixrec-window@1`` made of the data."""
+    log = load(data, cache=cache)
+    parts = split(log, get_protocol(protocol))
+    rows = [
+        ("train", parts.train.user, parts.train.item),
+        ("valid", parts.valid.user, parts.valid.target),
+        ("test", parts.test.user, parts.test.target),
+    ]
+    lines = [
+        "\t".join([name, log.user_ids[user], *([log.item_ids[item]] if items else [])])
+        for name, users, wanted in rows
+        for user, item in zip(users, wanted, strict=True)
+    ]
+    assert hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16] == digest
+
+
 def test_counts(beauty, folds):
     assert len(folds.valid) == len(folds.test) == beauty.n_users == 22_363
     assert beauty.n_items == 12_101
     assert len(folds.train.item) == 198_502 - 2 * 22_363
     assert (folds.test.frequency == 0).mean() == pytest.approx(0.006, abs=5e-4)
-    assert folds.test.candidates.shape == (22_363, 101)
+    assert folds.test.candidates["neg100"].shape == (22_363, 101)
 
 
 def test_popularity_as_measured_elsewhere(popularity):

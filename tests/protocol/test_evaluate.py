@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmbench import TopK
-from mmbench.protocol import chunks, evaluate, get_protocol, split, validation_ndcg
+from mmbench.protocol import CANDIDATE_SETS, chunks, evaluate, get_protocol, split, validation_ndcg
 from mmbench.protocol.answers import AnswerError
+from mmbench.protocol.candidate_sets import negatives
 from mmbench.protocol.metrics import per_query
 
-LOO = get_protocol("loo@1")
+LOO = get_protocol("loo@2")
 MODULE = sys.modules["mmbench.protocol.evaluate"]
 GAINS = {
     "hit@2": lambda rank: float(rank <= 2),
@@ -53,23 +54,24 @@ def worlds(draw):
 @pytest.mark.parametrize("as_list", [False, True])
 @settings(max_examples=60, deadline=None)
 @given(world=worlds())
-def test_against_the_oracle(make_log, as_list, world):
+def test_against_the_oracle(make_log, drawing, as_list, world):
     n_items, sequences, scores, listed = world
-    fold = split(make_log(sequences, n_items), dataclasses.replace(LOO, n_negatives=2)).test
+    protocol = drawing(LOO, 2)
+    fold = split(make_log(sequences, n_items), protocol).test
     answer = scores
     if as_list:
         answer = TopK(listed, np.take_along_axis(scores, listed.astype(int) - 1, axis=1))
         silent = np.ones(scores.shape, dtype=bool)
         np.put_along_axis(silent, listed.astype(int) - 1, False, axis=1)
         scores = np.where(silent, -np.inf, scores)
-    ranks = evaluate(fold, n_items, lambda what, slices: iter([answer]), LOO)
+    ranks = evaluate(fold, n_items, lambda what, slices: iter([answer]), protocol)
     for i, target in enumerate(fold.target.tolist()):
         seen = set(fold.seen[fold.seen_offsets[i] : fold.seen_offsets[i + 1]].tolist())
         everything = list(range(1, n_items + 1))
         sets = {
             "full": everything,
             "unseen": [item for item in everything if item not in seen],
-            "neg100": fold.candidates[i].tolist(),
+            "neg2": [item for item in fold.candidates["neg2"][i].tolist() if item],
         }
         for name, candidates in sets.items():
             for metric in GAINS:
@@ -137,7 +139,10 @@ def test_the_numbering_of_items_does_not_matter(test_fold, tied_scores, answerin
         test_fold,
         target=number[test_fold.target - 1],
         seen=np.concatenate(seen),
-        candidates=np.sort(number[test_fold.candidates - 1], axis=1),
+        candidates={
+            name: np.sort(number[candidates - 1], axis=1)
+            for name, candidates in test_fold.candidates.items()
+        },
     )
     one = evaluate(test_fold, 400, answering(tied_scores), LOO)
     same(evaluate(renamed, 400, answering(scores), LOO), one, ("greater", "equal"))
@@ -184,7 +189,7 @@ def test_candidates_alone_give_the_ranks_of_all(test_fold, tied_scores, answerin
     def rates_candidates(what, slices):
         asked.append(what)
         for rows in slices:
-            columns = test_fold.candidates[rows].astype(int) - 1
+            columns = test_fold.candidates["neg100"][rows].astype(int) - 1
             yield np.take_along_axis(tied_scores[rows], columns, axis=1)
 
     def rates_all(what, slices):
@@ -192,7 +197,7 @@ def test_candidates_alone_give_the_ranks_of_all(test_fold, tied_scores, answerin
             yield tied_scores[rows]
 
     for ask in (rates_candidates, rates_all):
-        ranks = evaluate(test_fold, 400, ask, LOO, sets=["neg100"])
+        ranks = evaluate(test_fold, 400, ask, LOO, sets=[CANDIDATE_SETS["neg100"]])
         assert list(ranks.greater) == ["neg100"]
         assert not ranks.top
         assert np.array_equal(ranks.greater["neg100"], whole.greater["neg100"])
@@ -202,11 +207,11 @@ def test_candidates_alone_give_the_ranks_of_all(test_fold, tied_scores, answerin
 
 def test_some_sets_only(test_fold, tied_scores, answering):
     whole = evaluate(test_fold, 400, answering(tied_scores), LOO)
-    ranks = evaluate(test_fold, 400, answering(tied_scores), LOO, sets=("unseen",))
+    ranks = evaluate(test_fold, 400, answering(tied_scores), LOO, sets=[CANDIDATE_SETS["unseen"]])
     assert list(ranks.greater) == list(ranks.equal) == list(ranks.top) == ["unseen"]
     assert np.array_equal(ranks.greater["unseen"], whole.greater["unseen"])
     with pytest.raises(ValueError, match="choose of"):
-        evaluate(test_fold, 400, answering(tied_scores), LOO, sets=("pop100",))
+        evaluate(test_fold, 400, answering(tied_scores), LOO, sets=[negatives(7)])
     with pytest.raises(ValueError, match="choose of"):
         evaluate(test_fold, 400, answering(tied_scores), LOO, sets=())
 
@@ -240,7 +245,7 @@ def test_progress_is_told(monkeypatch, test_fold, tied_scores, answering):
 
 def test_validation_is_ndcg_at_10_on_full(monkeypatch, shop, tied_scores, answering):
     fold = split(shop, LOO).valid
-    ranks = evaluate(fold, 400, answering(tied_scores), LOO, sets=["full"])
+    ranks = evaluate(fold, 400, answering(tied_scores), LOO, sets=[CANDIDATE_SETS["full"]])
     each = per_query("ndcg@10", ranks.greater["full"], ranks.equal["full"])
     monkeypatch.setattr(MODULE, "_CHUNK_ROWS", 64)
     assert validation_ndcg(fold, 400, answering(tied_scores)) == pytest.approx(each.mean())

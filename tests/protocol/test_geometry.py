@@ -1,6 +1,5 @@
 """The embedding reports against a slow reading of the formulas."""
 
-import dataclasses
 import math
 
 import numpy as np
@@ -9,14 +8,14 @@ import pytest
 from mmbench.protocol import get_protocol, split
 from mmbench.protocol.geometry import geometry, modality_report, unit
 
-LOO = get_protocol("loo@1")
+LOO = get_protocol("loo@2")
 
 
 @pytest.fixture
-def fold(make_log):
+def fold(make_log, drawing):
     rng = np.random.default_rng(0)
     sequences = [rng.permutation(30)[:6] + 1 for _ in range(40)]
-    return split(make_log(sequences, 30), dataclasses.replace(LOO, n_negatives=7)).test
+    return split(make_log(sequences, 30), drawing(LOO, 7)).test
 
 
 @pytest.fixture
@@ -37,7 +36,8 @@ def test_geometry_is_equations_4_and_5(fold, spaces):
     queries, items = spaces
     found = geometry(queries, items, fold)
     positive, negative = [], []
-    for query, target, candidates in zip(queries, fold.target, fold.candidates, strict=True):
+    drawn = fold.candidates["neg7"]
+    for query, target, candidates in zip(queries, fold.target, drawn, strict=True):
         positive.append(square(query, items[target]))
         negative += [square(query, items[item]) for item in candidates if item != target]
     every = [math.exp(-2 * square(query, item)) for query in queries for item in items[1:]]
@@ -63,10 +63,10 @@ def test_a_collapsed_space_has_no_separability(fold):
     assert found["a_neg"] == pytest.approx(0, abs=1e-6)
 
 
-def test_each_modality_is_asked_for_the_fused_target(fold, spaces):
+def test_each_modality_is_asked_for_the_fused_target(fold, drawing, spaces):
     noise, items = spaces
     queries = {"fused": items[fold.target], "text": noise, "image": -items[fold.target]}
-    found = modality_report(queries, items, fold, LOO)
+    found = modality_report(queries, items, fold, drawing(LOO, 7))
     assert list(found) == ["f2f", "t2f", "v2f"]
     assert found["f2f"]["full"]["hit@1"] == 1
     assert found["v2f"]["full"]["hit@10"] == 0
@@ -77,9 +77,10 @@ def test_each_modality_is_asked_for_the_fused_target(fold, spaces):
     assert found["t2f"]["full"]["ndcg@10"] == pytest.approx(expected)
 
 
-def test_a_space_of_another_width_has_no_row(fold, spaces):
+def test_a_space_of_another_width_has_no_row(fold, drawing, spaces):
     queries, items = spaces
-    found = modality_report({"fused": queries, "text": queries[:, :3]}, items, fold, LOO)
+    queries = {"fused": queries, "text": queries[:, :3]}
+    found = modality_report(queries, items, fold, drawing(LOO, 7))
     assert list(found) == ["f2f"]
 
 

@@ -11,11 +11,21 @@ from hypothesis import strategies as st
 from mmbench.data.fingerprint import Fingerprints
 from mmbench.data.log import Log
 from mmbench.problems import UserError
-from mmbench.protocol import AnswerError, SplitError, evaluate, get_protocol, join_parts, split
-from mmbench.protocol.join import ask_part, join_items, shared_events
+from mmbench.protocol import (
+    CANDIDATE_SETS,
+    AnswerError,
+    SplitError,
+    evaluate,
+    get_protocol,
+    join_parts,
+    shown_candidates,
+    split,
+)
+from mmbench.protocol.apart import shared_events
+from mmbench.protocol.join import ask_part, join_items
 from mmbench.views import ImageStore, Items, TopK, Vectors
 
-PROTOCOLS = ("loo@1", "time@1", "pixrec-window@1")
+PROTOCOLS = ("loo@2", "time@2", "pixrec-window@2")
 
 
 def make_part(name, sequences, n_items):
@@ -95,8 +105,10 @@ def test_the_questions_are_those_of_the_part_alone(logs, protocol):
                 (log.id, log.user_ids[u]) if u >= 0 else "" for u in fold.queries.user
             ]
             np.testing.assert_array_equal(asked.time, fold.queries.time)
-            shown = joined.place.items(fold.candidates)
-            assert [items[i] for i in shown.ravel()] == [own[i] for i in fold.candidates.ravel()]
+            shown = joined.place.items(fold.candidates["neg100"])
+            assert [items[i] for i in shown.ravel()] == [
+                own[i] for i in fold.candidates["neg100"].ravel()
+            ]
 
 
 def answer_as(form, scores, rng):
@@ -121,8 +133,8 @@ def answer_as(form, scores, rng):
 )
 def test_scores_of_other_parts_cannot_change_a_rank(logs, form, seed, most):
     rng = np.random.default_rng(seed)
-    protocol = get_protocol("loo@1")
-    splits = split_each(logs, "loo@1")
+    protocol = get_protocol("loo@2")
+    splits = split_each(logs, "loo@2")
     for one, joined in zip(splits, join_parts(logs, [s.train for s in splits]), strict=True):
         place, fold = joined.place, one.test
         own = rng.integers(0, 4, (len(fold), place.n_items)).astype(np.float32)  # with ties
@@ -147,7 +159,7 @@ def test_scores_of_other_parts_cannot_change_a_rank(logs, form, seed, most):
                 found = evaluate(fold, place.n_items, ask_part(ask, place, 0), protocol)
             assert max(rows.stop - rows.start for rows in seen) <= most
             assert [i for rows in seen for i in range(rows.start, rows.stop)] == [*range(len(fold))]
-            for name in protocol.candidate_sets:
+            for name in ("full", "unseen", "neg100"):
                 np.testing.assert_array_equal(found.greater[name], expected.greater[name])
                 np.testing.assert_array_equal(found.equal[name], expected.equal[name])
             for name, top in expected.top.items():
@@ -161,7 +173,7 @@ def pair():
     logs = [
         make_part(n, rng.integers(1, k + 1, (20, 5)).tolist(), k) for n, k in (("a", 5), ("b", 7))
     ]
-    splits = [split(log, get_protocol("loo@1")) for log in logs]
+    splits = [split(log, get_protocol("loo@2")) for log in logs]
     return logs, splits, join_parts(logs, [one.train for one in splits])
 
 
@@ -184,9 +196,11 @@ def test_a_silent_list_is_silent_about_the_part_too(pair):
 def test_a_reranker_may_rate_candidates_or_all(pair, rating):
     _logs, splits, joins = pair
     fold, place = splits[0].test, joins[0].place
-    width = fold.candidates.shape[1]
+    own_shown = shown_candidates(fold, [CANDIDATE_SETS["neg100"]], 5)
+    assert (fold.candidates["neg100"] == 0).any()
+    width = own_shown.shape[1]
     weights = np.random.default_rng(0).random(place.n_joined + 1).astype(np.float32)
-    shown = place.items(fold.candidates)
+    shown = place.items(own_shown)
 
     def ask(what, slices):
         assert what == "candidates"
@@ -196,11 +210,13 @@ def test_a_reranker_may_rate_candidates_or_all(pair, rating):
 
     def alone(what, slices):
         own = weights[1 + place.items_before :][: place.n_items]
-        return (own[fold.candidates[rows] - 1] for rows in slices)
+        return (own[own_shown[rows] - 1] for rows in slices)
 
-    protocol = get_protocol("loo@1")
-    found = evaluate(fold, 5, ask_part(ask, place, width), protocol, sets=("neg100",))
-    expected = evaluate(fold, 5, alone, protocol, sets=("neg100",))
+    protocol = get_protocol("loo@2")
+    found = evaluate(
+        fold, 5, ask_part(ask, place, width), protocol, sets=[CANDIDATE_SETS["neg100"]]
+    )
+    expected = evaluate(fold, 5, alone, protocol, sets=[CANDIDATE_SETS["neg100"]])
     np.testing.assert_array_equal(found.greater["neg100"], expected.greater["neg100"])
 
 
@@ -214,7 +230,7 @@ def test_a_score_that_is_none_is_an_error_wherever_it_stands(pair, bad):
         return (scores[rows] for rows in slices)
 
     with pytest.raises(AnswerError, match="query 4: column 11"):
-        evaluate(splits[0].test, 5, ask_part(ask, joins[0].place, 0), get_protocol("loo@1"))
+        evaluate(splits[0].test, 5, ask_part(ask, joins[0].place, 0), get_protocol("loo@2"))
 
 
 def test_an_answer_about_the_part_alone_is_refused(pair):
@@ -224,7 +240,7 @@ def test_an_answer_about_the_part_alone_is_refused(pair):
         return (np.zeros((rows.stop - rows.start, 5), np.float32) for rows in slices)
 
     with pytest.raises(AnswerError, match=r"not \(20, 12\)"):
-        evaluate(splits[0].test, 5, ask_part(ask, joins[0].place, 0), get_protocol("loo@1"))
+        evaluate(splits[0].test, 5, ask_part(ask, joins[0].place, 0), get_protocol("loo@2"))
 
 
 def test_the_rows_of_a_matrix_over_the_join(pair):
@@ -279,10 +295,10 @@ def test_pictures_stay_in_their_folders_and_zips(tmp_path):
 
 def test_the_same_data_twice_is_refused(pair):
     log, one = pair[0][0], pair[1][0]
-    with pytest.raises(UserError, match="names a twice"):
+    with pytest.raises(UserError, match="a is named twice"):
         join_parts([log, log], [one.train, one.train])
     copy = replace(log, id="copy")
-    with pytest.raises(UserError, match="a and copy, the same data, twice"):
+    with pytest.raises(UserError, match="a and copy are the same data"):
         join_parts([log, copy], [one.train, one.train])
 
 
@@ -296,7 +312,7 @@ def test_a_part_of_another_is_refused(pair):
     )  # fmt: skip
     assert shared_events(log, few) == shared_events(few, log) == 1
     with pytest.raises(UserError, match="100% of the events"):
-        join_parts([log, few], [one.train, split(few, get_protocol("loo@1")).train])
+        join_parts([log, few], [one.train, split(few, get_protocol("loo@2")).train])
 
 
 def test_equal_numbers_are_not_equal_events(pair):

@@ -18,7 +18,7 @@ from mmbench.protocol.metrics import (
     unanswered,
 )
 
-LOO = get_protocol("loo@1")
+LOO = get_protocol("loo@2")
 
 
 def ints(*values):
@@ -73,7 +73,7 @@ def test_agrees_with_ir_measures_where_nothing_ties(shop, answering):
     sets = {
         "full": lambda q: everything,
         "unseen": lambda q: np.setdiff1d(everything, seen[q]),
-        "neg100": lambda q: fold.candidates[q],
+        "neg100": lambda q: fold.candidates["neg100"][q],
     }
     got = summarise(ranks, LOO)
     for name, candidates in sets.items():

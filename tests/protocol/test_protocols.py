@@ -4,7 +4,9 @@ import dataclasses
 
 import pytest
 
-from mmbench.protocol import DEFAULT, PROTOCOLS, get_protocol
+from mmbench.problems import UserError
+from mmbench.protocol import DEFAULT, PROTOCOLS, explain_protocol, get_protocol
+from mmbench.protocol.evaluate import VALIDATION
 
 
 def test_names_keep_their_meaning():
@@ -12,32 +14,41 @@ def test_names_keep_their_meaning():
     common = {
         "cuts": (0.8, 0.9),
         "max_history": 50,
-        "candidate_sets": ("full", "unseen", "neg100"),
-        "n_negatives": 100,
-        "seed": 2025,
+        "candidate_sets": (
+            ("full", "full", 0),
+            ("unseen", "unseen", 0),
+            ("neg100", "sampled", 100),
+        ),
         "cutoffs": (1, 5, 10, 20, 50),
-        "valid_metric": "ndcg@10",
     }
-    assert {name: dataclasses.asdict(p) for name, p in PROTOCOLS.items()} == {
-        "loo@1": {"name": "loo@1", "splitter": "loo", **common},
-        "time@1": {"name": "time@1", "splitter": "time", **common},
-        "pixrec-window@1": {
-            "name": "pixrec-window@1",
+
+    def meaning(protocol):
+        sets = tuple((one.name, one.kind, one.size) for one in protocol.candidate_sets)
+        told = dataclasses.asdict(protocol)
+        assert told.pop("explanation").endswith(".")
+        return {**told, "candidate_sets": sets}
+
+    assert VALIDATION == "ndcg@10"
+    assert {name: meaning(protocol) for name, protocol in PROTOCOLS.items()} == {
+        "loo@2": {"name": "loo@2", "splitter": "loo", **common},
+        "time@2": {"name": "time@2", "splitter": "time", **common},
+        "pixrec-window@2": {
+            "name": "pixrec-window@2",
             "splitter": "users",
             **common,
             "max_history": 5,
         },
     }
-    assert DEFAULT == "loo@1"
+    assert DEFAULT == "loo@2"
 
 
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("loo", "did you mean 'loo@1'"),
-        ("time@2", "did you mean 'time@1'"),
-        ("zzz", "known are: loo@1, pixrec-window@1, time@1"),
-        ("pixrec-window", "did you mean 'pixrec-window@1'"),
+        ("loo", "did you mean 'loo@2'"),
+        ("time@3", "did you mean 'time@2'"),
+        ("zzz", "known are: loo@2, pixrec-window@2, time@2"),
+        ("pixrec-window", "did you mean 'pixrec-window@2'"),
     ],
 )
 def test_unknown_names(name, said):
@@ -47,4 +58,19 @@ def test_unknown_names(name, said):
 
 def test_a_protocol_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
-        get_protocol("loo@1").seed = 3
+        get_protocol("loo@2").max_history = 3
+
+
+@pytest.mark.parametrize("name", ["loo", "time", "pixrec-window"])
+def test_a_retired_name_says_why_and_what_to_use(name):
+    with pytest.raises(UserError, match=f"{name}@1 is gone: .*public seeds.*Use {name}@2"):
+        get_protocol(f"{name}@1")
+    old, new = explain_protocol(f"{name}@1"), explain_protocol(f"{name}@2")
+    assert new == PROTOCOLS[f"{name}@2"].explanation
+    assert old.startswith(new)
+    assert f"Replaced by {name}@2" in old
+    assert "Replaced" not in new
+
+
+def test_nothing_is_said_of_an_unknown_name():
+    assert explain_protocol("mine@1") == ""

@@ -27,23 +27,26 @@ def make(rng, scores, most_seen=12, n_negatives=9):
     ]
     offsets = np.cumsum([0, *map(len, seen)])
     others = [np.delete(np.arange(1, n_items + 1), item - 1) for item in target]
-    candidates = [
-        np.sort([item, *rng.permutation(rest)[:n_negatives]])
-        for item, rest in zip(target, others, strict=True)
-    ]
+    candidates = np.zeros((total, 1 + min(n_negatives, n_items - 1)), np.int32)
+    for row, item, rest in zip(candidates, target, others, strict=True):
+        drawn = rng.permutation(rest)[: rng.integers(0, n_negatives + 1)]
+        row[: 1 + len(drawn)] = item, *drawn
     return (
         scores,
         target,
         offsets.astype(np.int64),
         np.concatenate([*seen, []]).astype(np.int32),
-        np.array(candidates, np.int32),
+        np.sort(candidates, axis=1),
     )
 
 
 def ask(engine, question):
     total = len(question[0])
+    scores, target, offsets, seen, candidates = question
     counts, top = np.full((3, 2, total), 77, np.int32), np.full((2, total, TOP), 77, np.int32)
-    return engine.rank_rows(*question, counts, top), counts, top
+    bad = engine.rank_rows(scores, target, offsets, seen, counts[:2], top)
+    engine.among_rows(scores, target, candidates, counts[2])
+    return bad, counts, top
 
 
 def slowly(scores, target, offsets, seen, candidates):
@@ -57,7 +60,7 @@ def slowly(scores, target, offsets, seen, candidates):
         sets = [
             set(everything),
             set(everything) - known,
-            set(candidates[i].tolist()),
+            set(candidates[i].tolist()) - {0},
         ]
         for k, members in enumerate(sets):
             counts[k, :, i] = -1, 0

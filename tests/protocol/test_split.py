@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mmbench.protocol import SplitError, get_protocol, split
 
-LOO, TIME, USERS = (get_protocol(name) for name in ("loo@1", "time@1", "pixrec-window@1"))
+LOO, TIME, USERS = (get_protocol(name) for name in ("loo@2", "time@2", "pixrec-window@2"))
 
 
 def as_records(fold):
@@ -28,6 +28,8 @@ def as_records(fold):
                 seen,
                 int(fold.frequency[i]),
                 int(fold.history_length[i]),
+                int(fold.user[i]),
+                bool(fold.tied[i]),
             )
         )
     return sorted(records)
@@ -79,6 +81,8 @@ def oracle(sequences, times, splitter, max_history):
             sorted(set(items[:place])),
             frequency.get(items[place], 0),
             place,
+            user,
+            row[place] == row[place - 1],
         )
 
     return train, {name: sorted(record(*at) for at in held) for name, held in targets.items()}
@@ -99,9 +103,9 @@ def worlds(draw):
 @pytest.mark.parametrize("protocol", [LOO, TIME, USERS])
 @settings(max_examples=300, deadline=None)
 @given(world=worlds())
-def test_against_the_oracle(make_log, protocol, world):
+def test_against_the_oracle(make_log, drawing, protocol, world):
     sequences, times = world
-    protocol = dataclasses.replace(protocol, max_history=4, n_negatives=2)
+    protocol = dataclasses.replace(drawing(protocol, 2), max_history=4)
     log = make_log(sequences, n_items=7, times=times)
     train, folds = oracle(sequences, times, protocol.splitter, 4)
     if not (folds["valid"] and folds["test"]):
@@ -115,18 +119,18 @@ def test_against_the_oracle(make_log, protocol, world):
     assert as_records(got.test) == folds["test"]
 
 
-def test_leave_one_out_by_hand(make_log):
+def test_leave_one_out_by_hand(make_log, drawing):
     log = make_log([[5, 2, 5, 3], [1, 4], [2, 6, 1]], n_items=6)
-    got = split(log, dataclasses.replace(LOO, max_history=3, n_negatives=2))
+    got = split(log, dataclasses.replace(drawing(LOO, 2), max_history=3))
     assert got.train.item.tolist() == [5, 2, 1, 4, 2]
     assert got.train.user.tolist() == [0, 0, 1, 1, 2]
     assert as_records(got.valid) == [
-        (0, 5, [0, 5, 2], [0, 0, 1], [2, 5], 1, 2),
-        (2, 6, [0, 0, 2], [0, 0, 0], [2], 0, 1),
+        (0, 5, [0, 5, 2], [0, 0, 1], [2, 5], 1, 2, 0, False),
+        (2, 6, [0, 0, 2], [0, 0, 0], [2], 0, 1, 2, False),
     ]
     assert as_records(got.test) == [
-        (0, 3, [5, 2, 5], [0, 1, 2], [2, 5], 0, 3),
-        (2, 1, [0, 2, 6], [0, 0, 1], [2, 6], 1, 2),
+        (0, 3, [5, 2, 5], [0, 1, 2], [2, 5], 0, 3, 0, False),
+        (2, 1, [0, 2, 6], [0, 0, 1], [2, 6], 1, 2, 2, False),
     ]
 
 
@@ -147,7 +151,7 @@ def test_held_out_users_train_nothing(shop):
 def test_who_is_held_out_depends_on_the_id_alone(make_log, shop):
     sequences = [shop.item[shop.user == user].tolist() for user in range(shop.n_users)]
     whole = split(shop, USERS)
-    half = split(make_log(sequences[:150], 400), USERS)
+    half = split(make_log(sequences[:150], 400, secret=b"t" * 32), USERS)
     assert set(half.train.user.tolist()) == {u for u in whole.train.user.tolist() if u < 150}
 
 
@@ -156,7 +160,7 @@ def test_users_without_a_history_are_not_asked(make_log):
         split(make_log([[1]] * 50), USERS)
 
 
-def test_time_by_hand(make_log):
+def test_time_by_hand(make_log, drawing):
     """Of twenty events the 17th is at 17, the 19th at 18: all at 17 are validation already."""
     log = make_log(
         [
@@ -169,12 +173,12 @@ def test_time_by_hand(make_log):
         n_items=12,
         times=[[0, 1, 17, 18], list(range(2, 14)), [17, 18], [19], [15]],
     )
-    got = split(log, dataclasses.replace(TIME, max_history=3, n_negatives=0))
+    got = split(log, dataclasses.replace(drawing(TIME, 0), max_history=3))
     assert got.train.time.max() == 15
-    assert as_records(got.valid) == [(0, 3, [0, 1, 2], [0, 0, 1], [1, 2], 1, 2)]
+    assert as_records(got.valid) == [(0, 3, [0, 1, 2], [0, 0, 1], [1, 2], 1, 2, 0, False)]
     assert as_records(got.test) == [
-        (-1, 8, [0, 0, 7], [0, 0, 17], [7], 1, 1),
-        (0, 4, [1, 2, 3], [0, 1, 17], [1, 2, 3], 1, 3),
+        (-1, 8, [0, 0, 7], [0, 0, 17], [7], 1, 1, 2, False),
+        (0, 4, [1, 2, 3], [0, 1, 17], [1, 2, 3], 1, 3, 0, False),
     ]
 
 
@@ -194,9 +198,20 @@ def test_nothing_after_the_cut_is_trained_on_or_shown(make_log, world):
     assert (got.test.queries.time < second).all()
 
 
+def test_a_target_at_the_time_of_the_event_before_it_is_tied(make_log):
+    times = [[0, 1, 1], [0, 0, 1], [0, 0, 0]]
+    log = make_log([[1, 2, 3]] * 3, times=times)
+    parts = split(log, LOO)
+    for fold, tied in ((parts.valid, {1, 2}), (parts.test, {0, 2})):
+        assert set(fold.user[fold.tied].tolist()) == tied
+        assert sorted(fold.user.tolist()) == [0, 1, 2]
+    ordered = make_log([[1, 2, 3]] * 3, times=times, card={"time": "positions"})
+    assert not split(ordered, LOO).test.tied.any()
+
+
 def test_time_refuses_positions(make_log):
     log = make_log([[1, 2, 3]], card={"time": "positions"})
-    with pytest.raises(SplitError, match="use loo@1"):
+    with pytest.raises(SplitError, match="use loo@2"):
         split(log, TIME)
 
 
@@ -246,8 +261,11 @@ def test_the_order_of_queries_tells_nothing(shop):
     assert not np.array_equal(user, got.valid.queries.user)
     again = split(shop, LOO)
     assert np.array_equal(user, again.test.queries.user)
-    other = split(shop, dataclasses.replace(LOO, seed=1))
-    assert not np.array_equal(user, other.test.queries.user)
+    for other in (
+        split(dataclasses.replace(shop, secret=b"t" * 32), LOO),
+        split(shop, dataclasses.replace(LOO, name="loo@3")),
+    ):
+        assert abs(np.corrcoef(user, other.test.queries.user)[0, 1]) < 0.2
 
 
 def test_dtypes_and_read_only(shop):
@@ -260,9 +278,11 @@ def test_dtypes_and_read_only(shop):
         (fold.target, np.int32),
         (fold.seen_offsets, np.int64),
         (fold.seen, np.int32),
-        (fold.candidates, np.int32),
+        (fold.candidates["neg100"], np.int32),
         (fold.frequency, np.int32),
         (fold.history_length, np.int32),
+        (fold.user, np.int32),
+        (fold.tied, np.bool_),
     ]:
         assert array.dtype == kind
         assert not array.flags.writeable

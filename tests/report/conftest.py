@@ -1,7 +1,9 @@
-import hashlib
 import json
 
 import pytest
+
+from mmbench.results.cell import Cell
+from mmbench.results.record import SCHEMA
 
 PAPERS = [
     {
@@ -34,21 +36,18 @@ def make_record():
 
     def make(model="sasrec", seed=0, ndcg=0.04, status="done", reason="", **changes):
         done = status == "done"
-        cell = {
+        told = {
             "model": model,
             "distribution": "mmbench-recbole",
             "version": "0.1.0",
             "config": {"dim": 64, "epochs": 30},
             "dataset": "toy-shop",
-            "fingerprint": "0123456789abcdef",
-            "protocol": "loo@1",
+            "fingerprints": {"events": "0123456789abcdef"},
+            "protocol": "loo@2",
             "seed": seed,
-            "limit": None,
         }
-        given = {key: changes.pop(key) for key in ("fit_on", "together") if key in changes}
-        cell.update(given)
-        cell.update({key: changes.pop(key) for key in list(changes) if key in cell})
-        cell["id"] = hashlib.sha256(json.dumps(cell, sort_keys=True).encode()).hexdigest()[:12]
+        fields = [name for name in Cell.model_fields if name in changes]
+        cell = Cell(**told | {name: changes.pop(name) for name in fields}).to_json()
         metrics = {
             "full": figures(ndcg),
             "unseen": figures(1.3 * ndcg),
@@ -56,7 +55,7 @@ def make_record():
         }
         beyond = {"coverage@10": 0.5, "diversity@10": 0.9, "novelty@10": 11.25}
         record = {
-            "schema": 1,
+            "schema": SCHEMA,
             "cell": cell,
             "label": model,
             "preset": "paper",
@@ -68,6 +67,7 @@ def make_record():
             "beyond": {"full": beyond, "unseen": beyond} if done else {},
             "tie_rate": {"full": 0.0, "unseen": 0.0, "neg100": 0.25} if done else {},
             "unanswered": {"full": 0.0, "unseen": 0.0, "neg100": 0.0} if done else {},
+            "drawn": {"neg100": {"least": 100, "most": 100}} if done else {},
             "queries": 22363,
             "catalogue": 12101,
             "users": 22363,
@@ -99,7 +99,7 @@ def make_record():
                 "dirty": False,
             },
             "device": "cpu",
-            "isolated": True,
+            "wall": "process",
             "started": "2026-01-01T00:00:00+00:00",
             "seconds": 200.0,
         }
@@ -130,11 +130,11 @@ def shop(make_record, papers):
         make_record(
             "vlm2rec",
             ndcg=0.0312,
-            label="vlm2rec/sft-ext",
+            label="vlm2rec/sft-ext (tiny)",
             preset="sft-ext/tiny",
             needs=["text", "image"],
             distribution="mmbench-vlm2rec",
-            isolated=False,
+            wall="none",
         ),
         make_record("bert4rec", 0, 0.0301, loss="cloze CE"),
         make_record("bert4rec", 1, status="timeout", reason="fit took longer than 3600 s"),
@@ -149,9 +149,14 @@ def shop(make_record, papers):
 
 
 @pytest.fixture
-def passes():
-    """A gate that lets everything through."""
-    return lambda figures: []
+def gate(monkeypatch):
+    """``gate(function)``: what the arithmetic gate says of figures from now on."""
+
+    def put(verdict):
+        monkeypatch.setattr("mmbench.report.aggregate.violations", verdict)
+        monkeypatch.setattr("mmbench.report.papers.violations", verdict)
+
+    return put
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ GOLDEN = Path(__file__).with_name("golden_board.md")
 
 
 @pytest.fixture
-def render(passes):
+def render():
     """The markdown of the one board that records make."""
 
-    def make(records, gate=passes):
-        (board,) = make_boards(map(parse, records), gate=gate)
+    def make(records):
+        (board,) = make_boards(map(parse, records))
         return render_board(board)
 
     return make
@@ -98,7 +98,7 @@ def test_reasons_do_not_name_folders_of_the_machine(make_record, render):
 FOOTNOTES = [
     ("Tiny preset", {"preset": "tiny"}),
     ("only 200 users", {"limit": 200}),
-    ("Not isolated", {"isolated": False}),
+    ("Not isolated", {"wall": "none"}),
     ("dirty checkout", {"environment": {"dirty": True}}),
     (
         "refit_forgets: a cache of the library",
@@ -112,8 +112,7 @@ def test_footnotes_appear_exactly_when_they_apply(make_record, render, text, cha
     page = render([make_record("plain"), make_record("marked", ndcg=0.01, **change)])
     assert text in section(page, "Footnotes")
     assert [other for other, _ in FOOTNOTES if other in page] == [text]
-    marked = "marked (tiny) [1]" if "preset" in change else "marked [1]"
-    assert f"| {marked} " in section(page, "full")
+    assert "| marked [1] " in section(page, "full")
     assert "plain [" not in page
 
 
@@ -123,15 +122,17 @@ def test_a_clean_board_has_no_footnotes(make_record, render):
     assert "[1]" not in page
 
 
-def test_a_row_that_fails_the_gate_is_marked_and_shown(make_record, render):
-    page = render([make_record()], gate=lambda figures: ["hit@5 > hit@10 by *much*"])
+def test_a_row_that_fails_the_gate_is_marked_and_shown(make_record, render, gate):
+    gate(lambda figures: ["hit@5 > hit@10 by *much*"])
+    page = render([make_record()])
     assert "arithmetic gate" in section(page, "Footnotes")
     assert r"full, seed 0: hit@5 > hit@10 by \*much\*" in page
     assert cells(page, "sasrec [1]", "full")["ndcg@10"] == "0.0400"
 
 
-def test_many_impossible_figures_are_counted(make_record, render):
-    page = render([make_record()], gate=lambda figures: ["first", "second"])
+def test_many_impossible_figures_are_counted(make_record, render, gate):
+    gate(lambda figures: ["first", "second"])
+    page = render([make_record()])
     # Three candidate sets, two violations each: three are told.
     assert "(full, seed 0: first; full, seed 0: second; unseen, seed 0: first; and 3 more)" in page
 
@@ -146,12 +147,12 @@ def test_other_candidates_are_marked(make_record, render):
 def test_several_notes_are_numbered_by_first_need(make_record, render):
     page = render(
         [
-            make_record("a", ndcg=0.03, isolated=False),
-            make_record("b", ndcg=0.02, isolated=False, preset="tiny"),
+            make_record("a", ndcg=0.03, wall="none"),
+            make_record("b", ndcg=0.02, wall="none", preset="tiny"),
         ]
     )
     assert "| a [1] " in page
-    assert "| b (tiny) [1, 2] " in page
+    assert "| b [1, 2] " in page
 
 
 def test_foreign_text_is_shown_as_it_is(make_record, render):
@@ -167,6 +168,19 @@ def test_only_sampled_sets_have_the_banner(make_record, render):
     page = render([make_record()])
     assert SAMPLED in section(page, "neg100")
     assert page.count(SAMPLED) == 1
+
+
+def test_a_sampled_set_says_where_fewer_were_drawn(make_record, render):
+    asked = "not 100: the catalogue holds no more"
+    for drawn, said in (({"least": 100, "most": 100}, False), ({"least": 11, "most": 14}, True)):
+        page = render([make_record(drawn={"neg100": drawn})])
+        assert (asked in section(page, "neg100")) == said
+    assert "has only 11 to 14 of them" in page
+
+
+def test_a_retired_protocol_says_what_took_its_place(make_record, render):
+    assert "Replaced by loo@2: " in render([make_record(protocol="loo@1")])
+    assert "Replaced" not in render([make_record()])
 
 
 def test_the_banner_counts_pairs_in_another_order(make_record, render):
@@ -197,7 +211,7 @@ def test_columns_that_would_be_empty_are_left_out(make_record, render):
     assert (row["reads"], row["loss"], row["no answer"]) == ("text", "BPR", "0.1250")
 
 
-def test_paper_and_ours_are_side_by_side(make_record, papers, render):
+def test_paper_and_ours_are_side_by_side(make_record, papers, render, gate):
     records = [make_record(ndcg=0.04, papers=papers)]
     page = render(records)
     lines = section(page, "Paper and ours").splitlines()
@@ -205,7 +219,8 @@ def test_paper_and_ours_are_side_by_side(make_record, papers, render):
     shown = [cell.strip() for cell in line.split("|")]
     assert shown[4:7] == ["0.0364", "0.0400", "+0.0036"]
     assert "negatives instead of full softmax" in line
-    marked = render(records, gate=lambda figures: ["no"] * (figures["ndcg@10"] == 0.0364))
+    gate(lambda figures: ["no"] * (figures["ndcg@10"] == 0.0364))
+    marked = render(records)
     assert "published row fails the arithmetic gate; no" in section(marked, "Paper and ours")
 
 

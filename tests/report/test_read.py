@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mmbench.report import ResultError, parse, read_ranks, read_results
+from mmbench.report import ResultError, parse, read_results
 
 
 def put(folder, name, text):
@@ -15,9 +15,9 @@ def put(folder, name, text):
 
 def test_reads_every_result_below_the_folder(store, shop):
     reading = read_results(store(shop))
-    assert len(reading.results) == len(shop)
+    assert len(reading.records) == len(shop)
     assert reading.problems == ()
-    assert [r.cell.id for r in reading.results] == sorted(r["cell"]["id"] for r in shop)
+    assert [r.cell.id for r in reading.records] == sorted(r["cell"]["id"] for r in shop)
 
 
 def test_a_missing_folder_is_named(tmp_path):
@@ -39,7 +39,7 @@ def test_damaged_and_foreign_files_are_listed_by_relative_path(store, make_recor
     (root / "h.json").write_bytes(b"\xff\xfe\x00")
     (root / "i.json").mkdir()
     reading = read_results(root)
-    assert len(reading.results) == 1
+    assert len(reading.records) == 1
     problems = {problem.path: problem.reason for problem in reading.problems}
     assert list(problems) == [
         "a/truncated.json",
@@ -68,8 +68,8 @@ def test_a_missing_field_is_named(make_record, field):
 
 def test_a_missing_field_of_the_cell_is_named(make_record):
     record = make_record()
-    del record["cell"]["fingerprint"]
-    with pytest.raises(ResultError, match=r"cell\.fingerprint"):
+    del record["cell"]["fingerprints"]
+    with pytest.raises(ResultError, match=r"cell\.fingerprints"):
         parse(record)
 
 
@@ -109,7 +109,7 @@ def test_the_finished_one_of_two_records_of_a_cell_wins(store, make_record):
     root = store([done])
     put(root, "old/copy.json", json.dumps(failed))
     reading = read_results(root)
-    assert [result.done for result in reading.results] == [True]
+    assert [record.done for record in reading.records] == [True]
     assert [problem.path for problem in reading.problems] == ["old/copy.json"]
 
 
@@ -118,17 +118,51 @@ def test_a_copy_that_says_the_same_is_no_problem(store, make_record):
     root = store([record])
     put(root, "backup/copy.json", json.dumps(record))
     reading = read_results(root)
-    assert len(reading.results) == 1
+    assert len(reading.records) == 1
     assert reading.problems == ()
 
 
-def test_ranks_are_read_by_cell(tmp_path):
+def test_a_cell_that_was_edited_is_refused(make_record):
+    record = make_record()
+    record["cell"]["config"]["dim"] = 128
+    with pytest.raises(ResultError, match=r"is named .* it was edited"):
+        parse(record)
+
+
+@pytest.mark.parametrize("cell", [5, None, [], {}, {"upstream": 3, "together": "x"}])
+@pytest.mark.parametrize("schema", [1, 2])
+def test_a_cell_that_is_none_is_refused(cell, schema):
+    with pytest.raises(ResultError, match="bad field `cell"):
+        parse({"schema": schema, "cell": cell, "label": "m", "status": {"kind": "failed"}})
+
+
+@pytest.mark.parametrize("schema", [0, 3, -1, "2", 2.5, None, [1], {}])
+def test_a_schema_that_nobody_knows_is_named(make_record, schema):
+    with pytest.raises(ResultError, match="result schema"):
+        parse({**make_record(), "schema": schema})
+
+
+def test_half_a_character_is_refused(store, make_record):
+    """A lone surrogate is legal in JSON, and would break whatever prints or writes it."""
+    label, remark = make_record(label="a\ud800"), make_record("pop", data={"remarks": ["\udfff"]})
+    whole = make_record("vbpr", label="\U0001f600")
+    reading = read_results(store([label, remark, whole]))
+    assert [record.label for record in reading.records] == ["\U0001f600"]
+    assert all("surrogates" in problem.reason for problem in reading.problems)
+    assert len(reading.problems) == 2
+
+
+def test_ranks_are_read_by_record(store, make_record):
     ranks = pa.table({"query": [0, 1], "greater_full": [3, -1], "equal_full": [0, 0]})
-    (tmp_path / "deep").mkdir()
-    pq.write_table(ranks, tmp_path / "deep" / "0123456789ab.ranks.parquet")
-    assert read_ranks(tmp_path, "0123456789ab").equals(ranks)
-    with pytest.raises(FileNotFoundError, match="ffffffffffff"):
-        read_ranks(tmp_path, "ffffffffffff")
-    (tmp_path / "eeeeeeeeeeee.ranks.parquet").write_bytes(b"PAR1 cut short")
-    with pytest.raises(ResultError, match="damaged"):
-        read_ranks(tmp_path, "eeeeeeeeeeee")
+    root = store([make_record(), make_record("pop"), make_record("odd")])
+    reading = read_results(root)
+    named = {record.cell.model: record for record in reading.records}
+    place = reading.paths[named["sasrec"].cell.id]
+    pq.write_table(ranks, place.with_suffix(".ranks.parquet"))
+    assert reading.ranks(named["sasrec"]).equals(ranks)
+    with pytest.raises(ResultError, match=r"pop.*No such file"):
+        reading.ranks(named["pop"])
+    place = reading.paths[named["odd"].cell.id].with_suffix(".ranks.parquet")
+    place.write_bytes(b"PAR1 cut short")
+    with pytest.raises(ResultError, match="cannot be read"):
+        reading.ranks(named["odd"])

@@ -1,52 +1,87 @@
 """Results on disk: whole or absent, held by one grid at a time."""
 
+import hashlib
 import json
 import multiprocessing
 import os
 import threading
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from mmbench import files
 from mmbench.results import store
 from mmbench.results.cell import Cell
+from mmbench.results.read import read_ranks
+from mmbench.results.record import Record, ResultError, SchemaError
 
-CELL = Cell("recbole:NeuMF", "d", "1.0", {}, "shop", "ff", "loo@1", 0)
-RECORD = {"status": {"kind": "done"}, "cell": CELL.to_json()}
+CELL = Cell(
+    model="recbole:NeuMF",
+    distribution="d",
+    version="1.0",
+    config={},
+    dataset="shop",
+    fingerprints={"events": "ff"},
+    protocol="loo@2",
+    seed=0,
+)
+RECORD = Record(
+    cell=CELL, label="NeuMF", status={"kind": "done"}, metrics={"full": {"ndcg@10": 0.25}}
+)
 
 
 def test_a_record_comes_back_with_its_columns(tmp_path):
     ranks = {"query": np.arange(3, dtype=np.int32), "greater_full": np.array([0, 5, 2], np.int32)}
     top = {"top_full": np.array([[1, 2], [3, 0]], np.int32)}
-    path = store.write_record(tmp_path, CELL, RECORD, ranks, top)
-    assert path == tmp_path / "shop" / "loo@1" / "recbole-NeuMF" / f"{CELL.id}.json"
-    assert store.read_record(tmp_path, CELL) == RECORD
-    found = store.read_columns(path.with_suffix(".ranks.parquet"))
-    assert found["greater_full"].tolist() == [0, 5, 2]
-    assert store.read_columns(path.with_suffix(".top.parquet"))["top_full"].tolist() == [
-        [1, 2],
-        [3, 0],
-    ]
+    stored = store.write_record(tmp_path, RECORD, ranks, top)
+    path = store.record_path(tmp_path, CELL)
+    assert path == tmp_path / "shop" / "loo@2" / "recbole-NeuMF" / f"{CELL.id}.json"
+    assert store.read_record(tmp_path, CELL) == stored
+    data = path.with_suffix(".ranks.parquet").read_bytes()
+    assert stored == RECORD.changed(ranks_sha256=hashlib.sha256(data).hexdigest())
+    assert read_ranks(path, stored)["greater_full"].to_pylist() == [0, 5, 2]
+    lists = pq.read_table(path.with_suffix(".top.parquet"))["top_full"]
+    assert lists.to_pylist() == [[1, 2], [3, 0]]
+
+
+def test_other_ranks_than_those_of_the_record_are_refused(tmp_path):
+    """They were changed or damaged, or stand beside another run's record."""
+    stored = store.write_record(tmp_path, RECORD, {"greater_full": np.arange(3)})
+    path = store.record_path(tmp_path, CELL)
+    pq.write_table(pa.table({"greater_full": [0, 0, 0]}), path.with_suffix(".ranks.parquet"))
+    with pytest.raises(ResultError, match="not what its record was stored with"):
+        read_ranks(path, stored)
+    assert read_ranks(path, RECORD)["greater_full"].to_pylist() == [0, 0, 0]  # of schema 1
 
 
 def test_a_failure_that_replaces_a_success_leaves_no_old_ranks(tmp_path):
-    path = store.write_record(tmp_path, CELL, RECORD, {"query": np.arange(3)})
-    store.write_record(tmp_path, CELL, RECORD | {"status": {"kind": "failed"}})
+    store.write_record(tmp_path, RECORD, {"query": np.arange(3)})
+    path = store.record_path(tmp_path, CELL)
+    assert path.with_suffix(".ranks.parquet").exists()
+    assert store.write_record(tmp_path, RECORD.failed("failed", "no")).ranks_sha256 == ""
     assert not path.with_suffix(".ranks.parquet").exists()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"a": 1}'])
 def test_a_damaged_record_counts_as_absent(tmp_path, text):
-    path = store.write_record(tmp_path, CELL, RECORD)
-    path.write_text(text)
+    store.write_record(tmp_path, RECORD)
+    store.record_path(tmp_path, CELL).write_text(text)
     assert store.read_record(tmp_path, CELL) is None
+
+
+def test_a_newer_record_is_no_absent_one(tmp_path):
+    store.write_record(tmp_path, RECORD)
+    path = store.record_path(tmp_path, CELL)
+    path.write_text(json.dumps(RECORD.to_json() | {"schema": 3}))
+    with pytest.raises(SchemaError, match=rf"{path.name} has result schema 3.*upgrade"):
+        store.read_record(tmp_path, CELL)
 
 
 def test_nan_does_not_get_into_a_record(tmp_path):
-    with pytest.raises(ValueError, match="Out of range"):
-        store.write_record(tmp_path, CELL, RECORD | {"metrics": float("nan")})
-    assert store.read_record(tmp_path, CELL) is None
+    with pytest.raises(ValueError, match="finite number"):
+        RECORD.changed(metrics={"full": {"ndcg@10": float("nan")}})
 
 
 def test_a_write_that_breaks_off_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
@@ -91,7 +126,7 @@ def test_what_a_killed_grid_left_is_swept(tmp_path):
     assert ready.wait(30)
     store.sweep(tmp_path)
     assert (tmp_path / ".work" / CELL.id / "left").exists()  # held: left alone
-    place = tmp_path / "shop" / "loo@1" / "pop"
+    place = tmp_path / "shop" / "loo@2" / "pop"
     place.mkdir(parents=True)
     half = place / f".{CELL.id}.json.{holder.pid}.1"
     half.write_text("{")
@@ -106,6 +141,7 @@ def test_what_a_killed_grid_left_is_swept(tmp_path):
 
 
 def test_json_is_readable_by_people(tmp_path):
-    path = store.write_record(tmp_path, CELL, RECORD | {"label": "Müller"})
-    assert "Müller" in path.read_text(encoding="utf-8")
-    assert json.loads(path.read_text(encoding="utf-8"))["label"] == "Müller"
+    store.write_record(tmp_path, RECORD.changed(label="Müller"))
+    text = store.record_path(tmp_path, CELL).read_text(encoding="utf-8")
+    assert "Müller" in text
+    assert json.loads(text)["label"] == "Müller"

@@ -8,7 +8,7 @@ from mmbench_recbole.configs import BPRConfig, GRU4RecConfig, SASRecConfig
 from mmbench_recbole.world import interaction, query_columns
 
 from mmbench import Queries
-from mmbench.protocol import Fold, evaluate, get_protocol
+from mmbench.protocol import CANDIDATE_SETS, Fold, evaluate, get_protocol
 from mmbench.protocol.metrics import per_query
 
 CUTOFFS = [1, 5, 10]
@@ -42,12 +42,14 @@ def our_metrics(model, queries, target, n_items):
     none = np.zeros(len(target), dtype=np.int32)
     fold = Fold(
         queries=queries,
+        user=none,
         target=np.asarray(target, dtype=np.int32),
         seen_offsets=np.zeros(len(target) + 1, dtype=np.int64),
         seen=none[:0],
-        candidates=np.asarray(target, dtype=np.int32)[:, None],
+        candidates={},
         frequency=none,
         history_length=none,
+        tied=none > 0,
     )
 
     def ask(what, slices):
@@ -55,7 +57,7 @@ def our_metrics(model, queries, target, n_items):
             user, history, time = queries.user[rows], queries.history[rows], queries.time[rows]
             yield model.score(Queries(user, history, time))
 
-    ranks = evaluate(fold, n_items, ask, get_protocol("loo@1"), sets=("full",))
+    ranks = evaluate(fold, n_items, ask, get_protocol("loo@2"), sets=[CANDIDATE_SETS["full"]])
     return {
         f"{name}@{k}": per_query(f"{name}@{k}", ranks.greater["full"], ranks.equal["full"]).mean()
         for name in ("hit", "ndcg", "mrr")
