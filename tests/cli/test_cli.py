@@ -208,7 +208,7 @@ def test_listing_imports_no_plugin(bench):
         assert name in shown.out
         assert name in bench.run("ls", what, "--json").out
     assert not trace.exists()
-    assert bench.run("run", "-m", "loud", "-d", "shop", "--dry-run").code == 0
+    assert bench.run("run", "-m", "loud", "-d", "shop", "--dry-run", "--in-process").code == 0
     assert trace.exists()
 
 
