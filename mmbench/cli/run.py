@@ -43,7 +43,8 @@ def run(
         str | None, typer.Option(help="A count (3 means 0,1,2) or a list (0,7).")
     ] = None,
     preset: Annotated[
-        str | None, typer.Option(help="paper, tiny, or auto: paper where there is a CUDA GPU.")
+        str | None,
+        typer.Option(help="paper, tiny, or auto: paper, or a stand-in where a GPU is wanted."),
     ] = None,
     setting: Annotated[
         list[str] | None, typer.Option("--set", metavar="MODEL.KEY=VALUE", help="Repeatable.")
@@ -189,7 +190,7 @@ def _run_grid(
     if dry_run and as_json:
         print(json.dumps([_plan_json(row) for row in rows], indent=1))
         return []
-    for line in plan_lines(rows, working):
+    for line in plan_lines(rows, working, chosen=grid.preset == "auto"):
         console.print(line, soft_wrap=isinstance(line, str))
     if dry_run:
         return []

@@ -46,9 +46,18 @@ def make_console(*, stderr: bool = False) -> Console:
     return console
 
 
-def plan_lines(rows: Sequence[Planned], working: Sequence[Planned]) -> Iterator[Table | str]:
-    """The plan as a table, then a line of markup for each row that wants a word more."""
+def plan_lines(
+    rows: Sequence[Planned], working: Sequence[Planned], *, chosen: bool = False
+) -> Iterator[Table | str]:
+    """The plan as a table, then a line of markup for each row that wants a word more.
+
+    ``chosen`` tells that stand-ins were taken because there is no GPU, not asked for.
+    """
     yield plan_table(rows, working)
+    stand_ins = [row.job.cell.model for row in rows if row.job and row.job.declared["stand_in"]]
+    if chosen and stand_ins:
+        names = escape(", ".join(dict.fromkeys(stand_ins)))
+        yield f"no CUDA GPU: stand-ins run for {names} (--preset paper runs the real ones)"
     for row in rows:
         if row.problem:
             yield f"[red]broken[/] {escape(f'{row.label}: {row.problem}')}"

@@ -15,6 +15,7 @@ import pydantic
 
 from mmbench.data.log import Log, sample_users
 from mmbench.grid.code import code_digest
+from mmbench.grid.config import STAND_IN
 from mmbench.grid.environment import cuda_gpus
 from mmbench.grid.fetch import named_paths
 from mmbench.grid.host import Limits, PluginFailure, launch
@@ -33,7 +34,7 @@ from mmbench.problems import did_you_mean
 from mmbench.protocol import DEFAULT, get_protocol
 from mmbench.protocol.apart import refuse_kin
 from mmbench.results.cell import Cell, Source
-from mmbench.results.record import Record, ResultError, is_tiny
+from mmbench.results.record import Record, ResultError
 
 DESCRIBE_SECONDS = 120.0
 
@@ -198,7 +199,7 @@ def make_plan(
     protocol = get_protocol(grid.protocol)
     refs = [parse_ref(text) for text in grid.models]
     settings = [_split_setting(text) for text in grid.settings]
-    size = grid.preset if grid.preset != "auto" else ("paper" if cuda_gpus() else "tiny")
+    size = grid.preset if grid.preset != "auto" else ("paper" if cuda_gpus() else STAND_IN)
     described = _describe_all(refs, settings, size, isolated)
     _refuse_idle(settings, described)
 
@@ -303,13 +304,16 @@ def describe_plugin(
             host.close()
 
 
-def make_label(ref: ModelRef, preset: str, overrides: Mapping[str, str]) -> str:
-    """A row's name: what was asked, and that it is a miniature where it is one."""
+def make_label(
+    ref: ModelRef, preset: str, overrides: Mapping[str, str], *, stand_in: bool = False
+) -> str:
+    """A row's name: what was asked, which preset of it, and that it stands in where it does."""
     given = {**dict(ref.overrides), **overrides}
-    name = ref.model + (f"/{ref.variant}" if ref.variant and ref.variant != "tiny" else "")
+    variant, _, size = preset.rpartition("/") if stand_in else (preset, "", "")
+    name = ref.model + (f"/{variant}" if variant not in ("", "paper") else "")
     if given:
         name += "[" + ",".join(f"{key}={value}" for key, value in sorted(given.items())) + "]"
-    return f"{name} (tiny)" if is_tiny(preset) else name
+    return f"{name} ({size})" if stand_in else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,7 +390,7 @@ class _Planner:
         if question.joined is not None:
             given["with"] = question.company
         preset = found.declared["preset"]
-        label = make_label(ref, preset, given)
+        label = make_label(ref, preset, given, stand_in=found.declared["stand_in"])
         return Job(cell, found.plugin, label, preset, found.declared, self.device, before, reads)
 
 

@@ -413,3 +413,28 @@ def test_what_starts_from_what_cannot_apply_does_not_either(bench):
     assert "1 of 2 cells to run" in done.out
     reason = "starts from blind, which needs images, which the data has not"
     assert f"not-applicable vain[init=blind] on shop, seed 0: {reason}" in done.out
+
+
+def test_a_stand_in_is_told_marked_and_never_the_paper_s_rival(bench):
+    bench.install("feigned", "mmbench-feigned", feigned="shelf:Feigned", quick="shelf:Quick")
+    bench.environment["CUDA_VISIBLE_DEVICES"] = ""
+    run = ["run", "-m", "feigned,quick", "-d", "shop", "--in-process"]
+    done = bench.run(*run)
+    assert "no CUDA GPU: stand-ins run for feigned (--preset paper runs the real ones)" in done.out
+    feigned, quick = bench.run(*run, "--json").json
+    assert (feigned["label"], feigned["stand_in"]) == ("feigned (tiny)", True)
+    assert (quick["label"], quick["stand_in"]) == ("quick", False)
+    (board,) = bench.run("leaderboard", "results", "--json").json["boards"]
+    marked = {row["name"]: "stand-in" in " ".join(row["notes"]) for row in board["rows"]}
+    assert marked == {"feigned (tiny)": True, "quick": False}
+    asked = bench.run(*run, "--preset", "tiny", "--dry-run").out
+    assert "no CUDA GPU" not in asked  # it was asked for
+    assert "quick/tiny" in asked
+
+
+@pytest.mark.parametrize("named", ["'tiny'", "('tniy',)", "('paper',)", "(3,)"])
+def test_stand_ins_are_sizes_of_presets(bench, named):
+    bench.add("vain", f"import shelf\nclass M(shelf.Feigned):\n    stand_ins = {named}\n", vain="M")
+    done = bench.run("run", "-m", "vain", "-d", "shop")
+    assert done.code == 1
+    assert "ContractError: vain:M (vain 1.0): stand_ins names" in done.out
