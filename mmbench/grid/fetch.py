@@ -57,7 +57,7 @@ def fetch(job: Job, scratch: Path, how: Circumstances) -> None:
     """Let a plugin fetch its weights, unless it has for these settings. Raises PluginFailure."""
     if not job.declared.get("fetches"):
         return
-    cache = models_folder(job, how)
+    cache, network = models_folder(job, how), not is_tiny(job.preset)
     name = json.dumps([str(cache), job.plugin.value, job.preset, job.cell.config], sort_keys=True)
     with how.fetched.lock:
         if name in how.fetched.done:
@@ -74,12 +74,12 @@ def fetch(job: Job, scratch: Path, how: Circumstances) -> None:
             gates=Gates(
                 reads=job.reads,
                 writes=(str(cache),),
-                network=not is_tiny(job.preset),
+                network=network,
                 walled=how.walled,
             ),
         )
         try:
-            host.fetch(job.plugin, job.cell.config, cache, job.preset)
+            host.fetch(job.plugin, job.cell.config, cache, network=network)
         finally:
             host.close()
         how.fetched.done.add(name)

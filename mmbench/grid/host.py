@@ -102,10 +102,10 @@ class Host:
         self._command("examine", plugin=asdict(plugin), config=config)
         return self._await()
 
-    def fetch(self, plugin: Plugin, config: Message, cache: Path, preset: str) -> None:
+    def fetch(self, plugin: Plugin, config: Message, cache: Path, *, network: bool) -> None:
         """Let a new instance fetch what it needs into its model cache."""
         self._command(
-            "fetch", plugin=asdict(plugin), config=config, cache=str(cache), preset=preset
+            "fetch", plugin=asdict(plugin), config=config, cache=str(cache), network=network
         )
         self._await()
 

@@ -18,7 +18,6 @@ from mmbench.grid.registry import ModelRef, Plugin, UsageError
 from mmbench.grid.session import describe, examine, open_session, parameter_count, takes
 from mmbench.grid.wall import OWN, SCRATCH
 from mmbench.grid.watch import Watch
-from mmbench.results.record import is_tiny
 from mmbench.views import Int32, Items, Queries, Run, Vectors
 
 PROGRESS_EVERY = 0.1  # seconds
@@ -78,12 +77,12 @@ class Worker:
         found: Message = examine(Plugin(**plugin), config)
         return found
 
-    def do_fetch(self, plugin: Message, config: Message, cache: str, preset: str) -> Message:
+    def do_fetch(self, plugin: Message, config: Message, cache: str, network: bool) -> Message:
         """Build an instance and let it fetch; nothing else is ever asked of this process."""
         if self.watch is not None:
             own = (self.folder / name for name in OWN)
             self.watch.allow(writes=[Path(cache), *own])
-            self.watch.offline = is_tiny(preset)
+            self.watch.offline = not network
         with self.during("import"):
             manager = open_session(Plugin(**plugin), config)
         with self.during("fetch"):
