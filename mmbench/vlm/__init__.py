@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from mmbench.vlm.prompts import Encoded, Image, Part, Prompt, Span
     from mmbench.vlm.training import train
 
-# peft brings bitsandbytes, and that torch's compiler, which starts a process for each core as soon
-# as it is imported where triton is installed; with one thread it compiles in the process that asks
+# peft imports bitsandbytes, and that torch's compiler, which starts a process for each core at once
+# where triton is installed; with one thread it compiles in the process that asks
 os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
 
 HOMES = {
