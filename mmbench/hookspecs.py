@@ -165,8 +165,9 @@ class ModelHooks:
             embeddings, float32[n_items + 1, d].
         max_candidates: the widest candidate set that ``score(candidates=...)`` can afford
             (optional; wider sets are shown as not asked).
-        known_failures: ``{check: reason}``, conformance checks that the model cannot pass; strict,
-            and a footnote on boards (optional).
+        known_failures: ``{check: reason}``, conformance checks that the model cannot pass, or
+            ``{preset: {check: reason}}`` where presets differ in it; strict, and a footnote on the
+            boards of rows that are run from then on (optional).
         loss: a word for the board where the loss decides the figure (optional).
     """
 

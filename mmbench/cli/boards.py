@@ -59,7 +59,7 @@ def print_boards(reading: Reading, as_json: bool, stale: Collection[str] = froze
     from mmbench import report
     from mmbench.cli.screen import make_console
 
-    boards = report.make_boards(reading.records, stale=stale)
+    boards = report.make_boards(reading.records, stale=stale, ranks=reading.ranks)
     if as_json:
         told = {
             "boards": [report.board_json(board) for board in boards],

@@ -12,6 +12,7 @@ from mmbench.grid.config import as_dict, build, choose_preset, resolve
 from mmbench.grid.registry import ModelRef, Plugin, UsageError
 from mmbench.hooks import ContractError, check_hooks, hooks_of, open_manager
 from mmbench.hookspecs import ModelHooks, Published
+from mmbench.problems import did_you_mean
 from mmbench.results.cell import canonical
 
 HOOKS = tuple(hooks_of(ModelHooks))
@@ -94,7 +95,7 @@ def describe(plugin: Plugin, ref: ModelRef, size: str, overrides: Mapping[str, s
         "max_candidates": getattr(model_class, "max_candidates", None),
         "papers": [_plain(published) for published in _papers(model_class, ref)],
         "presets": sorted(model_class.presets),
-        "known_failures": dict(getattr(model_class, "known_failures", {})),
+        "known_failures": _known_failures(model_class, ref, preset),
         "embeds": [hook for hook in EMBEDDINGS if _has(model_class, hook)],
         "transfers": _has(model_class, "transfer"),
         "upstream": _upstream(model_class, ref, config),
@@ -117,6 +118,20 @@ def _papers(model_class: Any, ref: ModelRef) -> Sequence[Published]:
     """The published figures of the variant that is asked for, or of the class."""
     found = getattr(model_class, "papers", ())
     return found.get(ref.variant or "", ()) if isinstance(found, Mapping) else found
+
+
+def _known_failures(model_class: Any, ref: ModelRef, preset: str) -> dict[str, str]:
+    """The checks that the class says this preset fails: those of all presets, or its own."""
+    found = getattr(model_class, "known_failures", {})
+    if not any(isinstance(value, Mapping) for value in found.values()):
+        return dict(found)
+    for name, failures in found.items():
+        if name not in model_class.presets:
+            hint = did_you_mean(name, model_class.presets)
+            raise ContractError(f"{ref.name}: known_failures: there is no preset {name!r}.{hint}")
+        if not isinstance(failures, Mapping):
+            raise ContractError(f"{ref.name}: known_failures: {name!r} has no {{check: reason}}")
+    return dict(found.get(preset, {}))
 
 
 def _upstream(model_class: Any, ref: ModelRef, config: Mapping[str, Any]) -> dict[str, str] | None:

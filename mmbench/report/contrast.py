@@ -14,6 +14,7 @@ from mmbench.report.aggregate import Board, Row
 from mmbench.report.show import find_rows
 from mmbench.report.statistics import Difference, Float64, compare_rows
 from mmbench.results.read import Reading
+from mmbench.results.record import ResultError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -123,6 +124,9 @@ def contrast(
         unpaired = "the rows have other users"
     dropped = sum(len(row.users) - len(shared) for row in rows) if pairs else 0
     one, other = (row.of(shared) if pairs else row.figures for row in rows)
+    for side, figures in ((a, one), (b, other)):
+        if figures.shape[1] < 2:
+            raise UserError(f"{_place(side)} asks fewer than two users: nobody knows how they vary")
     boards = list(boards)
     known = [len(side.row.done) == 1 and repeats(reading, boards, side) for side in (a, b)]
     difference = compare_rows(
@@ -141,7 +145,10 @@ def repeats(reading: Reading, boards: Iterable[Board], side: Side) -> bool:
     for row in (row for board in boards for row in board.rows if len(row.done) > 1):
         other = row.first.cell
         if (other.model, other.distribution, other.version, other.code, other.config) == same:
-            first, *rest = (reading.ranks(record) for record in row.done)
+            try:
+                first, *rest = (reading.ranks(record) for record in row.done)
+            except ResultError:  # they tell nothing, and nobody asked for them
+                continue
             return all(table.equals(first) for table in rest)
     return False
 

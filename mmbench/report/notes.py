@@ -16,9 +16,12 @@ TINY = (
     "Tiny preset: the same code with a small stand-in for the pretrained backbone (random weights, "
     "or statistics of the items). It says nothing of what the published model can do."
 )
-UNISOLATED = (
-    "Not isolated: ran inside the harness's own process, so that no process wall kept the model "
-    "from the targets."
+NO_WALL = (
+    "No wall: ran inside the harness's own process, where nothing kept the model from the targets."
+)
+PROCESS = (
+    "A process alone for a wall: no target was handed to the model's process, but it could open "
+    "the files of the machine. Landlock, the whole wall, did not stand there."
 )
 DIRTY = "Uncommitted changes: ran from a dirty checkout, so that no version names its code."
 STALE = "Other code: the model's code was changed after this was run."
@@ -32,7 +35,8 @@ def notes(row: Row, board: Iterable[Row], stale: Collection[str] = frozenset()) 
     texts = [
         (row.tiny, TINY),
         (limit is not None, _smoke(limit)),
-        (row.first.wall == "none", UNISOLATED),
+        (bool(row.done) and row.first.wall == "none", NO_WALL),
+        (bool(row.done) and row.first.wall == "process", PROCESS),
         (any(record.environment.dirty for record in row.records), DIRTY),
         (any(record.cell.id in stale for record in row.records), STALE),
         (_other_candidates(row, board), CANDIDATES),

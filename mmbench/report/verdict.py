@@ -149,11 +149,11 @@ def _evidence(found: Contrast) -> list[str]:
 
 def _remarks(found: Contrast) -> list[str]:
     """What must be known of the rows, and of looking often."""
-    texts = [
-        f"{name}: {plain(note)}"
-        for name, side in zip(names(found), (found.a, found.b), strict=True)
-        for note in side.row.notes
-    ]
+    whose: dict[str, list[str]] = {}
+    for name, side in zip(names(found), (found.a, found.b), strict=True):
+        for note in side.row.notes:
+            whose.setdefault(note, []).append(name)
+    texts = [f"{' and '.join(rows)}: {plain(note)}" for note, rows in whose.items()]
     known = CANDIDATE_SETS.get(found.candidates)
     if known and known.sampled:
         texts.append("Sampled candidates change the order of models: look at full and unseen too.")

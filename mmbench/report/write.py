@@ -61,7 +61,7 @@ def _pages(reading: Reading, published: bool) -> dict[str, str]:
     """Path inside the output folder to text, in order of path."""
     if published:
         demand_publishable(reading)
-    boards = make_boards(reading.records)
+    boards = make_boards(reading.records, ranks=reading.ranks)
     paths = _paths(boards)
     pages = {path: render_board(board) for path, board in zip(paths, boards, strict=True)}
     pages[INDEX] = _index(paths, boards, reading.problems)

@@ -421,7 +421,7 @@ def test_a_stand_in_is_told_marked_and_never_the_paper_s_rival(bench):
     feigned, quick = bench.run(*run, "--json").json
     assert (feigned["label"], feigned["stand_in"]) == ("feigned (tiny)", True)
     assert (quick["label"], quick["stand_in"]) == ("quick", False)
-    (board,) = bench.run("leaderboard", "results", "--json").json
+    (board,) = bench.run("leaderboard", "results", "--json").json["boards"]
     marked = {row["name"]: "stand-in" in " ".join(row["notes"]) for row in board["rows"]}
     assert marked == {"feigned (tiny)": True, "quick": False}
     asked = bench.run(*run, "--preset", "tiny", "--dry-run").out

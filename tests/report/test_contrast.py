@@ -164,6 +164,31 @@ def test_a_model_whose_seeds_are_equal_elsewhere_needs_one(ranked, make_record):
     assert "b: one seed, so that its seed noise is unknown, and not in the interval" in lines
 
 
+def test_ranks_that_nobody_asked_for_may_be_gone(ranked, make_record):
+    """Whether another row tells of a model's seeds is looked up, and may stay open."""
+    reading = ranked(
+        (make_record("a"), table(1, names=NAMES)),
+        (make_record("b"), table(2, names=NAMES)),
+        *((make_record("a", seed, dataset="books"), table(5)) for seed in (0, 1)),
+    )
+    for record in reading.records:
+        if record.cell.dataset == "books":
+            reading.paths[record.cell.id].with_suffix(".ranks.parquet").write_bytes(b"")
+    boards = make_boards(reading.records)
+    shop = [board for board in boards if board.dataset == "toy-shop"]
+    pair = choose_rows(shop, shop, "a", "b", across=False)
+    found = contrast(reading, boards, *pair, candidates="unseen", metric="ndcg@10")
+    assert found.difference.noise_known == (False, False)
+
+
+def test_one_user_is_too_few(ranked, make_record):
+    reading = ranked(
+        (make_record("a"), table(1, 1, names=["u"])), (make_record("b"), table(2, names=NAMES))
+    )
+    with pytest.raises(UserError, match="a on toy-shop, loo@2 asks fewer than two users"):
+        held(reading)
+
+
 def test_across_protocols_only_when_asked(ranked, make_record):
     reading = ranked(
         (make_record("a", protocol="loo@1"), table(1)),
@@ -265,7 +290,11 @@ def test_lines_name_all_that_a_reader_must_know(ranked, make_record):
     for words in ("60 users, each held", "95% interval", "users won", "equivalent within 1%"):
         assert words in text
     assert "a (tiny): Tiny preset" in text
-    assert "b: Not isolated" in text
+    assert "b: No wall" in text
+    alike = ranked(
+        (make_record("a", wall="none"), table(1)), (make_record("b", wall="none"), table(2))
+    )
+    assert "a and b: No wall" in "\n".join(contrast_lines(held(alike)))
 
 
 def test_json_holds_the_statistics(ranked, make_record):
