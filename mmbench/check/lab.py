@@ -80,6 +80,11 @@ class Lab:
         return worlds.make_world(self.folder / "world")
 
     @cached_property
+    def random_world(self) -> Log:
+        """A world in which nothing tells what comes next."""
+        return worlds.make_random_world(self.folder / "random-world")
+
+    @cached_property
     def declared(self) -> Mapping[str, Any]:
         """What the class declares for the chosen preset. Raises CheckFailed."""
         return self._describe(self.subject.ref)
@@ -182,6 +187,7 @@ class Lab:
         name: str,
         log: Log,
         *,
+        record_only: bool = False,
         curious: bool = False,
         cache: str = "cache",
         then: Callable[[Host, Job, Circumstances, Path], None] | None = None,
@@ -191,6 +197,7 @@ class Lab:
         Args:
             name: under which ``cell`` finds it.
             log: the world.
+            record_only: keep no answers and ask no more; for worlds of any number of items.
             curious: put all further questions, not only the one for comparisons.
             cache: name of the model's cache.
             then: what else to do before the process ends.
@@ -210,7 +217,8 @@ class Lab:
         onlooker = Onlooker(self.offer, question, curious)
         if then is not None:
             onlooker.then = lambda host: then(host, job, how, scratch)
-        outcome = run_cell(job, question, scratch, how, lambda event: None, onlooker)
+        witness = None if record_only else onlooker
+        outcome = run_cell(job, question, scratch, how, lambda event: None, witness)
         viewed = self.cells[name] = onlooker.view(outcome)
         viewed.findings = read_findings(scratch)
         shutil.rmtree(scratch, ignore_errors=True)
@@ -271,6 +279,7 @@ _WORLDS: dict[str, Callable[[Lab], None]] = {
     "first": lambda lab: lab.run("first", lab.world, curious=True),
     "again": lambda lab: lab.run("again", lab.world),
     "twin": lambda lab: lab.run("twin", worlds.with_other_targets(lab.world)),
+    "random": lambda lab: lab.run("random", lab.random_world, record_only=True),
     "bare": _run_bare,
     "titles": lambda lab: lab.run("titles", worlds.permuted(lab.world, "text")),
     "pictures": lambda lab: lab.run("pictures", worlds.permuted(lab.world, "image")),
