@@ -81,7 +81,7 @@ def render(report: dict[str, Any]) -> Group:
         f"{machine['platform']}\n"
         f"{machine['cpu']}, {machine['cores']} cores, "
         f"{machine['memory_free_gb']:g} of {machine['memory_gb']:g} GB memory free\n"
-        f"GPU: {', '.join(machine['gpus']) or 'none with CUDA; models run their tiny presets'}\n"
+        f"GPU: {', '.join(machine['gpus']) or 'none with CUDA: models run their stand-ins'}\n"
         + ", ".join(f"{name} {version}" for name, version in report["libraries"].items())
         + "".join(f"\n{name}={value}" for name, value in report["variables"].items())
     )

@@ -147,7 +147,13 @@ class ModelHooks:
 
     Class attributes that the harness reads:
         Config: a frozen dataclass or pydantic model, a default for every field.
-        presets: ``{name: Config}``, at least ``paper``; ``tiny`` too where ``paper`` wants a GPU.
+        presets: ``{name: Config}``, at least ``paper``; ``tiny`` too where ``paper`` takes long or
+            wants a GPU: the conformance checks run it. Other names are variants, each with a
+            ``variant/tiny`` where it wants one.
+        stand_ins: the sizes, such as ``("tiny",)``, that stand in for the real thing (random
+            weights, statistics) and say nothing of it (optional). ``--preset auto`` takes the first
+            where there is no CUDA GPU, and boards mark the row ``(tiny)``. Without it every preset
+            is the model itself, and ``auto`` takes ``paper`` everywhere.
         needs: frozenset of ``{"text", "image"}``; a dataset without them is *not applicable*. Or a
             static method that answers it for a Config, where presets differ in it.
         papers: published figures, a sequence of ``mmbench.Published``, or ``{variant: sequence}``
@@ -159,8 +165,9 @@ class ModelHooks:
             embeddings, float32[n_items + 1, d].
         max_candidates: the widest candidate set that ``score(candidates=...)`` can afford
             (optional; wider sets are shown as not asked).
-        known_failures: ``{check: reason}``, conformance checks that the model cannot pass; strict,
-            and a footnote on boards (optional).
+        known_failures: ``{check: reason}``, conformance checks that the model cannot pass, or
+            ``{preset: {check: reason}}`` where presets differ in it; strict, and a footnote on the
+            boards of rows that are run from then on (optional).
         loss: a word for the board where the loss decides the figure (optional).
     """
 
@@ -224,7 +231,10 @@ class DatasetHooks:
 
 
 class ObserverHooks:
-    """1:N hooks of observers; they are told, and cannot change a thing."""
+    """1:N hooks of observers; they are told, and cannot change a thing.
+
+    What they are given is a copy of their own that refuses to be written to.
+    """
 
     @hookspec
     def cell_started(self, cell: Mapping[str, Any]) -> None:

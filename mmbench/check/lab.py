@@ -19,6 +19,7 @@ from mmbench.check.onlooker import Offer, Onlooker, Viewed
 from mmbench.check.rules import CheckFailed, Verdict
 from mmbench.check.subject import Subject
 from mmbench.data.log import Log
+from mmbench.grid.config import STAND_IN
 from mmbench.grid.environment import cuda_gpus
 from mmbench.grid.host import Host, Limits, PluginFailure, launch
 from mmbench.grid.plan import demand_member
@@ -121,7 +122,7 @@ class Lab:
     def _describe(self, ref: ModelRef) -> Mapping[str, Any]:
         size = self.subject.size
         if size == "auto":
-            size = "paper" if cuda_gpus() else "tiny"
+            size = "paper" if cuda_gpus() else STAND_IN
         overrides = dict(self.subject.overrides)
         found = self._quick(lambda host: host.describe(self.subject.plugin, ref, size, overrides))
         demand_member(ref, found)

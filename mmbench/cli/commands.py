@@ -14,9 +14,10 @@ from typing import Annotated
 import typer
 
 from mmbench.cli.check import check
+from mmbench.cli.compare import compare
 from mmbench.cli.data import data_app
 from mmbench.cli.new import new_app
-from mmbench.cli.run import demo, print_boards, run
+from mmbench.cli.run import demo, run
 from mmbench.cli.show import show
 from mmbench.problems import Stop, UserError
 
@@ -33,6 +34,7 @@ app.command("run")(run)
 app.command("demo")(demo)
 app.command("check")(check)
 app.command("show")(show)
+app.command("compare")(compare)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")]
 
@@ -119,7 +121,10 @@ def leaderboard(
         Path | None, typer.Option("--out", "-o", help="Write markdown boards below this folder.")
     ] = None,
     published: Annotated[
-        bool, typer.Option("--published", help="Refuse rows of edited checkouts and smoke runs.")
+        bool,
+        typer.Option(
+            "--published", help="Refuse smoke runs, edited checkouts and rows without a wall."
+        ),
     ] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit 1 if a board in --out is stale.")
@@ -135,24 +140,23 @@ def leaderboard(
       mmbench leaderboard leaderboards/results -o leaderboards --check
     """
     from mmbench import report
+    from mmbench.cli.boards import print_boards, read_folder
 
-    if not results.is_dir():
-        raise typer.BadParameter(f"{results} is not a folder of results", param_hint="RESULTS")
-    if check:
-        if out is None:
-            raise typer.BadParameter("--check compares with the boards in --out")
-        old = report.stale(results, out, published=published)
+    if check and out is None:
+        raise typer.BadParameter("--check compares with the boards in --out")
+    reading = read_folder(results, "RESULTS")
+    if out is None:
+        if published:
+            report.demand_publishable(reading)
+        print_boards(reading, as_json)
+    elif check:
+        old = report.stale(reading, out, published=published)
         for path in old:
             _say(f"stale: {path}")
         raise typer.Exit(1 if old else 0)
-    if out is not None:
-        for path in report.write_boards(results, out, published=published):
+    else:
+        for path in report.write_boards(reading, out, published=published):
             _say(f"wrote {path}")
-        return
-    reading = report.read_results(results)
-    for problem in reading.problems:
-        _say(f"left out: {problem}")
-    print_boards(reading.records, as_json)
 
 
 @app.command()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +14,6 @@ from mmbench.problems import Stop
 if TYPE_CHECKING:
     from mmbench.grid.execute import Finished
     from mmbench.grid.plan import Grid, Planned
-    from mmbench.results.record import Record
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")]
 Results = Annotated[Path, typer.Option("--out", "-o", help="Where results are stored.")]
@@ -45,7 +43,8 @@ def run(
         str | None, typer.Option(help="A count (3 means 0,1,2) or a list (0,7).")
     ] = None,
     preset: Annotated[
-        str | None, typer.Option(help="paper, tiny, or auto: paper where there is a CUDA GPU.")
+        str | None,
+        typer.Option(help="paper, tiny, or auto: paper, or a stand-in where a GPU is wanted."),
     ] = None,
     setting: Annotated[
         list[str] | None, typer.Option("--set", metavar="MODEL.KEY=VALUE", help="Repeatable.")
@@ -58,6 +57,10 @@ def run(
     overwrite: Annotated[
         str, typer.Option(help="Run again what is stored: never, failed, or always.")
     ] = "failed",
+    keep_stale: Annotated[
+        bool,
+        typer.Option("--keep-stale", help="Serve what other code of a model left, and mark it so."),
+    ] = False,
     timeout: Annotated[str | None, typer.Option(help="Time limit of a cell: 90s, 30m, 2h.")] = None,
     memory: Annotated[str | None, typer.Option(help="Memory limit of a cell: 800M, 8G.")] = None,
     observer: Annotated[
@@ -69,7 +72,10 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Run models on datasets; finished cells are not run again.
+    """Run models on datasets; finished cells are not run again, unless a model's code changed.
+
+    Exit code 0: every cell is done or does not apply, and some are done. 1: a cell failed, or there
+    was none that applies. 2: what was asked for cannot be. 130: interrupted.
 
     \b
     Examples:
@@ -92,16 +98,23 @@ def run(
         settings=setting,
     )
     limits = (seconds(timeout), bytes_of(memory))
-    finished, rows = _run_grid(
-        grid, out, jobs, overwrite, limits, observer or [], in_process, dry_run, as_json
+    finished = _run_grid(
+        grid,
+        out,
+        jobs,
+        overwrite,
+        limits,
+        observer or [],
+        in_process=in_process,
+        keep_stale=keep_stale,
+        dry_run=dry_run,
+        as_json=as_json,
     )
     if dry_run:
         return
     _show_finished(finished, out, as_json)
-    if any(row.state == "broken" for row in rows) or any(
-        done.record is None or done.record.status.kind not in ("done", "not-applicable")
-        for done in finished
-    ):
+    kinds = {done.record.status.kind if done.record else "broken" for done in finished}
+    if "done" not in kinds or kinds - {"done", "not-applicable"}:
         raise typer.Exit(1)
 
 
@@ -145,14 +158,15 @@ def _run_grid(
     overwrite: str,
     limits: tuple[float | None, int | None],
     observers: list[str],
+    *,
     in_process: bool,
+    keep_stale: bool,
     dry_run: bool,
     as_json: bool,
-) -> tuple[list[Finished], list[Planned]]:
-    from rich.markup import escape
-
+) -> list[Finished]:
+    """Plan, show the plan and, unless it is a dry run, carry it out."""
     from mmbench import data as datasets
-    from mmbench.cli.screen import GridProgress, make_console, plan_table, show_status
+    from mmbench.cli.screen import GridProgress, make_console, plan_lines, show_status
     from mmbench.data.places import cache_home
     from mmbench.grid.execute import AGAIN, due, execute
     from mmbench.grid.host import Interrupted, Limits
@@ -164,19 +178,24 @@ def _run_grid(
         raise typer.BadParameter(f"--overwrite is one of {', '.join(AGAIN)}, not {overwrite}")
     console = make_console(stderr=as_json)
     with show_status(console, "reading the plan") as status:
-        rows = make_plan(grid, out, load=datasets.load, isolated=not in_process, say=status)
+        rows = make_plan(
+            grid,
+            out,
+            load=datasets.load,
+            isolated=not in_process,
+            keep_stale=keep_stale,
+            say=status,
+        )
     working = due(rows, overwrite, out)
     if dry_run and as_json:
         print(json.dumps([_plan_json(row) for row in rows], indent=1))
-        return [], rows
-    console.print(plan_table(rows, working))
-    for row in rows:
-        if row.problem:
-            what = escape(f"{row.label}: {row.problem}")
-            console.print(f"[red]broken[/] {what}", soft_wrap=True)
+        return []
+    for line in plan_lines(rows, working, chosen=grid.preset == "auto"):
+        console.print(line, soft_wrap=isinstance(line, str))
     if dry_run:
-        return [], rows
-    console.print(f"{len(working)} of {len(rows)} cells to run; results in {out}\n")
+        return []
+    to_run = sum(not row.inapplicable for row in working)
+    console.print(f"{to_run} of {len(rows)} cells to run; results in {out}\n")
     how = Circumstances(
         isolated=not in_process,
         limits=Limits(*limits),
@@ -184,19 +203,21 @@ def _run_grid(
     )
     try:
         with GridProgress(console, len(working)) as bars:
-            finished = execute(
+            return execute(
                 rows, out, how, Observers(bars, observers), jobs=jobs, overwrite=overwrite
             )
     except (Stop, Interrupted):
         console.print("interrupted: finished cells are stored; the same command goes on from here")
         raise typer.Exit(130) from None
-    return finished, rows
 
 
 def _show_finished(finished: list[Finished], out: Path, as_json: bool) -> None:
     from rich.markup import escape
 
+    from mmbench.cli.boards import print_boards
     from mmbench.cli.screen import cell_name, make_console
+    from mmbench.results.read import Problem, Reading
+    from mmbench.results.store import record_path
 
     records = [done.record for done in finished if done.record is not None]
     if as_json:
@@ -213,22 +234,15 @@ def _show_finished(finished: list[Finished], out: Path, as_json: bool) -> None:
             console.rule(escape(cell_name(done.row)))
             last = done.record.status.traceback.strip().splitlines()[-15:]
             console.print("\n".join(last), markup=False)
-    print_boards(records, as_json=False)
+    unread = [
+        Problem(f"{done.row.label} on {done.row.dataset}, seed {done.row.seed}:", done.row.problem)
+        for done in finished
+        if done.row.problem
+    ]
+    paths = {record.cell.id: record_path(out, record.cell) for record in records}
+    kept = {done.record.cell.id for done in finished if done.record and done.row.kept}
+    print_boards(Reading(tuple(records), tuple(unread), paths), as_json=False, stale=kept)
     console.print(f"Write the boards with: mmbench leaderboard {out} -o boards")
-
-
-def print_boards(records: Sequence[Record], as_json: bool) -> None:
-    """Print boards made from records, as tables or as JSON."""
-    from mmbench import report
-    from mmbench.cli.screen import make_console
-
-    boards = report.make_boards(records)
-    if as_json:
-        print(json.dumps([report.board_json(board) for board in boards], indent=1))
-        return
-    console = make_console()
-    for board in boards:
-        console.print(report.board_table(board, width=console.width))
 
 
 def _plan_json(row: Planned) -> dict[str, Any]:
@@ -238,6 +252,9 @@ def _plan_json(row: Planned) -> dict[str, Any]:
         "seed": row.seed,
         "state": row.state,
         "problem": row.problem,
+        "inapplicable": row.inapplicable,
+        "stale": row.stale.cell.to_json() if row.stale else None,
+        "kept": row.kept,
         "preset": row.job.preset if row.job else None,
         "cell": row.job.cell.to_json() if row.job else None,
     }

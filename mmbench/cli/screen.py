@@ -29,6 +29,7 @@ from rich.text import Text
 
 from mmbench.audit.published import Audit
 from mmbench.grid.plan import Planned
+from mmbench.results.cell import Cell
 from mmbench.results.record import Record
 
 if TYPE_CHECKING:
@@ -45,6 +46,38 @@ def make_console(*, stderr: bool = False) -> Console:
     return console
 
 
+def plan_lines(
+    rows: Sequence[Planned], working: Sequence[Planned], *, chosen: bool = False
+) -> Iterator[Table | str]:
+    """The plan as a table, then a line of markup for each row that wants a word more.
+
+    ``chosen`` tells that stand-ins were taken because there is no GPU, not asked for.
+    """
+    yield plan_table(rows, working)
+    stand_ins = [row.job.cell.model for row in rows if row.job and row.job.declared["stand_in"]]
+    if chosen and stand_ins:
+        names = escape(", ".join(dict.fromkeys(stand_ins)))
+        yield f"no CUDA GPU: stand-ins run for {names} (--preset paper runs the real ones)"
+    for row in rows:
+        if row.problem:
+            yield f"[red]broken[/] {escape(f'{row.label}: {row.problem}')}"
+    at_work = {id(row) for row in working}
+    stale = [row for row in rows if row.stale and (row.kept or id(row) in at_work)]
+    for row in stale:
+        assert row.job is not None and row.stale is not None
+        then, now = row.stale.cell, row.job.cell
+        what = f"{cell_name(row)}: stored {_code(then)}, now {_code(now)}"
+        yield f"[yellow]other code[/] {escape(what)}"
+    if any(not row.kept for row in stale):
+        yield "These are made anew, and what is stored stays; --keep-stale serves it instead."
+
+
+def _code(cell: Cell) -> str:
+    """The code of a cell, and of the one that it starts from, for people."""
+    own = f"{cell.version}, code {cell.code[:8] or 'unknown'}"
+    return f"{own}, on {cell.upstream.model} {_code(cell.upstream)}" if cell.upstream else own
+
+
 def plan_table(rows: Sequence[Planned], working: Sequence[Planned]) -> Table:
     """The plan: one line a model and dataset, its seeds, its preset and what is already there."""
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -55,10 +88,7 @@ def plan_table(rows: Sequence[Planned], working: Sequence[Planned]) -> Table:
         groups.setdefault((row.label, row.dataset), []).append(row)
     at_work = {id(row) for row in working}
     for (label, dataset), members in groups.items():
-        states = []
-        for row in members:
-            run = "to run" if row.state == "new" else f"{row.state}, run again"
-            states.append(run if id(row) in at_work else row.state)
+        states = [_state(row, id(row) in at_work) for row in members]
         table.add_row(
             escape(label),
             members[0].job.preset if members[0].job else "-",
@@ -67,6 +97,17 @@ def plan_table(rows: Sequence[Planned], working: Sequence[Planned]) -> Table:
             Text(count_words(states), style=STYLES.get(members[0].state, "red")),
         )
     return table
+
+
+def _state(row: Planned, at_work: bool) -> str:
+    """What is known of a row, and what will be done about it."""
+    if row.inapplicable:
+        return f"not applicable: {row.inapplicable}"
+    if row.kept and not at_work:
+        return f"{row.state} by other code"
+    if not at_work:
+        return row.state
+    return "to run" if row.state == "new" else f"{row.state}, run again"
 
 
 def count_words(words: Sequence[str]) -> str:

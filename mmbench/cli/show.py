@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mmbench.problems import UserError
+
+if TYPE_CHECKING:
+    from mmbench.report import Board, Row
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")]
 
@@ -20,7 +23,9 @@ def show(
     results: Annotated[Path, typer.Option("--results", "-r", help="A folder of results.")] = Path(
         "results"
     ),
-    data: Annotated[str | None, typer.Option("--data", "-d", help="Only this dataset.")] = None,
+    data: Annotated[
+        str | None, typer.Option("--data", "-d", help="Only this dataset (an id or an alias).")
+    ] = None,
     plot: Annotated[
         Path | None, typer.Option(help="Draw the curves into this file (.svg, .png, .pdf).")
     ] = None,
@@ -32,39 +37,49 @@ def show(
     histories fare; models of text and images have the geometry of their spaces and what each
     modality finds alone.
 
-    \\b
+    \b
     Examples:
       mmbench show sasrec-ce -r leaderboards/results -d amazon2014-beauty
       mmbench show 3fa9c1d2 --json
       mmbench show vlm2rec vlm2rec/sft-ext --plot curves.svg
     """
     from mmbench import report
+    from mmbench.cli.boards import choose_boards, left_out, left_out_json, read_folder
     from mmbench.cli.screen import make_console
+    from mmbench.results.read import Problem
 
-    if not results.is_dir():
-        raise typer.BadParameter(f"{results} is not a folder of results", param_hint="--results")
-    reading = report.read_results(results)
-    boards = report.make_boards(reading.records)
-    if data is not None:
-        boards = [board for board in boards if board.dataset == data]
+    reading = read_folder(results)
+    problems = list(reading.problems)
+    boards = choose_boards(report.make_boards(reading.records), data)
     found = [pair for asked in cells for pair in _find(boards, asked, results)]
     shown = []
     for board, row in found:
-        tables = [reading.ranks(record) for record in row.done]
-        shown.append((board, row, report.make_slices(tables) if tables else []))
+        slices: list[report.Slice] = []
+        try:
+            tables = [reading.ranks(record) for record in row.done]
+            slices = report.make_slices(tables) if tables else []
+        except report.ResultError as error:
+            problems.append(Problem(f"the slices of {row.name}:", str(error)))
+        shown.append((board, row, slices))
     if plot is not None:
         report.plot_curves([row for _, row in found], plot)
     if as_json:
-        print(json.dumps([report.row_json(*each) for each in shown], indent=1))
+        told = {
+            "rows": [report.row_json(*each) for each in shown],
+            "left_out": left_out_json(problems),
+        }
+        print(json.dumps(told, indent=1))
         return
     console = make_console()
     for number, each in enumerate(shown):
         console.print(*([""] if number else []), report.show_row(*each, width=console.width))
+    for line in left_out(problems):
+        console.print(line, markup=False)
     if plot is not None:
         make_console(stderr=True).print(f"drew {plot}")
 
 
-def _find(boards: list, asked: str, results: Path) -> list:  # type: ignore[type-arg]
+def _find(boards: list[Board], asked: str, results: Path) -> list[tuple[Board, Row]]:
     from mmbench import report
 
     found = report.find_rows(boards, asked)

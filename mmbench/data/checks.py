@@ -152,6 +152,10 @@ def times_are_sane(examined: Examined) -> None:
     events = examined.raw.events
     times = events["time"]
     _require(times.dtype.kind in "iu", f"time is {times.dtype}, not whole numbers")
+    if "nanosecond" in events:
+        finer = events["nanosecond"]
+        whole = finer.dtype.kind in "iu" and bool(((finer >= 0) & (finer < 10**9)).all())
+        _require(whole, "nanosecond is not a whole number of 0 to 999,999,999 everywhere")
     if _are_positions(events):
         return
     first, last = int(times.min()), int(times.max())
@@ -160,6 +164,18 @@ def times_are_sane(examined: Examined) -> None:
     hint = "; it looks like milliseconds" if last / 1000 < latest else ""
     _require(last <= latest, f"the time {last} is in the future{hint}")
     _require(len(times) == 1 or first < last, f"all times are {first}: they tell no order")
+
+
+def texts_are_for_models(examined: Examined) -> None:
+    """No text column of ``info`` counts events or names items: no model would be shown it."""
+    from mmbench.data.prepare import choose_texts
+
+    try:
+        left_out = choose_texts(examined.raw, examined.info).left_out
+    except DataError as error:
+        raise AssertionError(str(error)) from error
+    told = [f"{name} {why}" for name, why in left_out.items() if name in examined.info.text]
+    _require(not told, f"info: text names columns that no model may read: {'; '.join(told)}")
 
 
 def pictures_open(examined: Examined) -> None:
@@ -240,6 +256,7 @@ CHECKS: tuple[Callable[[Examined], None], ...] = (
     item_ids_are_unique,
     events_name_known_items,
     times_are_sane,
+    texts_are_for_models,
     pictures_open,
     reading_is_repeatable,
     reading_touches_nothing_else,

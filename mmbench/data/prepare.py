@@ -77,6 +77,26 @@ class _Events:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The texts of a source.
+
+    Attributes:
+        none: raw item id to an empty text, for all items of the items table.
+        fields: column to raw item id to text, the title first.
+        left_out: columns that no model may read, and why.
+    """
+
+    none: Mapping[str, str]
+    fields: Mapping[str, Mapping[str, str]]
+    left_out: Mapping[str, str]
+
+    @property
+    def titles(self) -> Mapping[str, str]:
+        """Raw item id to title; empty texts where there is no text column."""
+        return next(iter(self.fields.values()), self.none)
+
+
 def prepare(raw: RawDataset, info: DatasetInfo) -> Log:
     """Filter, order and number a source.
 
@@ -94,14 +114,14 @@ def prepare(raw: RawDataset, info: DatasetInfo) -> Log:
             f"{info.id}: the source tells no times but only an order, which is kept; leave out "
             f"ties = {recipe.ties!r}"
         )
-    titles, columns, left_out = _texts(raw, info)
-    steps = _filter(events, raw, info, catalogue, titles)
+    texts = choose_texts(raw, info)
+    steps = _filter(events, raw, info, catalogue, texts.titles)
     secret, user_ids, item_ids = _number(events, users, catalogue, clock and recipe.ties == "hash")
-    unknown = sum(item not in titles for item in item_ids[1:]) if len(raw.items) else 0
+    unknown = sum(item not in texts.titles for item in item_ids[1:]) if len(raw.items) else 0
     images, sizes = _images(raw, item_ids)
     fields = {
-        name: ("", *(texts.get(item, "") for item in item_ids[1:]))
-        for name, texts in columns.items()
+        name: ("", *(column.get(item, "") for item in item_ids[1:]))
+        for name, column in texts.fields.items()
     }
     items = Items(len(item_ids) - 1, fields, images)
     log = Log(
@@ -130,7 +150,7 @@ def prepare(raw: RawDataset, info: DatasetInfo) -> Log:
         ceilings=raw.ceilings,
         clock=clock,
         unknown_items=unknown,
-        left_out=left_out,
+        left_out=texts.left_out,
     )
     return replace(log, card=card)
 
@@ -238,14 +258,8 @@ def _codes(column: pd.Series) -> tuple[Int64, list[str]]:
     return place[codes], [values[k] for k in order]
 
 
-def _texts(
-    raw: RawDataset, info: DatasetInfo
-) -> tuple[Mapping[str, str], dict[str, Mapping[str, str]], dict[str, str]]:
-    """The titles, the text columns, and which columns were left out and why.
-
-    ``{item id: title}`` (empty texts without a text column), ``{field: {item id: text}}`` and
-    ``{column: reason}``.
-    """
+def choose_texts(raw: RawDataset, info: DatasetInfo) -> Texts:
+    """The text columns that models may read. Raises DataError where one lacks or holds no text."""
     columns = [str(column) for column in raw.items.columns if column != "item"]
     chosen = list(info.text) or columns
     missing = [column for column in chosen if column not in columns]
@@ -265,9 +279,11 @@ def _texts(
     texts = {name: dict(zip(ids, raw.items[name].tolist(), strict=True)) for name in chosen}
     counts, ratings = _popularity(raw)
     reasons = {name: why_not(name, column, counts, ratings) for name, column in texts.items()}
-    fields: dict[str, Mapping[str, str]] = {n: texts[n] for n in chosen if not reasons[n]}
-    left_out = {name: reason for name, reason in reasons.items() if reason}
-    return next(iter(fields.values()), dict.fromkeys(ids, "")), fields, left_out
+    return Texts(
+        dict.fromkeys(ids, ""),
+        {name: texts[name] for name in chosen if not reasons[name]},
+        {name: reason for name, reason in reasons.items() if reason},
+    )
 
 
 def _popularity(raw: RawDataset) -> tuple[dict[str, int], dict[str, float]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pydantic
@@ -12,22 +12,27 @@ import pydantic
 from mmbench.grid.registry import ModelRef, UsageError
 from mmbench.problems import did_you_mean
 
+STAND_IN = "stand-in"  # as a size: the stand-in of a model that has one
 
-def choose_preset(presets: Mapping[str, Any], ref: ModelRef, size: str) -> str:
+
+def choose_preset(
+    presets: Mapping[str, Any], ref: ModelRef, size: str, stand_ins: Sequence[str] = ()
+) -> str:
     """The preset's name for a reference.
 
     Args:
         presets: the class's presets.
-        ref: its ``variant`` names a preset; ``variant/tiny`` is that variant's miniature.
-        size: ``paper`` or ``tiny``; a model without a ``tiny`` preset runs ``paper`` everywhere.
+        ref: its ``variant`` names a preset; ``variant/tiny`` is that variant in the size ``tiny``.
+        size: ``paper``, ``tiny`` or ``stand-in``, the first of ``stand_ins`` that there is. A model
+            without such a preset runs ``paper``.
+        stand_ins: the class's sizes that stand in for its ``paper`` ones.
     """
+    sizes = stand_ins if size == STAND_IN else [size]
     if ref.variant is None:
-        return size if size in presets else "paper"
-    sized = f"{ref.variant}/{size}"
-    if sized in presets:
-        return sized
-    if ref.variant in presets:
-        return ref.variant
+        return next((name for name in sizes if name in presets), "paper")
+    sized = (f"{ref.variant}/{name}" for name in sizes)
+    if found := next((name for name in (*sized, ref.variant) if name in presets), None):
+        return found
     known = sorted({name.split("/")[0] for name in presets})
     raise UsageError(
         f"{ref.name} has no variant {ref.variant!r}.{did_you_mean(ref.variant, known)}"

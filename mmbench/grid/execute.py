@@ -14,14 +14,15 @@ import numpy as np
 
 from mmbench.grid.environment import cuda_gpus
 from mmbench.grid.host import Interrupted
-from mmbench.grid.plan import Planned
+from mmbench.grid.plan import Planned, read_code
+from mmbench.grid.registry import UsageError
 from mmbench.grid.runner import Circumstances, Job, refuse, run_cell
 from mmbench.results.record import Record, Status
 from mmbench.results.store import claim, items_path, read_record, sweep, write_record
 
 AGAIN: dict[str, Callable[[str], bool]] = {
     "never": lambda state: state == "new",
-    "failed": lambda state: state != "done",
+    "failed": lambda state: state not in ("done", "not-applicable"),
     "always": lambda state: True,
 }
 
@@ -54,7 +55,7 @@ def due(rows: Sequence[Planned], overwrite: str, results: Path) -> list[Planned]
     """The rows that a run would work on.
 
     A finished cell is among them where a due one starts from its item embeddings and they are not
-    there.
+    there; one that is not applicable, where that is not recorded yet.
     """
     again = AGAIN[overwrite]
     wanted: set[str] = set()
@@ -64,9 +65,10 @@ def due(rows: Sequence[Planned], overwrite: str, results: Path) -> list[Planned]
             continue
         cell = row.job.cell
         lacking = cell.id in wanted and not items_path(results, cell).exists()
-        if again(row.state) or (lacking and row.state == "done"):
+        unrecorded = row.inapplicable and row.known is None
+        if again(row.state) or unrecorded or (lacking and row.state == "done"):
             chosen.append(row)
-            if row.job.upstream is not None:
+            if row.job.upstream is not None and not row.inapplicable:
                 wanted.add(row.job.upstream.cell.id)
     return chosen[::-1]
 
@@ -88,7 +90,8 @@ def execute(
     results.mkdir(parents=True, exist_ok=True)
     sweep(results)
     todo = due(rows, overwrite, results)
-    wanted = {row.job.upstream.cell.id for row in todo if row.job and row.job.upstream}
+    able = [row.job for row in todo if row.job and not row.inapplicable]
+    wanted = {job.upstream.cell.id for job in able if job.upstream}
     finished: dict[int, Finished] = {}
     pool = ThreadPoolExecutor(max(jobs, 1))
     slots: SimpleQueue[int] = SimpleQueue()
@@ -175,8 +178,9 @@ def _run(
                 return known
             observer.cell_started(row)
             try:
+                _refuse(row)
                 features = inherit(row.job, results)
-            except Orphaned as error:
+            except Unstartable as error:
                 outcome = refuse(row.job, row.question, how.isolated, error.kind, str(error))
             else:
                 outcome = run_cell(
@@ -198,28 +202,43 @@ def _run(
     return stored
 
 
-class Orphaned(Exception):
-    """The cell that another one starts from left no item embeddings; ``kind`` is a status."""
+class Unstartable(Exception):
+    """A cell cannot begin, as where the one that it starts from failed; ``kind`` is a status."""
 
     def __init__(self, kind: str, reason: str) -> None:
         super().__init__(reason)
         self.kind = kind
 
 
+def _refuse(row: Planned) -> None:
+    """Raise Unstartable where a model cannot be asked, or is no longer what was planned."""
+    assert row.job is not None
+    if row.inapplicable:
+        raise Unstartable("not-applicable", row.inapplicable)
+    try:
+        changed = row.job.cell.code and read_code(row.job.plugin) != row.job.cell.code
+    except UsageError as error:
+        raise Unstartable("failed", str(error)) from error
+    if changed:
+        raise Unstartable(
+            "failed", "its code was changed after the plan was made: give the same command again"
+        )
+
+
 def inherit(job: Job, results: Path) -> dict[str, np.ndarray]:
-    """The item embeddings that a job starts from, by its field. Raises Orphaned."""
+    """The item embeddings that a job starts from, by its field. Raises Unstartable."""
     if job.upstream is None:
         return {}
     record, path = read_record(results, job.upstream.cell), items_path(results, job.upstream.cell)
     if record is None or not record.done:
         status = record.status if record else Status(kind="failed", reason="it has not run")
-        raise Orphaned(
+        raise Unstartable(
             "not-applicable" if status.kind == "not-applicable" else "failed",
             f"starts from {job.upstream.label}, which is {status.kind}: {status.reason}",
         )
     try:
         return {job.declared["upstream"]["field"]: np.load(path, allow_pickle=False)}
     except (OSError, ValueError, EOFError) as error:
-        raise Orphaned(
+        raise Unstartable(
             "failed", f"cannot read {path} ({error}): remove it and run again"
         ) from error

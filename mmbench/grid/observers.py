@@ -46,10 +46,32 @@ class Observers:
     def _tell(self, hook: str, **notice: Any) -> None:
         for name, manager in self.managers.items():
             try:
-                getattr(manager.hook, hook)(**notice)
-            except Exception as error:  # noqa: BLE001  whatever an observer raises, cells go on
+                getattr(manager.hook, hook)(**read_only(notice))  # a copy for each
+            except (Exception, SystemExit) as error:  # noqa: BLE001  whatever it raises, cells go on
                 kind = type(error).__name__
                 logger.warning("observer %s failed in %s: %s: %s", name, hook, kind, error)
+
+
+class ReadOnly(dict[str, Any]):
+    """A dict that nobody writes into; ``copy`` and ``deepcopy`` of it are plain ones."""
+
+    def _refuse(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("an observer is told and changes nothing: copy this before you write to it")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce__(self) -> Any:
+        return dict, (dict(self),)
+
+
+def read_only(value: Any) -> Any:
+    """A deep copy of JSON-able data: its dicts refuse to be written to, its lists are tuples."""
+    if isinstance(value, Mapping):
+        return ReadOnly({name: read_only(part) for name, part in value.items()})
+    if isinstance(value, list | tuple):
+        return tuple(map(read_only, value))
+    return value
 
 
 def open_observer(name: str) -> pluggy.PluginManager:

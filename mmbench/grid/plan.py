@@ -6,16 +6,18 @@ import threading
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pydantic
 
 from mmbench.data.log import Log, sample_users
+from mmbench.grid.code import code_digest
+from mmbench.grid.config import STAND_IN
 from mmbench.grid.environment import cuda_gpus
 from mmbench.grid.host import Limits, PluginFailure, launch
-from mmbench.grid.question import Question, ask_all, ask_question, split_parts
+from mmbench.grid.question import Question, ask_all, ask_question, not_applicable, split_parts
 from mmbench.grid.registry import (
     ModelRef,
     Plugin,
@@ -25,12 +27,12 @@ from mmbench.grid.registry import (
     parse_setting,
 )
 from mmbench.grid.runner import Job
+from mmbench.grid.shelf import Shelf
 from mmbench.problems import did_you_mean
 from mmbench.protocol import DEFAULT, get_protocol
 from mmbench.protocol.apart import refuse_kin
 from mmbench.results.cell import Cell, Source
-from mmbench.results.record import Record, ResultError, is_tiny
-from mmbench.results.store import read_record
+from mmbench.results.record import Record, ResultError
 
 DESCRIBE_SECONDS = 120.0
 
@@ -79,7 +81,18 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A row of the plan: a job, or the reason why there is none."""
+    """A row of the plan: a job, or the reason why there is none.
+
+    Attributes:
+        label, dataset, seed: what it is called.
+        job, question, source: what is run, what it is asked, and what it is fitted on where that is
+            another dataset.
+        problem: why there is no job.
+        known: what is stored of the cell.
+        inapplicable: why the model cannot be asked this question: such a row is recorded, not run.
+        stale: what is stored of the same by other code, where the cell itself is not done.
+        kept: ``known`` is such a record, and is to be served as if it were the cell's own.
+    """
 
     label: str
     dataset: str
@@ -89,13 +102,18 @@ class Planned:
     problem: str = ""
     known: Record | None = None
     source: Question | None = None
+    inapplicable: str = ""
+    stale: Record | None = None
+    kept: bool = False
 
     @property
     def state(self) -> str:
-        """``new``, a stored status such as ``done``, or ``broken``."""
+        """``new``, ``not-applicable``, a stored status such as ``done``, or ``broken``."""
         if self.job is None:
             return "broken"
-        return self.known.status.kind if self.known else "new"
+        if self.known:
+            return self.known.status.kind
+        return "not-applicable" if self.inapplicable else "new"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +123,7 @@ class Description:
     plugin: Plugin
     declared: dict[str, Any] = field(default_factory=dict)
     problem: str = ""
+    code: str = ""
 
     @property
     def upstream(self) -> ModelRef | None:
@@ -166,17 +185,19 @@ def make_plan(
     *,
     load: Callable[[str], Log],
     isolated: bool = True,
+    keep_stale: bool = False,
     say: Callable[[str], None] = lambda text: None,
 ) -> list[Planned]:
     """All cells of a grid, datasets outermost, with what the store already holds.
 
-    A plugin that cannot be described becomes rows with a problem; an unknown name, dataset or
+    With ``keep_stale``, what other code left is taken for the cell's own where that is not done. A
+    plugin that cannot be described becomes rows with a problem; an unknown name, dataset or
     setting is the user's to mend and raises UsageError (or the data layer's DataError).
     """
     protocol = get_protocol(grid.protocol)
     refs = [parse_ref(text) for text in grid.models]
     settings = [_split_setting(text) for text in grid.settings]
-    size = grid.preset if grid.preset != "auto" else ("paper" if cuda_gpus() else "tiny")
+    size = grid.preset if grid.preset != "auto" else ("paper" if cuda_gpus() else STAND_IN)
     described = _describe_all(refs, settings, size, isolated)
     _refuse_idle(settings, described)
 
@@ -198,12 +219,13 @@ def make_plan(
             how = f"--fit-on {grid.fit_on} with --data {log.id}"
             refuse_kin(source.log, log, how, "leave --fit-on out to fit where you ask")
     device = "cuda" if cuda_gpus() else "cpu"
+    planner = _Planner(grid, described, tuple(settings), source, device, Shelf(results), keep_stale)
     rows = [
         row
         for question in questions
         for ref in refs
         for seed in grid.seeds
-        for row in _plan_cells(grid, question, source, ref, described, seed, device, results)
+        for row in planner.rows(question, ref, seed)
     ]
     unique: dict[str | int, Planned] = {}  # what was asked for twice, by one name or two, is one
     for row in rows:
@@ -218,13 +240,16 @@ def _describe_all(
     stop = threading.Event()
     pool = ThreadPoolExecutor(4)
     described: dict[ModelRef, Description] = {}
+    codes: dict[Plugin, str] = {}
     pending = list(dict.fromkeys(refs))
     try:
         while pending:
+            plugins = {ref: find_plugin(ref.name) for ref in pending}
+            codes |= {plugin: read_code(plugin) for plugin in plugins.values()}
             futures = [
                 pool.submit(
                     describe_plugin,
-                    find_plugin(ref.name),
+                    plugins[ref],
                     ref,
                     _given(ref, settings),
                     size=size,
@@ -236,13 +261,24 @@ def _describe_all(
             for ref, future in zip(pending, futures, strict=True):
                 while not future.done():  # a wait without a limit could keep Ctrl-C from here
                     wait([future], timeout=0.5)
-                described[ref] = future.result()
+                described[ref] = replace(future.result(), code=codes[plugins[ref]])
             named = (described[ref].upstream for ref in pending)
             pending = list(dict.fromkeys(ref for ref in named if ref and ref not in described))
         return described
     finally:
         stop.set()  # Ctrl-C, or an error of one, need not wait for the others
         pool.shutdown(cancel_futures=True)
+
+
+def read_code(plugin: Plugin) -> str:
+    """The digest of the code that can move a plugin's numbers, as it is now. Raises UsageError."""
+    try:
+        return code_digest(plugin.value, plugin.distribution)
+    except OSError as error:
+        raise UsageError(
+            f"{plugin.name} of {plugin.distribution} {plugin.version}: its code cannot be read: "
+            f"{error}"
+        ) from error
 
 
 def describe_plugin(
@@ -265,80 +301,93 @@ def describe_plugin(
         host.close()
 
 
-def make_label(ref: ModelRef, preset: str, overrides: Mapping[str, str]) -> str:
-    """A row's name: what was asked, and that it is a miniature where it is one."""
+def make_label(
+    ref: ModelRef, preset: str, overrides: Mapping[str, str], *, stand_in: bool = False
+) -> str:
+    """A row's name: what was asked, which preset of it, and that it stands in where it does."""
     given = {**dict(ref.overrides), **overrides}
-    name = ref.model + (f"/{ref.variant}" if ref.variant and ref.variant != "tiny" else "")
+    variant, _, size = preset.rpartition("/") if stand_in else (preset, "", "")
+    name = ref.model + (f"/{variant}" if variant not in ("", "paper") else "")
     if given:
         name += "[" + ",".join(f"{key}={value}" for key, value in sorted(given.items())) + "]"
-    return f"{name} (tiny)" if is_tiny(preset) else name
+    return f"{name} ({size})" if stand_in else name
 
 
-def _plan_cells(
-    grid: Grid,
-    question: Question,
-    source: Question | None,
-    ref: ModelRef,
-    described: Mapping[ModelRef, Description],
-    seed: int,
-    device: str,
-    results: Path,
-) -> list[Planned]:
-    """A model's cell, after those of the models that it starts from."""
-    found, log = described[ref], question.log
-    before: list[Planned] = []
-    upstream: Planned | None = None
-    if found.upstream is not None:
-        before = _plan_cells(
-            grid, question, source, found.upstream, described, seed, device, results
+@dataclass(frozen=True, slots=True)
+class _Planner:
+    """Makes rows of what is the same for all of them."""
+
+    grid: Grid
+    described: Mapping[ModelRef, Description]
+    settings: tuple[Setting, ...]
+    source: Question | None
+    device: str
+    shelf: Shelf
+    keep_stale: bool
+
+    def rows(self, question: Question, ref: ModelRef, seed: int) -> list[Planned]:
+        """A model's cell, after those of the models that it starts from."""
+        found, data = self.described[ref], question.log.id
+        before = self.rows(question, found.upstream, seed) if found.upstream else []
+        upstream = before[-1] if before else None
+        problem = _problem(ref, found, self.described)
+        if upstream is not None and upstream.job is None:
+            problem = problem or f"starts from {upstream.label}, see there"
+        if problem:
+            return [*before, Planned(ref.model, data, seed, problem=problem)]
+        job = self._job(question, ref, seed, upstream)
+        row = Planned(job.label, data, seed, job, question, source=self.source)
+        if why := self._inapplicable(found, question, upstream):
+            # what it would start from is run where it is asked for by itself
+            before, row = [], replace(row, inapplicable=why)
+        try:
+            known = self.shelf.find(job.cell)
+            stale = None if known and known.done else self.shelf.find_stale(job.cell)
+        except ResultError as error:
+            return [*before, Planned(job.label, data, seed, problem=str(error))]
+        kept = self.keep_stale and stale is not None
+        return [*before, replace(row, known=stale if kept else known, stale=stale, kept=kept)]
+
+    def _inapplicable(
+        self, found: Description, question: Question, upstream: Planned | None
+    ) -> str:
+        """Why a model cannot be asked, or an empty text."""
+        if why := not_applicable(found.declared, question, self.source):
+            return why
+        if upstream is not None and upstream.inapplicable:
+            return f"starts from {upstream.label}, which {upstream.inapplicable}"
+        return ""
+
+    def _job(self, question: Question, ref: ModelRef, seed: int, upstream: Planned | None) -> Job:
+        found, grid = self.described[ref], self.grid
+        needs, before = found.declared["needs"], upstream.job if upstream else None
+        asked = name_source(question.log, needs)
+        joined = question.logs if question.joined else ()
+        cell = Cell(
+            model=ref.model,
+            distribution=found.plugin.distribution,
+            version=found.plugin.version,
+            code=found.code,
+            config=found.declared["config"],
+            dataset=asked.dataset,
+            fingerprints=asked.fingerprints,
+            protocol=grid.protocol,
+            seed=seed,
+            limit=grid.limit,
+            upstream=before.cell if before else None,
+            fit_on=name_source(self.source.log, needs) if self.source else None,
+            together=tuple(name_source(one, needs) for one in joined) or None,
         )
-        upstream = before[-1]
-    problem = _problem(ref, found, described)
-    if problem or (upstream is not None and upstream.job is None):
-        problem = problem or f"starts from {found.upstream and found.upstream.model}, see there"
-        return [*before, Planned(ref.model, log.id, seed, problem=problem)]
-    given = _given(ref, [_split_setting(text) for text in grid.settings])
-    if upstream is not None:
-        given = {**given, found.declared["upstream"]["field"]: upstream.label}
-    needs = found.declared["needs"]
-    asked = name_source(log, needs)
-    cell = Cell(
-        model=ref.model,
-        distribution=found.plugin.distribution,
-        version=found.plugin.version,
-        config=found.declared["config"],
-        dataset=asked.dataset,
-        fingerprints=asked.fingerprints,
-        protocol=grid.protocol,
-        seed=seed,
-        limit=grid.limit,
-        upstream=upstream.job.cell if upstream and upstream.job else None,
-        fit_on=name_source(source.log, needs) if source else None,
-        together=tuple(name_source(one, needs) for one in question.logs)
-        if question.joined
-        else None,
-    )
-    preset = found.declared["preset"]
-    if source is not None:
-        given = {**given, "fit-on": source.log.id}
-    if question.joined is not None:
-        given = {**given, "with": question.company}
-    label = make_label(ref, preset, given)
-    job = Job(
-        cell,
-        found.plugin,
-        label,
-        preset,
-        found.declared,
-        device,
-        upstream.job if upstream else None,
-    )
-    try:
-        known = read_record(results, cell)
-    except ResultError as error:
-        return [*before, Planned(label, log.id, seed, problem=str(error))]
-    row = Planned(label, log.id, seed, job, question, known=known, source=source)
-    return [*before, row]
+        given = _given(ref, self.settings)
+        if upstream is not None:
+            given[found.declared["upstream"]["field"]] = upstream.label
+        if self.source is not None:
+            given["fit-on"] = self.source.log.id
+        if question.joined is not None:
+            given["with"] = question.company
+        preset = found.declared["preset"]
+        label = make_label(ref, preset, given, stand_in=found.declared["stand_in"])
+        return Job(cell, found.plugin, label, preset, found.declared, self.device, before)
 
 
 def name_source(log: Log, needs: Sequence[str]) -> Source:

@@ -28,7 +28,6 @@ from mmbench.protocol import (
     Ask,
     Asked,
     CandidateSet,
-    Fold,
     Ranks,
     affordable,
     beyond_accuracy,
@@ -130,7 +129,7 @@ def run_cell(
     settings = how.environment if how.isolated else {}
     threads = threads_of({**os.environ, **settings})
     record = begin_record(job, question, how.isolated, threads)
-    curves: dict[str, list[tuple[float, float]]] = {}
+    curves: dict[str, list[tuple[int, float]]] = {}
 
     def listen(event: Message) -> None:
         if event["event"] == "log":
@@ -193,7 +192,7 @@ def run_cell(
     record = record.changed(curves=curves, seconds=round(time.perf_counter() - clock, 3))
     if ranks is None or not record.done:
         return Outcome(record)
-    return Outcome(record, rank_columns(question.split.test, ranks), top_columns(ranks), items)
+    return Outcome(record, rank_columns(question, ranks), top_columns(ranks), items)
 
 
 def refuse(job: Job, question: Question, isolated: bool, kind: str, reason: str) -> Outcome:
@@ -343,6 +342,7 @@ def begin_record(
         label=job.label,
         status=Status(kind="done"),
         preset=job.preset,
+        stand_in=declared.get("stand_in", False),
         loss=declared["loss"],
         needs=declared["needs"],
         known_failures=declared.get("known_failures", {}),
@@ -360,13 +360,23 @@ def begin_record(
     )
 
 
-def rank_columns(fold: Fold, ranks: Ranks) -> dict[str, np.ndarray]:
-    """The columns of ``.ranks.parquet``, one row a query."""
-    columns = {"query": np.arange(len(fold.queries), dtype=np.int32)}
+def rank_columns(question: Question, ranks: Ranks) -> dict[str, np.ndarray]:
+    """The columns of ``.ranks.parquet``, one row a query; see ``read_ranks``."""
+    fold, ids = question.split.test, question.log.user_ids
+    # an id may hold half a character, which a file cannot
+    users = [ids[user].encode("utf-8", "backslashreplace").decode() for user in fold.user.tolist()]
+    columns = {
+        "query": np.arange(len(fold), dtype=np.int32),
+        "user": np.array(users, dtype=object),
+    }
     for name in ranks.greater:
         columns[f"greater_{name}"] = ranks.greater[name]
         columns[f"equal_{name}"] = ranks.equal[name]
-    return columns | {"frequency": fold.frequency, "history_length": fold.history_length}
+    return columns | {
+        "frequency": fold.frequency,
+        "history_length": fold.history_length,
+        "tied": fold.tied,
+    }
 
 
 def top_columns(ranks: Ranks) -> dict[str, np.ndarray]:

@@ -12,6 +12,7 @@ from mmbench.grid.config import as_dict, build, choose_preset, resolve
 from mmbench.grid.registry import ModelRef, Plugin, UsageError
 from mmbench.hooks import ContractError, check_hooks, hooks_of, open_manager
 from mmbench.hookspecs import ModelHooks, Published
+from mmbench.problems import did_you_mean
 from mmbench.results.cell import canonical
 
 HOOKS = tuple(hooks_of(ModelHooks))
@@ -41,9 +42,24 @@ def load_class(plugin: Plugin) -> Any:
                     f"{where}: needs holds {sorted(strange)}; it may hold text and image"
                 )
         found.Config()
+        _check_stand_ins(found, where)
+    except ContractError:
+        raise
     except TypeError as error:
         raise ContractError(f"{where}: {error}") from error
     return found
+
+
+def _check_stand_ins(found: Any, where: str) -> None:
+    """Raise ContractError where ``stand_ins`` does not name sizes of presets."""
+    named = getattr(found, "stand_ins", ())
+    sizes = {name.rpartition("/")[2] for name in found.presets} - {"paper"}
+    for name in (named,) if isinstance(named, str) else named:
+        if isinstance(named, str) or name not in sizes:
+            raise ContractError(
+                f"{where}: stand_ins names {name!r}; it is a tuple of the last parts of the names "
+                f"of presets, such as {' or '.join(sorted(sizes)) or 'tiny'}"
+            )
 
 
 def open_session(plugin: Plugin, config: Mapping[str, Any]) -> pluggy.PluginManager:
@@ -56,7 +72,8 @@ def open_session(plugin: Plugin, config: Mapping[str, Any]) -> pluggy.PluginMana
 def describe(plugin: Plugin, ref: ModelRef, size: str, overrides: Mapping[str, str]) -> Any:
     """What the grid needs to know before a cell: the class's declarations and the whole config."""
     model_class = load_class(plugin)
-    preset = choose_preset(model_class.presets, ref, size)
+    stand_ins = tuple(getattr(model_class, "stand_ins", ()))
+    preset = choose_preset(model_class.presets, ref, size, stand_ins)
     resolved = resolve(model_class, ref, preset, {**dict(ref.overrides), **overrides})
     config = as_dict(resolved)
     try:
@@ -70,6 +87,7 @@ def describe(plugin: Plugin, ref: ModelRef, size: str, overrides: Mapping[str, s
         raise ContractError(f"{ref.name}: family is {family!r}, and Config has no such field")
     return {
         "preset": preset,
+        "stand_in": preset.rpartition("/")[2] in stand_ins,
         "config": config,
         "unnamed": family if family is not None and not config[family] else None,
         "needs": sorted(_needs(model_class, resolved)),
@@ -77,7 +95,7 @@ def describe(plugin: Plugin, ref: ModelRef, size: str, overrides: Mapping[str, s
         "max_candidates": getattr(model_class, "max_candidates", None),
         "papers": [_plain(published) for published in _papers(model_class, ref)],
         "presets": sorted(model_class.presets),
-        "known_failures": dict(getattr(model_class, "known_failures", {})),
+        "known_failures": _known_failures(model_class, ref, preset),
         "embeds": [hook for hook in EMBEDDINGS if _has(model_class, hook)],
         "transfers": _has(model_class, "transfer"),
         "upstream": _upstream(model_class, ref, config),
@@ -100,6 +118,20 @@ def _papers(model_class: Any, ref: ModelRef) -> Sequence[Published]:
     """The published figures of the variant that is asked for, or of the class."""
     found = getattr(model_class, "papers", ())
     return found.get(ref.variant or "", ()) if isinstance(found, Mapping) else found
+
+
+def _known_failures(model_class: Any, ref: ModelRef, preset: str) -> dict[str, str]:
+    """The checks that the class says this preset fails: those of all presets, or its own."""
+    found = getattr(model_class, "known_failures", {})
+    if not any(isinstance(value, Mapping) for value in found.values()):
+        return dict(found)
+    for name, failures in found.items():
+        if name not in model_class.presets:
+            hint = did_you_mean(name, model_class.presets)
+            raise ContractError(f"{ref.name}: known_failures: there is no preset {name!r}.{hint}")
+        if not isinstance(failures, Mapping):
+            raise ContractError(f"{ref.name}: known_failures: {name!r} has no {{check: reason}}")
+    return dict(found.get(preset, {}))
 
 
 def _upstream(model_class: Any, ref: ModelRef, config: Mapping[str, Any]) -> dict[str, str] | None:

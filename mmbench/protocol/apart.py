@@ -172,13 +172,13 @@ def _best_match(ours: csr_array, theirs: csr_array, items: Int64, *, alone: bool
             half of them have a title that both logs know.
         alone: whether ours and theirs are one log, and nobody is compared with themselves.
     """
-    sizes = theirs.sum(axis=1)
+    sizes, holders = theirs.sum(axis=1), theirs.T.tocsr()
     best = np.zeros(min(ASKED, ours.shape[0]))
     for user in range(len(best)):
         own = ours[[user]]
         if not own.nnz or 2 * own.nnz < items[user]:
             continue
-        both = (own @ theirs.T).tocoo()
+        both = (own @ holders).tocoo()
         at, common = both.coords[1], both.data
         if alone:
             at, common = at[at != user], common[at != user]

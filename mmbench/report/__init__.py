@@ -3,14 +3,16 @@
 Pure functions: the same results give the same bytes, without clocks or paths of a machine.
 """
 
-from mmbench.report.aggregate import Board, make_boards
+from mmbench.report.aggregate import Board, Row, make_boards
 from mmbench.report.board import render_board
+from mmbench.report.contrast import choose_rows, contrast, contrast_json
 from mmbench.report.jsonout import board_json
 from mmbench.report.plot import plot_curves
 from mmbench.report.show import find_rows, row_json, show_row
-from mmbench.report.slices import make_slices
+from mmbench.report.slices import Slice, make_slices
 from mmbench.report.table import board_table
-from mmbench.report.write import BoardError, stale, write_boards
+from mmbench.report.verdict import contrast_lines
+from mmbench.report.write import BoardError, demand_publishable, stale, write_boards
 from mmbench.results.read import Problem, Reading, read_ranks, read_results
 from mmbench.results.record import Record, ResultError, parse
 
@@ -21,8 +23,15 @@ __all__ = [
     "Reading",
     "Record",
     "ResultError",
+    "Row",
+    "Slice",
     "board_json",
     "board_table",
+    "choose_rows",
+    "contrast",
+    "contrast_json",
+    "contrast_lines",
+    "demand_publishable",
     "find_rows",
     "make_boards",
     "make_slices",

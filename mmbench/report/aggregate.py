@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from mmbench.audit import violations
 from mmbench.protocol.candidate_sets import CANDIDATE_SETS, FULL
+from mmbench.report.caveats import Ranks, Sensitivity, sensitivity
 from mmbench.report.notes import notes
 from mmbench.report.papers import Comparison, compare
 from mmbench.results.record import Record
@@ -90,6 +91,7 @@ class Board:
     """All rows that answer one question: one protocol on one prepared dataset.
 
     Rows of smoke runs (``limit``) come last; otherwise the best headline figure comes first.
+    ``sensitivity``: what a board of few queries could show; None for others.
     """
 
     protocol: str
@@ -97,6 +99,7 @@ class Board:
     fingerprint: str
     rows: tuple[Row, ...]
     comparisons: tuple[Comparison, ...]
+    sensitivity: Sensitivity | None = None
 
     @property
     def records(self) -> tuple[Record, ...]:
@@ -119,16 +122,26 @@ class Board:
         return tuple(sorted((r for r in self.rows if r.done), key=_order(candidates)))
 
 
-def make_boards(records: Iterable[Record]) -> list[Board]:
+def make_boards(
+    records: Iterable[Record],
+    stale: Collection[str] = frozenset(),
+    ranks: Ranks | None = None,
+) -> list[Board]:
     """The boards of these records (one a cell), ordered by protocol, dataset and fingerprint.
 
-    Rows with figures that are arithmetically impossible are marked, never dropped.
+    Rows with figures that are arithmetically impossible are marked, never dropped; so are those of
+    ``stale`` cells (by id), whose code is no longer what it was. ``ranks`` reads a record's ranks,
+    from which a board of few queries tells what it could show.
     """
     groups: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
     for record in records:
         cell = record.cell
         groups[cell.protocol, cell.dataset, cell.fingerprints.get("events", "")].append(record)
-    return [_board(*key, groups[key]) for key in sorted(groups)]
+    boards = [_board(*key, groups[key], stale) for key in sorted(groups)]
+    return [
+        replace(board, sensitivity=sensitivity(board.rows, board.facts.queries, ranks))
+        for board in boards
+    ]
 
 
 def set_order(candidates: str) -> tuple[int, str]:
@@ -137,12 +150,18 @@ def set_order(candidates: str) -> tuple[int, str]:
     return known.index(candidates) if candidates in known else len(known), candidates
 
 
-def _board(protocol: str, dataset: str, fingerprint: str, records: Iterable[Record]) -> Board:
+def _board(
+    protocol: str,
+    dataset: str,
+    fingerprint: str,
+    records: Iterable[Record],
+    stale: Collection[str],
+) -> Board:
     groups: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         groups[_identity(record)].append(record)
     rows = _tell_apart([_row(groups[key]) for key in sorted(groups)])
-    rows = [replace(row, notes=tuple(notes(row, rows))) for row in rows]
+    rows = [replace(row, notes=tuple(notes(row, rows, stale))) for row in rows]
     rows.sort(key=_order(FULL.name))
     comparisons = [
         comparison
@@ -242,7 +261,11 @@ def _settings(row: Row) -> dict[str, str]:
     config = {
         key: value if isinstance(value, str) else _text(value) for key, value in cell.config.items()
     }
-    return {**config, "distribution": cell.distribution, "code": cell.code[:8]}
+    named = {"distribution": cell.distribution, "version": cell.version, "code": cell.code[:8]}
+    if cell.upstream:
+        named |= {"upstream's version": cell.upstream.version}
+        named |= {"upstream's code": cell.upstream.code[:8]}
+    return {**config, **named}
 
 
 def _text(value: Any) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from mmbench.protocol.candidate_sets import CANDIDATE_SETS, FULL, UNSEEN
 from mmbench.protocol.protocols import explain_protocol
 from mmbench.report.aggregate import HEADLINE, Board, Estimate, Row
+from mmbench.report.caveats import data_caveats, shortfalls
 from mmbench.report.failures import Failure, failures
 from mmbench.report.markdown import Column, escape, table
 from mmbench.report.notes import mark, numbered
@@ -69,6 +70,7 @@ def _data_lines(board: Board) -> Iterator[str]:
     yield f"Data: {', '.join([escape(board.dataset), *known])}"
     for remark in facts.data.remarks:
         yield f"Remark: {escape(remark)}"
+    yield from map(escape, data_caveats(board))
     if facts.data.licence:
         yield f"Licence: {escape(facts.data.licence)}"
     for metric, ceiling in sorted(facts.data.ceilings.items()):
@@ -100,9 +102,7 @@ def _accuracy(board: Board, candidates: str) -> str:
     if told and told.sampled:
         parts.append(f"> **{SAMPLED}**{_swaps(board, candidates)}")
     if told:
-        drawn = board.facts.drawn.get(candidates)
-        short = told.shortfall(**drawn) if drawn else ""
-        parts.append(f"{told.explanation} {short}".rstrip())
+        parts.append(f"{told.explanation} {shortfalls(board).get(candidates, '')}".rstrip())
     return "\n\n".join([*parts, table(columns, board.ranked(candidates))])
 
 

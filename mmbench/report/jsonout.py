@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from mmbench.report.aggregate import Board, Figures, Row
+from mmbench.report.caveats import caveats
 
 
 def board_json(board: Board) -> dict[str, Any]:
@@ -20,6 +21,9 @@ def board_json(board: Board) -> dict[str, Any]:
         "catalogue": facts.catalogue,
         "events": facts.events,
         "queries": facts.queries,
+        "drawn": {name: drawn.model_dump() for name, drawn in facts.drawn.items()},
+        "sensitivity": None if board.sensitivity is None else asdict(board.sensitivity),
+        "caveats": caveats(board),
         "rows": [_row(row) for row in board.rows],
         "papers": [
             {**asdict(comparison), "difference": comparison.difference}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from mmbench.report.words import plain
@@ -16,23 +16,29 @@ TINY = (
     "Tiny preset: the same code with a small stand-in for the pretrained backbone (random weights, "
     "or statistics of the items). It says nothing of what the published model can do."
 )
-UNISOLATED = (
-    "Not isolated: ran inside the harness's own process, so that no process wall kept the model "
-    "from the targets."
+NO_WALL = (
+    "No wall: ran inside the harness's own process, where nothing kept the model from the targets."
+)
+PROCESS = (
+    "A process alone for a wall: no target was handed to the model's process, but it could open "
+    "the files of the machine. Landlock, the whole wall, did not stand there."
 )
 DIRTY = "Uncommitted changes: ran from a dirty checkout, so that no version names its code."
+STALE = "Other code: the model's code was changed after this was run."
 LISTED = 3  # impossible figures are told one by one up to here
 CANDIDATES = "Other candidates: its sampled candidates differ from those of the other rows."
 
 
-def notes(row: Row, board: Iterable[Row]) -> list[str]:
-    """What is to be said of one row of a board, as plain text."""
+def notes(row: Row, board: Iterable[Row], stale: Collection[str] = frozenset()) -> list[str]:
+    """What is to be said of one row of a board, as plain text; ``stale`` are ids of cells."""
     limit = row.first.cell.limit
     texts = [
         (row.tiny, TINY),
         (limit is not None, _smoke(limit)),
-        (row.first.wall == "none", UNISOLATED),
+        (bool(row.done) and row.first.wall == "none", NO_WALL),
+        (bool(row.done) and row.first.wall == "process", PROCESS),
         (any(record.environment.dirty for record in row.records), DIRTY),
+        (any(record.cell.id in stale for record in row.records), STALE),
         (_other_candidates(row, board), CANDIDATES),
         *((True, _known_failure(*known)) for known in row.first.known_failures.items()),
         (bool(row.violations), _impossible(row.violations)),

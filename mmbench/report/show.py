@@ -21,6 +21,7 @@ from mmbench.results.record import Record
 BY = {
     "frequency": "training events\nof the target",
     "history_length": "events in\nthe history",
+    "tied": "target's time,\nand the one before",
 }
 
 

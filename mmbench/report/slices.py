@@ -1,8 +1,8 @@
-"""A row's figures by how rare the target was in training, and by how long the history was."""
+"""A row's figures by how rare the target was, how long the history, and whether times were tied."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,8 +26,9 @@ class Slice:
     """Figures of the queries of one kind.
 
     Attributes:
-        by: ``frequency`` (training events of the target) or ``history_length``.
-        name: the range, as in ``1-4``.
+        by: ``frequency`` (training events of the target), ``history_length``, or ``tied`` (whether
+            the target shares its time with the event before it).
+        name: the range, as in ``1-4``; ``tied`` or ``untied``.
         queries: how many, in one seed.
         metrics: candidate set to metric to estimate over seeds.
     """
@@ -50,26 +51,37 @@ def make_slices(tables: Sequence[pa.Table]) -> list[Slice]:
         for name in tables[0].column_names
         if name.startswith("greater_") and all(name in table.column_names for table in tables)
     ]
-    found = []
+    return [
+        Slice(by, name, int(parts[0].sum()), _figures(tables, parts, sets))
+        for by, name, parts in _parts(tables)
+        if all(part.any() for part in parts)
+    ]
+
+
+def _parts(tables: Sequence[pa.Table]) -> Iterator[tuple[str, str, list[np.ndarray]]]:
+    """Each slice's kind and name, and of each seed which queries are in it, bool[q]."""
     for by, edges in EDGES.items():
         for low, high in zip(edges, [*edges[1:], None], strict=True):
-            chosen = [_within(table[by].to_numpy(), low, high) for table in tables]
-            if not all(part.any() for part in chosen):
-                continue
-            metrics = {
-                name: {
-                    metric: Estimate.of(
-                        [
-                            _mean(table, part, name, metric)
-                            for table, part in zip(tables, chosen, strict=True)
-                        ]
-                    )
-                    for metric in METRICS
-                }
-                for name in sets
-            }
-            found.append(Slice(by, _name(low, high), int(chosen[0].sum()), metrics))
-    return found
+            parts = [_within(table[by].to_numpy(), low, high) for table in tables]
+            yield by, _name(low, high), parts
+    if all("tied" in table.column_names for table in tables):
+        tied = [table["tied"].to_numpy() for table in tables]
+        if any(part.any() for part in tied):
+            yield "tied", "untied", [~part for part in tied]
+            yield "tied", "tied", tied
+
+
+def _figures(
+    tables: Sequence[pa.Table], parts: Sequence[np.ndarray], sets: Sequence[str]
+) -> dict[str, dict[str, Estimate]]:
+    chosen = list(zip(tables, parts, strict=True))
+    return {
+        name: {
+            metric: Estimate.of([_mean(table, part, name, metric) for table, part in chosen])
+            for metric in METRICS
+        }
+        for name in sets
+    }
 
 
 def _within(values: np.ndarray, low: int, high: int | None) -> np.ndarray:

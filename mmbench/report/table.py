@@ -13,6 +13,7 @@ from rich.text import Text
 from mmbench.protocol.candidate_sets import CANDIDATE_SETS
 from mmbench.report.aggregate import HEADLINE, Board, Row
 from mmbench.report.board import mean, spread
+from mmbench.report.caveats import caveats
 from mmbench.report.failures import failures
 from mmbench.report.notes import mark, numbered
 from mmbench.report.words import count, decimals, duration, plain
@@ -32,7 +33,13 @@ def board_table(board: Board, *, width: int = 80) -> RenderableType:
     Made for 80 columns and more; from 110 the headline has its deviation over seeds, and rows a
     status where one failed.
     """
-    return Group(_heading(board), _table(board, width), *_failures(board), *_footnotes(board))
+    return Group(
+        _heading(board),
+        _table(board, width),
+        *_failures(board),
+        *_footnotes(board),
+        *_block(caveats(board), lambda text: Text(plain(text), style="dim")),
+    )
 
 
 def _heading(board: Board) -> Text:

@@ -11,7 +11,7 @@ from mmbench.report.aggregate import Board, make_boards
 from mmbench.report.board import GENERATED, render_board
 from mmbench.report.markdown import Column, escape, table
 from mmbench.report.words import count, plural
-from mmbench.results.read import Problem, Reading, read_results
+from mmbench.results.read import Problem, Reading
 
 INDEX = "README.md"
 
@@ -20,8 +20,8 @@ class BoardError(UserError):
     """Boards that cannot be written as asked; the message says what is in the way."""
 
 
-def write_boards(results: Path, out: Path, *, published: bool = False) -> list[Path]:
-    """Write ``<protocol>/<dataset>.md`` and an index for the results below a folder.
+def write_boards(reading: Reading, out: Path, *, published: bool = False) -> list[Path]:
+    """Write ``<protocol>/<dataset>.md`` and an index for what was read.
 
     Boards made earlier for which there are no results any more are removed; no other file is
     touched.
@@ -30,11 +30,9 @@ def write_boards(results: Path, out: Path, *, published: bool = False) -> list[P
         The files that these results make, written anew or the same as before, in order of path.
 
     Raises:
-        BoardError: a file that is no board is in the way; or, if ``published``, a record comes
-            from a dirty checkout or cannot be read.
-        FileNotFoundError: there is no such folder of results.
+        BoardError: a file that is no board is in the way; or see ``demand_publishable``.
     """
-    pages = _pages(read_results(results), published)
+    pages = _pages(reading, published)
     foreign = [path for path in pages if (out / path).exists() and not _is_ours(out / path)]
     if foreign:
         raise BoardError(
@@ -49,12 +47,12 @@ def write_boards(results: Path, out: Path, *, published: bool = False) -> list[P
     return [out / path for path in pages]
 
 
-def stale(results: Path, out: Path, *, published: bool = False) -> list[Path]:
+def stale(reading: Reading, out: Path, *, published: bool = False) -> list[Path]:
     """The files that ``write_boards`` would add, change or remove, in order of path.
 
     Raises as ``write_boards`` does, apart from files in its way, which are stale.
     """
-    pages = _pages(read_results(results), published)
+    pages = _pages(reading, published)
     changed = [out / path for path, text in pages.items() if _bytes(out / path) != text.encode()]
     return sorted([*changed, *_orphans(out, pages)])
 
@@ -62,22 +60,36 @@ def stale(results: Path, out: Path, *, published: bool = False) -> list[Path]:
 def _pages(reading: Reading, published: bool) -> dict[str, str]:
     """Path inside the output folder to text, in order of path."""
     if published:
-        _refuse_unpublishable(reading)
-    boards = make_boards(reading.records)
+        demand_publishable(reading)
+    boards = make_boards(reading.records, ranks=reading.ranks)
     paths = _paths(boards)
     pages = {path: render_board(board) for path, board in zip(paths, boards, strict=True)}
     pages[INDEX] = _index(paths, boards, reading.problems)
     return dict(sorted(pages.items()))
 
 
-def _refuse_unpublishable(reading: Reading) -> None:
-    dirty = [r.cell for r in reading.records if r.environment.dirty]
-    told = [f"{cell.model} seed {cell.seed} (cell {cell.id}): dirty checkout" for cell in dirty]
+def demand_publishable(reading: Reading) -> None:
+    """Raise BoardError where a result cannot be on a published board.
+
+    That is: a smoke run, code that no version names, a run in which no wall kept the targets from
+    the model, and a file that cannot be read.
+    """
+    told = [
+        f"{record.label} on {record.cell.dataset}, seed {record.cell.seed} "
+        f"(cell {record.cell.id}): {why}"
+        for record in reading.records
+        for applies, why in (
+            (record.cell.limit is not None, f"a smoke run (--limit {record.cell.limit})"),
+            (bool(record.environment.dirty), "from a dirty checkout"),
+            (record.done and record.wall == "none", "no wall (--in-process)"),
+        )
+        if applies
+    ]
     told += [f"{problem}" for problem in reading.problems]
     if told:
         raise BoardError(
-            "these results cannot be on a published board; run the cells again from committed "
-            "code, or remove the files:\n  " + "\n  ".join(told)
+            "these results cannot be on a published board; run the cells again, whole, from "
+            "committed code and behind the wall, or remove the files:\n  " + "\n  ".join(told)
         )
 
 

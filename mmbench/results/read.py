@@ -99,8 +99,11 @@ def load_record(path: Path) -> Record:
 def read_ranks(path: Path, record: Record) -> pa.Table:
     """The ranks of a cell, a row a query, from the file beside its record's, ``path``.
 
-    Columns: ``query``, ``greater_<set>`` and ``equal_<set>`` for each candidate set (int32;
-    greater is -1 where the query has no answer in the set), ``frequency``, ``history_length``.
+    Columns: ``query`` (int32, its place in the fold), ``user`` (the raw id, a string),
+    ``greater_<set>`` and ``equal_<set>`` for each candidate set (int32; greater is -1 where the
+    query has no answer in the set), ``frequency`` (int32, training events of the target),
+    ``history_length`` (int32), ``tied`` (bool, whether the target shares its time with the event
+    before it). Records of schema 1 have no ``user`` and no ``tied``.
 
     Raises:
         ResultError: the file is absent, damaged, or another than the record was stored with.

@@ -62,6 +62,13 @@ class Cost(Part):
     parameters: int | None = None
 
 
+class Drawn(Part):
+    """The ``least`` and the ``most`` negatives that a query has in a sampled set."""
+
+    least: int
+    most: int
+
+
 class Spaces(Part):
     """A multimodal model's embeddings: their geometry, and what each modality finds by itself.
 
@@ -100,10 +107,11 @@ class Record(Part):
         cell: what was run.
         label: as boards call its row.
         status: how it ended.
+        stand_in: whether the preset stands in for the real one; not told before there was the word.
         preset, loss, needs, known_failures, papers: as the model's class declares them.
         metrics, beyond: candidate set to metric to value.
         tie_rate, unanswered: candidate set to share of queries.
-        drawn: sampled set to the ``least`` and the ``most`` negatives that a query has.
+        drawn: sampled set to how many negatives its queries have.
         queries, catalogue, users, events: counts of the test fold and the dataset.
         candidates_sha256: over the candidates of the sampled sets, keyed with the log's secret.
         ranks_sha256: over the bytes of the file of ranks; empty where there is none.
@@ -119,6 +127,7 @@ class Record(Part):
     label: str
     status: Status
     preset: str = "paper"
+    stand_in: bool | None = None
     loss: str | None = None
     needs: tuple[str, ...] = ()
     known_failures: dict[str, str] = {}
@@ -126,7 +135,7 @@ class Record(Part):
     beyond: dict[str, dict[str, float]] = {}
     tie_rate: dict[str, float] = {}
     unanswered: dict[str, float] = {}
-    drawn: dict[str, dict[str, int]] = {}
+    drawn: dict[str, Drawn] = {}
     queries: int | None = None
     catalogue: int | None = None
     users: int | None = None
@@ -135,7 +144,7 @@ class Record(Part):
     ranks_sha256: str = ""
     data: Data = Data()
     cost: Cost = Cost()
-    curves: dict[str, list[tuple[float, float]]] = {}
+    curves: dict[str, list[tuple[int, float]]] = {}
     spaces: Spaces = Spaces()
     papers: tuple[Published, ...] = ()
     environment: Environment = Environment()
@@ -153,7 +162,7 @@ class Record(Part):
     @property
     def tiny(self) -> bool:
         """Whether this is a miniature stand-in's."""
-        return is_tiny(self.preset)
+        return is_tiny(self.preset) if self.stand_in is None else self.stand_in
 
     def changed(self, **fields: Any) -> Record:
         """The record with other fields, checked. Raises ValidationError, a ValueError."""

@@ -154,7 +154,11 @@ def _parquet(columns: Columns) -> bytes:
     }
     sink = pa.BufferOutputStream()
     # small whole numbers have empty high bytes: split into streams they take half the room
-    split = {name: "BYTE_STREAM_SPLIT" for name, values in columns.items() if values.ndim == 1}
+    split = {
+        name: "BYTE_STREAM_SPLIT"
+        for name, values in columns.items()
+        if values.ndim == 1 and values.dtype.kind == "i"
+    }
     pq.write_table(
         pa.table(arrays),
         sink,

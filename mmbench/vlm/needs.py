@@ -34,7 +34,10 @@ def lacking(config: BackboneConfig, device: str, cache: Path) -> list[str]:
 
     on_gpu = torch.device(device).type == "cuda"
     if on_gpu and not torch.cuda.is_available():
-        found.append(f"no GPU for device {device!r}: take --device cpu")
+        found.append(
+            f"torch finds no GPU for device {device!r}: install a torch with CUDA, or set "
+            "CUDA_VISIBLE_DEVICES to nothing to run on the CPU"
+        )
     if config.attention == "flash_attention_2":
         if find_spec("flash_attn") is None:
             found.append("flash_attn not installed: pip install flash-attn, or set attention=auto")

@@ -298,6 +298,25 @@ class Notes:
     def cell_finished(self, cell, result):
         self.write("finished", cell["model"], result["status"]["kind"])
 
+class Forger:
+    @hookimpl
+    def cell_started(self, cell):
+        cell["seed"] = 7
+
+    @hookimpl
+    def cell_logged(self, values):
+        values.clear()
+
+    @hookimpl
+    def cell_finished(self, result):
+        for figures in result["metrics"].values():
+            figures.update({name: 9.0 for name in figures})
+
+class Leaver:
+    @hookimpl
+    def cell_finished(self, result):
+        raise SystemExit(3)
+
 class Thrower:
     @hookimpl
     def cell_started(self, cell):
@@ -307,6 +326,22 @@ class Wrong:
     @hookimpl
     def cell_stopped(self, cell): ...
 """
+
+
+def test_an_observer_cannot_change_what_is_printed_or_told_to_others(bench):
+    names = {"forger": "Forger", "leaver": "Leaver", "notes": "Notes"}
+    bench.add("watchers", WATCHERS, group="mmbench.observers", **names)
+    bench.environment["NOTES"] = str(bench.folder / "notes")
+    run = [*RUN, "--in-process", "--out", "told", "--json"]
+    told = bench.run(*run, *(word for name in names for word in ("--observer", name)))
+    assert told.code == 0, told.err
+    for hook in ("cell_started", "cell_logged", "cell_finished"):
+        assert f"observer forger failed in {hook}: TypeError: an observer is told" in told.err
+    assert "observer leaver failed in cell_finished: SystemExit: 3" in told.err
+    alone = bench.run(*RUN, "--in-process", "--out", "alone", "--json")
+    for ours, theirs in zip(told.json, alone.json, strict=True):
+        assert (ours["cell"], ours["metrics"]) == (theirs["cell"], theirs["metrics"])
+    assert "logged counts 0 valid" in (bench.folder / "notes").read_text()
 
 
 def test_observers_are_told_and_stop_nothing(bench):
@@ -336,3 +371,67 @@ def test_observers_are_told_and_stop_nothing(bench):
     assert wrong.code == 2
     assert "observer 'wrong' of watchers 1.0 cannot be used" in wrong.err
     assert "there is no hook 'cell_stopped'. Did you mean cell_started" in wrong.err
+
+
+def test_what_cannot_apply_is_planned_so_and_recorded(bench):
+    bench.install("painter", "mmbench-painter", painter="shelf:Painter")
+    run = ["run", "-m", "painter,noise", "-d", "shop", "--seeds", "2", "--in-process"]
+    why = "not applicable: needs images, which the data has not"
+    planned = bench.run(*run, "--dry-run")
+    assert f"2 {why}" in " ".join(planned.out.split())
+    row = bench.run(*run, "--dry-run", "--json").json[0]
+    assert (row["state"], row["inapplicable"]) == ("not-applicable", why.partition(": ")[2])
+    done = bench.run(*run)
+    assert done.code == 0  # beside rows that are done
+    assert "2 of 4 cells to run" in done.out
+    assert "not-applicable painter on shop, seed 0: needs images" in done.out
+    again = bench.run(*run)
+    assert "0 of 4 cells to run" in again.out
+    assert "not-applicable painter" not in again.out  # it is recorded, and not once more
+    assert len(list(bench.folder.glob("results/shop/*/painter/*.json"))) == 2
+    alone = bench.run("run", "-m", "painter", "-d", "shop", "--in-process", "--json")
+    assert alone.code == 1  # nothing could be run
+    assert alone.json[0]["status"]["kind"] == "not-applicable"
+
+
+def test_what_starts_from_what_cannot_apply_does_not_either(bench):
+    bench.add(
+        "vain",
+        "from dataclasses import dataclass\nimport shelf\nfrom mmbench import hookimpl\n"
+        "@dataclass(frozen=True)\nclass C:\n    k: int = 0\n    init: str = 'blind'\n"
+        "class Blind(shelf.Products):\n    needs = frozenset({'image'})\n"
+        "class Model(shelf.Noise):\n    Config, presets, upstream = C, {'paper': C()}, 'init'\n",
+        vain="Model",
+        blind="Blind",
+    )
+    run = ["run", "-m", "vain,noise", "-d", "shop", "--in-process"]
+    done = bench.run(*run)
+    assert done.code == 0
+    assert "1 of 2 cells to run" in done.out
+    reason = "starts from blind, which needs images, which the data has not"
+    assert f"not-applicable vain[init=blind] on shop, seed 0: {reason}" in done.out
+
+
+def test_a_stand_in_is_told_marked_and_never_the_paper_s_rival(bench):
+    bench.install("feigned", "mmbench-feigned", feigned="shelf:Feigned", quick="shelf:Quick")
+    bench.environment["CUDA_VISIBLE_DEVICES"] = ""
+    run = ["run", "-m", "feigned,quick", "-d", "shop", "--in-process"]
+    done = bench.run(*run)
+    assert "no CUDA GPU: stand-ins run for feigned (--preset paper runs the real ones)" in done.out
+    feigned, quick = bench.run(*run, "--json").json
+    assert (feigned["label"], feigned["stand_in"]) == ("feigned (tiny)", True)
+    assert (quick["label"], quick["stand_in"]) == ("quick", False)
+    (board,) = bench.run("leaderboard", "results", "--json").json["boards"]
+    marked = {row["name"]: "stand-in" in " ".join(row["notes"]) for row in board["rows"]}
+    assert marked == {"feigned (tiny)": True, "quick": False}
+    asked = bench.run(*run, "--preset", "tiny", "--dry-run").out
+    assert "no CUDA GPU" not in asked  # it was asked for
+    assert "quick/tiny" in asked
+
+
+@pytest.mark.parametrize("named", ["'tiny'", "('tniy',)", "('paper',)", "(3,)"])
+def test_stand_ins_are_sizes_of_presets(bench, named):
+    bench.add("vain", f"import shelf\nclass M(shelf.Feigned):\n    stand_ins = {named}\n", vain="M")
+    done = bench.run("run", "-m", "vain", "-d", "shop")
+    assert done.code == 1
+    assert "ContractError: vain:M (vain 1.0): stand_ins names" in done.out

@@ -54,7 +54,7 @@ def shop(bench):
 
 def test_figures_slices_spaces_and_curves(shop, tmp_path):
     assert shop.run("run", "-m", "seer,counts", "-d", "shop", "--seeds", "2").code == 0
-    (told,) = shop.run("show", "seer", "--json").json
+    (told,) = shop.run("show", "seer", "--json").json["rows"]
     first, second = told["cells"].values()
     assert first["seed"] == 0 and second["seed"] == 1
     assert set(first["spaces"]["geometry"]) == {"fused", "text"}
@@ -72,7 +72,7 @@ def test_figures_slices_spaces_and_curves(shop, tmp_path):
     assert shop.run("show", "seer", "--plot", "curves.svg").code == 0
     assert (shop.folder / "curves.svg").read_bytes() == drawn  # the same picture, byte by byte
     by_id = shop.run("show", next(iter(told["cells"]))[:6], "--json").json
-    assert by_id[0]["name"] == "seer"
+    assert by_id["rows"][0]["name"] == "seer"
     assert "separability" not in shop.run("show", "counts").out
 
 

@@ -109,6 +109,19 @@ BAD = {
     "before": (with_times(events()["time"] - 2_000_000_000), "times_are_sane", "before 1970"),
     "milliseconds": (with_times(MILLISECONDS), "times_are_sane", "looks like milliseconds"),
     "future": (with_times(events()["time"] * 9), "times_are_sane", "in the future"),
+    "nanoseconds": (
+        answering(events=events().assign(nanosecond=10**9)),
+        "times_are_sane",
+        "nanosecond is not",
+    ),
+    "counts": (
+        answering(
+            replace(INFO, text=("title", "rating_number")),
+            items=items().assign(rating_number=list("12345")),
+        ),
+        "texts_are_for_models",
+        "rating_number counts events, by its name and its numbers",
+    ),
     "strict recipe": (
         answering(replace(INFO, recipe=Recipe(core=50))),
         "recipe_leaves_something",
@@ -138,7 +151,8 @@ def test_a_bad_dataset_is_caught_by_its_check_alone(bad, tmp_path):
 @pytest.mark.parametrize("titles", [range(5), ["a", None, "c", "d", "e"]])
 def test_a_text_that_is_no_string_is_caught(titles, tmp_path):
     said = failing(with_items(title=titles), tmp_path)
-    assert set(said) == {"texts_are_strings", "recipe_leaves_something"}
+    told = {"texts_are_strings", "texts_are_for_models", "recipe_leaves_something"}
+    assert set(said) == told
     assert said["texts_are_strings"].startswith("items: title holds")
     assert "a missing text is an empty string" in said["recipe_leaves_something"]
 
@@ -309,7 +323,8 @@ def test_a_bundled_table_is_part_of_the_source(tmp_path, monkeypatch):
     package = tmp_path / "tea_bundle"
     package.mkdir()
     (package / "__init__.py").write_text(
-        "from mmbench import DatasetInfo\nclass Tea:\n    info = DatasetInfo('tea')\n"
+        "from mmbench import DatasetInfo, hookimpl\nclass Tea:\n    info = DatasetInfo('tea')\n"
+        "    @hookimpl\n    def read(self, cache): ...\n"
     )
     (package / "events.csv").write_text("user,item\n")
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -320,3 +335,9 @@ def test_a_bundled_table_is_part_of_the_source(tmp_path, monkeypatch):
     assert plugin.stamp() == before
     (package / "events.csv").write_text("user,item\nu,i\n")
     assert plugin.stamp() != before
+
+
+def test_what_is_beside_the_text_may_count(tmp_path):
+    """Other columns of the items table are nobody's business; no model sees them."""
+    table = items().assign(rating_number=list("12345"))
+    assert failing(answering(items=table), tmp_path) == {}

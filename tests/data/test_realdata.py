@@ -150,10 +150,35 @@ def test_movielens_core_and_records():
     assert log.items.images.open(1).size == (64, 64)
 
 
-def test_item_numbers_tell_nothing_of_first_appearance():
+def test_numbers_tell_nothing_of_first_appearance():
     log = load("beauty")
     raw = np.array([int(item) for item in log.item_ids[1:]])  # numbered by appearance
     assert abs(spearmanr(np.arange(log.n_items), raw).statistic) < 0.03
+    users = np.array([int(user) for user in log.user_ids])
+    assert abs(spearmanr(np.arange(log.n_users), users).statistic) < 0.03
+
+
+def test_the_item_after_the_highest_so_far_is_no_guess_of_the_target():
+    """Raw ids count first appearances: a new item's id is one more than all that were seen."""
+    log = load("beauty")
+    raw_items = np.array([0, *map(int, log.item_ids[1:])])
+    raw_users = np.array([int(user) for user in log.user_ids])
+    by_raw = share_of_next_ids(log, raw_items[log.item], np.argsort(raw_users))
+    by_number = share_of_next_ids(log, log.item, np.arange(log.n_users))
+    assert by_raw > 0.05
+    assert by_number < 0.001
+
+
+def share_of_next_ids(log, item, users):
+    """How often a target is the highest item of earlier users and of the own history, plus one."""
+    starts = np.searchsorted(log.user, np.arange(log.n_users + 1))
+    highest, hits = 0, 0
+    for user in users:
+        walk = item[starts[user] : starts[user + 1]]
+        highest = max(highest, walk[:-1].max())
+        hits += walk[-1] == highest + 1
+        highest = max(highest, walk[-1])
+    return hits / log.n_users
 
 
 @pytest.mark.parametrize("name", ["amazon2014-beauty", "amazon2014-sports", "ml-latest-small"])

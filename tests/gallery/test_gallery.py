@@ -94,7 +94,7 @@ def cell_of(lab):
 def test_a_good_model_passes(model):
     lab, caught = look(model, "good_models")
     assert caught == {}
-    assert cell_of(lab)["status"]["kind"] == "done"
+    assert cell_of(lab).status.kind == "done"
 
 
 def test_encodings_are_kept_in_a_folder_that_is_no_plugins_own():
@@ -118,14 +118,14 @@ def test_a_bad_model_is_caught_by_these_checks_and_no_other(model, by):
 def test_a_model_that_hangs_is_a_timeout():
     lab, caught = look("Hangs", limits=Limits(seconds=4))
     assert caught.keys() == {RUNS}
-    assert cell_of(lab)["status"]["kind"] == "timeout"
+    assert cell_of(lab).status.kind == "timeout"
 
 
 def test_a_model_that_allocates_without_end_is_out_of_memory():
     lab, caught = look("Allocates", limits=Limits(seconds=60, memory=600 * 2**20))
     assert caught.keys() == {RUNS}
-    assert cell_of(lab)["status"]["kind"] == "out-of-memory"
-    assert cell_of(lab)["cost"]["peak_memory_mb"] < 1200
+    assert cell_of(lab).status.kind == "out-of-memory"
+    assert cell_of(lab).cost.peak_memory_mb < 1200
 
 
 def test_a_model_that_prints_without_end_costs_the_parent_nothing():
@@ -161,22 +161,22 @@ def sleepers(since):
 def test_a_walk_through_run_finds_no_target(isolated):
     lab, caught = look("Walks", isolated=isolated)
     assert caught == {}
-    curves = cell_of(lab)["curves"]
-    assert curves["found"] == [[0, 0.0]]
+    curves = cell_of(lab).curves
+    assert curves["found"] == [(0, 0.0)]
     assert curves["walked"][0][1] > 20
 
 
 def test_the_garbage_collector_of_the_child_holds_no_target():
     lab, caught = look("Scavenges")
     assert caught.keys() == {"learns_which_item_follows_which"}
-    assert cell_of(lab)["curves"]["found"] == [[0, 0.0]]
+    assert cell_of(lab).curves["found"] == [(0, 0.0)]
 
 
 def test_in_the_harness_s_own_process_blindness_is_what_catches_a_scavenger():
     gc.collect()  # folds of earlier tests, with other targets
     lab, caught = look("Scavenges", isolated=False)
-    assert cell_of(lab)["curves"]["found"][0][1] > 0
-    assert cell_of(lab)["metrics"]["full"]["hit@1"] > 0.9
+    assert cell_of(lab).curves["found"][0][1] > 0
+    assert cell_of(lab).metrics["full"]["hit@1"] > 0.9
     assert cell_of(lab).wall == "none"
     assert caught.keys() == {
         "blind_to_test_targets",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import pydantic
 import pytest
 
-from mmbench.grid.config import as_dict, choose_preset, resolve
+from mmbench.grid.config import STAND_IN, as_dict, choose_preset, resolve
 from mmbench.grid.registry import UsageError, parse_ref
 
 
@@ -48,10 +48,26 @@ class TypedModel:
         ("m/wide", "paper", "wide"),
         ("m/wide", "tiny", "wide/tiny"),
         ("m/tiny", "paper", "tiny"),
+        ("m", STAND_IN, "tiny"),
+        ("m/wide", STAND_IN, "wide/tiny"),
+        ("m/lone", STAND_IN, "lone"),
+        ("m/lone", "tiny", "lone"),
     ],
 )
 def test_presets_by_variant_and_size(ref, size, expected):
-    assert choose_preset(Model.presets, parse_ref(ref), size) == expected
+    presets = {**Model.presets, "lone": Flat()}
+    assert choose_preset(presets, parse_ref(ref), size, ("small", "tiny")) == expected
+
+
+def test_without_stand_ins_a_small_preset_is_taken_where_it_is_asked_for():
+    for size, expected in ((STAND_IN, "paper"), ("paper", "paper"), ("tiny", "tiny")):
+        assert choose_preset(Model.presets, parse_ref("m"), size) == expected
+
+
+def test_the_first_stand_in_that_there_is_is_taken():
+    presets = {**Model.presets, "small": Flat()}
+    for order, expected in ((("small", "tiny"), "small"), (("tiny", "small"), "tiny")):
+        assert choose_preset(presets, parse_ref("m"), STAND_IN, order) == expected
 
 
 def test_a_model_without_a_miniature_runs_its_paper_preset():

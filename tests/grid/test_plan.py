@@ -13,6 +13,8 @@ from mmbench.results.store import record_path, write_record
 SHELF = {
     "counts": Plugin("counts", "shelf:Counts", "mmbench-shelf", "1.0"),
     "noise": Plugin("noise", "shelf:Noise", "mmbench-shelf", "1.0"),
+    "quick": Plugin("quick", "shelf:Quick", "mmbench-shelf", "1.0"),
+    "feigned": Plugin("feigned", "shelf:Feigned", "mmbench-shelf", "1.0"),
     "broken": Plugin("broken", "nowhere:Model", "mmbench-broken", "2.0"),
 }
 
@@ -107,24 +109,53 @@ def test_an_interrupt_does_not_wait_for_a_plugin_that_hangs(monkeypatch):
         stopped.set()
 
     monkeypatch.setattr(plan, "describe_plugin", describe)
-    monkeypatch.setattr(plan, "find_plugin", lambda name: name)
+    monkeypatch.setattr(plan, "find_plugin", lambda name: SHELF["noise"])
     with pytest.raises(UsageError):
         plan._describe_all([ModelRef("bad"), ModelRef("hangs")], [], "tiny", True)
     assert stopped.is_set()
 
 
 @pytest.mark.parametrize(
-    ("ref", "preset", "overrides", "label"),
+    ("ref", "preset", "stand_in", "overrides", "label"),
     [
-        ("sasrec", "paper", {}, "sasrec"),
-        ("sasrec", "tiny", {"dim": "8"}, "sasrec[dim=8] (tiny)"),
-        ("vlm/ext", "ext/tiny", {}, "vlm/ext (tiny)"),
-        ("recbole:NARM[b=1,a=2]", "paper", {}, "recbole:NARM[a=2,b=1]"),
-        ("x/tiny", "tiny", {}, "x (tiny)"),
+        ("sasrec", "paper", False, {}, "sasrec"),
+        ("sasrec/paper", "paper", False, {}, "sasrec"),
+        ("sasrec", "tiny", True, {"dim": "8"}, "sasrec[dim=8] (tiny)"),
+        ("sasrec", "small", True, {}, "sasrec (small)"),
+        ("vlm/ext", "ext/tiny", True, {}, "vlm/ext (tiny)"),
+        ("recbole:NARM[b=1,a=2]", "paper", False, {}, "recbole:NARM[a=2,b=1]"),
+        ("x/tiny", "tiny", True, {}, "x (tiny)"),
+        # a size of the model's own is a variant like any other
+        ("x", "tiny", False, {}, "x/tiny"),
+        ("x/tiny", "tiny", False, {}, "x/tiny"),
+        ("x/ext", "ext/tiny", False, {"k": "1"}, "x/ext/tiny[k=1]"),
     ],
 )
-def test_labels(ref, preset, overrides, label):
-    assert make_label(parse_ref(ref), preset, overrides) == label
+def test_labels(ref, preset, stand_in, overrides, label):
+    assert make_label(parse_ref(ref), preset, overrides, stand_in=stand_in) == label
+
+
+def test_cheap_is_not_a_stand_in(planned):
+    """``auto`` takes a stand-in where there is no GPU, nothing that is only small."""
+    (own,) = planned("quick")
+    assert (own.label, own.job.preset) == ("quick", "paper")
+    (cheap,) = planned("quick", preset="tiny")
+    assert (cheap.label, cheap.job.preset) == ("quick/tiny", "tiny")
+    assert not cheap.job.declared["stand_in"]
+    (stand_in,) = planned("feigned")
+    assert (stand_in.label, stand_in.job.preset) == ("feigned (tiny)", "tiny")
+    assert stand_in.job.declared["stand_in"]
+    (real,) = planned("feigned", preset="paper")
+    assert (real.label, real.job.declared["stand_in"]) == ("feigned", False)
+    (variant,) = planned("feigned/topk")
+    assert (variant.label, variant.job.preset) == ("feigned/topk (tiny)", "topk/tiny")
+
+
+def test_a_gpu_runs_the_real_thing(planned, monkeypatch):
+    monkeypatch.setattr(plan, "cuda_gpus", lambda: ("a card",))
+    assert [row.label for row in planned("quick", "feigned", "feigned/topk")] == [
+        *("quick", "feigned", "feigned/topk"),
+    ]
 
 
 @pytest.mark.parametrize(

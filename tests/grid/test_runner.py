@@ -6,11 +6,12 @@ import sys
 import threading
 import time
 import types
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pytest
 
+from mmbench import hookimpl
 from mmbench.grid import exchange, session
 from mmbench.grid.host import Interrupted, Limits, launch
 from mmbench.grid.plan import describe_plugin
@@ -19,6 +20,9 @@ from mmbench.grid.registry import Plugin, UsageError, parse_ref
 from mmbench.grid.runner import Circumstances, Job, run_cell
 from mmbench.hookspecs import Published
 from mmbench.protocol import get_protocol
+from mmbench.results.read import read_ranks
+from mmbench.results.record import Drawn
+from mmbench.results.store import record_path, write_record
 from mmbench.views import TopK, Vectors
 
 MODELS = __import__("pathlib").Path(__file__).parents[1] / "models"
@@ -39,7 +43,11 @@ def describe(value, ref="m", **overrides):
 def cell(log, tmp_path, make_cell):
     """Run a model of the shelf on the walks; keyword ``isolated`` chooses the host."""
 
-    def run(value, ref="m", isolated=True, limits=None, stop=None, events=None, **overrides):
+    walks = log
+
+    def run(
+        value, ref="m", isolated=True, limits=None, stop=None, events=None, log=walks, **overrides
+    ):
         plugin, described = describe(value, ref, **overrides)
         assert not described.problem
         question = ask_question(log, get_protocol("loo@2"))
@@ -82,13 +90,33 @@ def test_a_record_is_complete(cell, monkeypatch):
     assert record.papers[0].metric == "ndcg@10"
     assert record.cost.peak_memory_mb > 1
     assert record.queries == 30
-    assert record.drawn == {"neg100": {"least": 12, "most": 16}}  # of the catalogue's 20 items
+    assert record.drawn["neg100"] == Drawn(least=12, most=16)  # of the catalogue's 20 items
     assert record.environment.ranked_by == "numpy"
     assert record.environment.threads == 3
     assert len(done.ranks["query"]) == 30
     assert done.top["top_full"].shape == (30, 20)
     assert {"event": "progress", "done": 2.0, "total": 2.0, "unit": "epochs"} in events
     json.dumps(record.to_json(), allow_nan=False)
+
+
+def test_ranks_name_their_users_and_say_which_targets_were_tied(cell, log, tmp_path):
+    """In columns that come back from a file as they are, whatever text an id is."""
+    odd = replace(
+        log,
+        user_ids=("", "a\0", "\udc80", "ä", *log.user_ids[4:]),
+        time=log.time // 2,
+        card={**log.card, "time": "timestamps"},
+    )
+    made = cell("shelf:Noise", isolated=False, log=odd)
+    fold = ask_question(odd, get_protocol("loo@2")).split.test
+    stored = write_record(tmp_path / "results", made.record, made.ranks)
+    table = read_ranks(record_path(tmp_path / "results", stored.cell), stored)
+    users = ["", "a\0", "\\udc80", "ä", *log.user_ids[4:]]
+    assert table["user"].to_pylist() == [users[user] for user in fold.user]
+    assert table["tied"].to_pylist() == fold.tied.tolist()
+    assert 0 < sum(fold.tied) < 30
+    assert table["history_length"].to_pylist() == fold.history_length.tolist()
+    assert table["greater_full"].to_pylist() == made.ranks["greater_full"].tolist()
 
 
 @pytest.mark.parametrize("isolated", [True, False], ids=["process", "thread"])
@@ -303,10 +331,20 @@ def test_candidates_are_kept_from_models_that_are_not_asked_about_them(cell, tmp
     assert len(list(scratch.glob("*-candidates.npy"))) == 2
 
 
+class Hooked:
+    """Has the hooks that a model cannot do without."""
+
+    @hookimpl
+    def fit(self): ...
+
+    @hookimpl
+    def score(self): ...
+
+
 def test_published_figures_of_a_variant(monkeypatch):
     """A class may hold them for each variant; its miniature is asked under the same name."""
 
-    class Two:
+    class Two(Hooked):
         Config = Empty
         presets = {name: Empty() for name in ("paper", "tiny", "bare", "bare/tiny", "lone")}
         papers = {"": [published("whole")], "bare": [published("bare")]}
@@ -333,7 +371,7 @@ def published(model):
 
 
 def test_a_model_may_need_pictures_in_some_presets_only(monkeypatch):
-    class Either:
+    class Either(Hooked):
         Config = CountsLike
         presets = {"paper": CountsLike(), "blind": CountsLike(smoothing=1.0)}
 

@@ -71,6 +71,24 @@ class Noise:
         return TopK(best + 1, np.take_along_axis(scores, best, axis=1))
 
 
+class Quick(Noise):
+    """Has a small preset of its own."""
+
+    presets = {"paper": NoiseConfig(), "tiny": NoiseConfig(k=3)}
+
+
+class Feigned(Noise):
+    """Its small presets stand in for the real ones."""
+
+    presets = {
+        "paper": NoiseConfig(),
+        "tiny": NoiseConfig(k=3),
+        "topk": NoiseConfig(k=5),
+        "topk/tiny": NoiseConfig(k=2),
+    }
+    stand_ins = ("tiny",)
+
+
 class Reranker(Noise):
     """Names candidates, and can afford few."""
 

@@ -99,7 +99,7 @@ def make_record():
                 "dirty": False,
             },
             "device": "cpu",
-            "wall": "process",
+            "wall": "landlock:7",
             "started": "2026-01-01T00:00:00+00:00",
             "seconds": 200.0,
         }

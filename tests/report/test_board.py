@@ -98,7 +98,8 @@ def test_reasons_do_not_name_folders_of_the_machine(make_record, render):
 FOOTNOTES = [
     ("Tiny preset", {"preset": "tiny"}),
     ("only 200 users", {"limit": 200}),
-    ("Not isolated", {"wall": "none"}),
+    ("No wall", {"wall": "none"}),
+    ("A process alone for a wall", {"wall": "process"}),
     ("dirty checkout", {"environment": {"dirty": True}}),
     (
         "refit_forgets: a cache of the library",

@@ -48,6 +48,31 @@ def test_every_query_is_in_one_slice_of_each_kind_and_figures_are_means_over_it(
     assert found.sd == pytest.approx(abs(means[0] - means[1]) / math.sqrt(2))
 
 
+def test_tied_and_untied_targets_where_some_are_tied():
+    tied = np.random.default_rng(3).random(400) < 0.25
+    with_ties = [table(seed).append_column("tied", pa.array(tied)) for seed in (1, 2)]
+    found = {s.name: s for s in make_slices(with_ties) if s.by == "tied"}
+    assert {name: part.queries for name, part in found.items()} == {
+        "untied": int((~tied).sum()),
+        "tied": int(tied.sum()),
+    }
+    rows = [row for row in with_ties[0].to_pylist() if row["tied"]]
+    hits = [min(1, max(0, 10 - r["greater_full"]) / (r["equal_full"] + 1)) for r in rows]
+    hits = [0 if row["greater_full"] < 0 else hit for hit, row in zip(hits, rows, strict=True)]
+    other = make_slices(with_ties[:1])
+    (one,) = (s for s in other if s.name == "tied")
+    assert one.metrics["full"]["hit@10"].mean == pytest.approx(sum(hits) / len(hits))
+    assert other[:-2] == make_slices([table(1)])  # the other slices do not care
+
+
+def test_no_slice_of_ties_where_there_are_none_or_nothing_is_known():
+    none = table(1).append_column("tied", pa.array(np.zeros(400, dtype=bool)))
+    assert {s.by for s in make_slices([none])} == {"frequency", "history_length"}
+    some = table(2).append_column("tied", pa.array(np.ones(400, dtype=bool)))
+    assert {s.by for s in make_slices([some, table(1)])} == {"frequency", "history_length"}
+    assert [s.name for s in make_slices([some])][-1] == "tied"  # and no untied one
+
+
 def test_only_sets_that_all_seeds_have():
     other = table(2).rename_columns(
         ["query", "greater_x", "equal_x", "frequency", "history_length"]

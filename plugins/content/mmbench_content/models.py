@@ -139,6 +139,7 @@ class TextEncoder(_Encoder):
 
     Config = TextEncoderConfig
     presets: ClassVar = {"paper": TextEncoderConfig(), "tiny": TextEncoderConfig(encoder=TFIDF)}
+    stand_ins = ("tiny",)
     needs = frozenset({"text"})
     modality = "text"
 
@@ -165,6 +166,7 @@ class ImageEncoder(_Encoder):
         "paper": ImageEncoderConfig(),
         "tiny": ImageEncoderConfig(encoder=COLOURS),
     }
+    stand_ins = ("tiny",)
     needs = frozenset({"image"})
     modality = "image"
 
@@ -260,6 +262,7 @@ class Hybrid(_Hybrid):
         "paper": HybridConfig(),
         "tiny": HybridConfig(text_encoder=TFIDF, image_encoder=COLOURS),
     }
+    stand_ins = ("tiny",)
     known_failures: ClassVar = {"learns_which_item_follows_which": NO_ORDER}
 
     def learn_third_part(self, train: Interactions) -> None:
@@ -302,6 +305,7 @@ class HybridMarkov(_Hybrid):
         "paper": HybridMarkovConfig(),
         "tiny": HybridMarkovConfig(text_encoder=TFIDF, image_encoder=COLOURS),
     }
+    stand_ins = ("tiny",)
     chain: Chain
 
     def learn_third_part(self, train: Interactions) -> None:
@@ -324,6 +328,7 @@ class VBPR:
 
     Config = VBPRConfig
     presets: ClassVar = {"paper": VBPRConfig(), "tiny": VBPRConfig(encoder=COLOURS)}
+    stand_ins = ("tiny",)
     needs = frozenset({"image"})
     known_failures: ClassVar = {"learns_which_item_follows_which": "it knows users, not order"}
     loss = "BPR, one negative"

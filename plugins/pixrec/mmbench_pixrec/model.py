@@ -27,6 +27,7 @@ class PixRec:
 
     Config = PixRecConfig
     presets: ClassVar = PRESETS
+    stand_ins = ("tiny",)
     papers: ClassVar = PIXREC
     loss = "CE on the tokens of the target's text, and InfoNCE in the batch"
 

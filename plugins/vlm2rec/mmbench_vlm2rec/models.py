@@ -25,6 +25,7 @@ class VLM2Rec:
 
     Config = configs.Config
     presets: ClassVar = configs.PRESETS
+    stand_ins = ("tiny",)
     papers = PAPERS
     loss = "WPCL and CRTR (InfoNCE in sft variants), negatives from the batch"
     embedder: Embedder
