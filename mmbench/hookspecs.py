@@ -164,7 +164,7 @@ class ModelHooks:
             model first, with the same seed, and ``items.features[field]`` holds its ``fused`` item
             embeddings, float32[n_items + 1, d].
         max_candidates: the widest candidate set that ``score(candidates=...)`` can afford
-            (optional; wider sets are shown as not asked).
+            (optional; wider sets are shown as not asked, but for the smallest sampled one).
         known_failures: ``{check: reason}``, conformance checks that the model cannot pass, or
             ``{preset: {check: reason}}`` where presets differ in it; strict, and a footnote on the
             boards of rows that are run from then on (optional).

@@ -280,14 +280,22 @@ def _environment() -> dict[str, str]:
 def _run_bare(lab: Lab) -> None:
     """Another world, without what the model does not need; then the usual one, in one process.
 
-    Their cache is their own, so that the second fit may find in it what the first one left there;
-    but what is downloaded once need not be again.
+    The second fit may find in their cache what the first one left there.
     """
     other = worlds.make_world(lab.folder / "other-world", seed=1)
     bare = worlds.without(other, {"text", "image"} - lab.needs)
+    lab.run("bare", bare, cache=_cache_apart(lab, "other-cache"), then=lab.run_second_fit)
+
+
+def _run_random(lab: Lab) -> None:
+    """A world of other items, in which nothing tells what comes next."""
+    lab.run("random", lab.random_world, cache=_cache_apart(lab, "random-cache"), record_only=True)
+
+
+def _cache_apart(lab: Lab, name: str) -> str:
+    """A cache for other data; but what is downloaded once need not be again."""
     downloads = "fetch" in lab.facts["hooks"] and not is_tiny(lab.declared["preset"])
-    cache = "cache" if downloads else "other-cache"
-    lab.run("bare", bare, cache=cache, then=lab.run_second_fit)
+    return "cache" if downloads else name
 
 
 _ABOUT = {"titles": "text", "pictures": "image"}  # what a cell is of use for
@@ -295,7 +303,7 @@ _WORLDS: dict[str, Callable[[Lab], None]] = {
     "first": lambda lab: lab.run("first", lab.world, curious=True),
     "again": lambda lab: lab.run("again", lab.world),
     "twin": lambda lab: lab.run("twin", worlds.with_other_targets(lab.world)),
-    "random": lambda lab: lab.run("random", lab.random_world, record_only=True),
+    "random": _run_random,
     "bare": _run_bare,
     "titles": lambda lab: lab.run("titles", worlds.permuted(lab.world, "text")),
     "pictures": lambda lab: lab.run("pictures", worlds.permuted(lab.world, "image")),
