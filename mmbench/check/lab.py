@@ -19,11 +19,12 @@ from mmbench.check.onlooker import Offer, Onlooker, Viewed
 from mmbench.check.rules import CheckFailed, Verdict
 from mmbench.check.subject import Subject
 from mmbench.data.log import Log
+from mmbench.grid import fetch
 from mmbench.grid.config import STAND_IN
 from mmbench.grid.environment import cuda_gpus
 from mmbench.grid.host import Host, Limits, PluginFailure, launch
 from mmbench.grid.plan import demand_member
-from mmbench.grid.question import ask_question
+from mmbench.grid.question import Question, ask_question
 from mmbench.grid.registry import ModelRef
 from mmbench.grid.runner import (
     Circumstances,
@@ -50,6 +51,7 @@ class Lab:
         subject: whom to look at.
         limits: time and memory of a cell.
         isolated: False runs the model in a thread of this process, for debuggers.
+        walled: False leaves out the wall around its process.
         say: told what is going on.
     """
 
@@ -59,14 +61,17 @@ class Lab:
         *,
         limits: Limits = LIMITS,
         isolated: bool = True,
+        walled: bool = True,
         say: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self.subject, self.limits, self.isolated, self.say = subject, limits, isolated, say
+        self.subject, self.limits, self.say = subject, limits, say
+        self.isolated, self.walled = isolated, walled
         self.verdicts: dict[str, Verdict] = {}
         self.cells: dict[str, Viewed] = {}
         self.pool = ThreadPoolExecutor(ABREAST if isolated else 1)
         self.running: dict[str, Future[None]] = {}
         self.stop = threading.Event()
+        self.fetched = fetch.Fetched()
 
     @cached_property
     def folder(self) -> Path:
@@ -79,6 +84,11 @@ class Lab:
     def world(self) -> Log:
         """The world that most cells are about."""
         return worlds.make_world(self.folder / "world")
+
+    @cached_property
+    def random_world(self) -> Log:
+        """A world in which nothing tells what comes next."""
+        return worlds.make_random_world(self.folder / "random-world")
 
     @cached_property
     def declared(self) -> Mapping[str, Any]:
@@ -135,8 +145,10 @@ class Lab:
     def _quick(self, question: Callable[[Host], Mapping[str, Any]]) -> Mapping[str, Any]:
         """A question to the plugin's class, in a process that stays for the next one."""
         if self._desk is None:
+            desk = self.folder / "desk"
+            desk.mkdir(exist_ok=True)
             self._desk = launch(
-                self.folder,
+                desk,
                 isolated=self.isolated,
                 limits=self.limits,
                 environment=_environment(),
@@ -183,6 +195,7 @@ class Lab:
         name: str,
         log: Log,
         *,
+        record_only: bool = False,
         curious: bool = False,
         cache: str = "cache",
         then: Callable[[Host, Job, Circumstances, Path], None] | None = None,
@@ -192,11 +205,12 @@ class Lab:
         Args:
             name: under which ``cell`` finds it.
             log: the world.
+            record_only: keep no answers and ask no more; for worlds of any number of items.
             curious: put all further questions, not only the one for comparisons.
             cache: name of the model's cache.
             then: what else to do before the process ends.
         """
-        question = ask_question(log, get_protocol(PROTOCOL))
+        question = self._asked(log)
         scratch = self.folder / name
         scratch.mkdir()
         how = Circumstances(
@@ -206,19 +220,23 @@ class Lab:
             stop=self.stop,
             environment=_environment(),
             watched=True,
+            walled=self.walled,
+            later=(self._asked(self.world),) if then is not None else (),
+            fetched=self.fetched,
         )
         job = self._job(log)
         onlooker = Onlooker(self.offer, question, curious)
         if then is not None:
             onlooker.then = lambda host: then(host, job, how, scratch)
-        outcome = run_cell(job, question, scratch, how, lambda event: None, onlooker)
+        witness = None if record_only else onlooker
+        outcome = run_cell(job, question, scratch, how, lambda event: None, witness)
         viewed = self.cells[name] = onlooker.view(outcome)
-        viewed.findings = read_findings(scratch)
+        viewed.findings = [*read_findings(scratch), *read_findings(scratch / fetch.FOLDER)]
         shutil.rmtree(scratch, ignore_errors=True)
 
     def run_second_fit(self, host: Host, job: Job, how: Circumstances, scratch: Path) -> None:
         """Fit on the usual world in a process that has fitted another; kept as ``second``."""
-        question = ask_question(self.world, get_protocol(PROTOCOL))
+        (question,) = how.later
         onlooker = Onlooker(self.offer, question, curious=False)
         record = begin_record(job, question, self.isolated)
         try:
@@ -227,6 +245,9 @@ class Lab:
         except (PluginFailure, AnswerError) as error:
             record = record.failed("failed", str(error))
         self.cells["second"] = onlooker.view(Outcome(record))
+
+    def _asked(self, log: Log) -> Question:
+        return ask_question(log, get_protocol(PROTOCOL))
 
     def _job(self, log: Log) -> Job:
         plugin, declared = self.subject.plugin, self.declared
@@ -241,7 +262,9 @@ class Lab:
             seed=0,
         )
         device = "cuda" if cuda_gpus() else "cpu"
-        return Job(cell, plugin, plugin.name, declared["preset"], declared, device)
+        given = {**dict(self.subject.ref.overrides), **self.subject.overrides}
+        reads = fetch.named_paths(given.values())
+        return Job(cell, plugin, plugin.name, declared["preset"], declared, device, reads=reads)
 
 
 def _environment() -> dict[str, str]:
@@ -272,6 +295,7 @@ _WORLDS: dict[str, Callable[[Lab], None]] = {
     "first": lambda lab: lab.run("first", lab.world, curious=True),
     "again": lambda lab: lab.run("again", lab.world),
     "twin": lambda lab: lab.run("twin", worlds.with_other_targets(lab.world)),
+    "random": lambda lab: lab.run("random", lab.random_world, record_only=True),
     "bare": _run_bare,
     "titles": lambda lab: lab.run("titles", worlds.permuted(lab.world, "text")),
     "pictures": lambda lab: lab.run("pictures", worlds.permuted(lab.world, "image")),

@@ -1,11 +1,17 @@
-"""Views and answers as files of plain arrays, so that processes share them without copying."""
+"""Views and answers as files of plain arrays, so that processes share them without copying.
+
+Views lie in a folder that the plugin's process may only read, answers in one that it may write to.
+So the harness never writes where a plugin does, and what it reads of a plugin's it copies first: a
+file that another process holds may shrink at any moment, and links may lead anywhere.
+"""
 
 from __future__ import annotations
 
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench.files import save_array
+from mmbench.grid.wall import ANSWERS
 from mmbench.views import (
     Answer,
     Float32,
@@ -27,18 +34,19 @@ from mmbench.views import (
 
 Bytes = NDArray[np.uint8]
 SPACES = ("fused", "text", "image")
+VIEWS = "views"
 
 
 def save_train(folder: Path, train: Interactions) -> None:
     """Write the training events below ``folder``."""
     _save(folder, "train", user=train.user, item=train.item, time=train.time)
     sizes = {"n_users": train.n_users, "n_items": train.n_items}
-    (folder / "train.json").write_text(json.dumps(sizes))
+    (_views(folder) / "train.json").write_text(json.dumps(sizes))
 
 
 def load_train(folder: Path) -> Interactions:
     """The training events, memory-mapped and read-only."""
-    sizes = json.loads((folder / "train.json").read_text())
+    sizes = json.loads((folder / VIEWS / "train.json").read_text())
     return Interactions(**_load(folder, "train", "user", "item", "time"), **sizes)
 
 
@@ -55,13 +63,13 @@ def save_items(folder: Path, items: Items) -> None:
         "features": sorted(items.features),
         "images": images,
     }
-    (folder / "items.json").write_text(json.dumps(catalogue))
+    (_views(folder) / "items.json").write_text(json.dumps(catalogue))
     _save(folder, "feature", **items.features)
 
 
 def load_items(folder: Path) -> Items:
     """The catalogue."""
-    catalogue = json.loads((folder / "items.json").read_text())
+    catalogue = json.loads((folder / VIEWS / "items.json").read_text())
     images = catalogue["images"]
     return Items(
         n_items=catalogue["n_items"],
@@ -91,6 +99,11 @@ def save_queries(
 def load_queries(folder: Path, fold: str) -> Queries:
     """A fold's queries, memory-mapped and read-only."""
     return Queries(**_load(folder, fold, "user", "history", "time"))
+
+
+def load_candidates(folder: Path, fold: str) -> Int32:
+    """A fold's candidates, int32[q, c], memory-mapped and read-only."""
+    return _map(folder / VIEWS / f"{fold}-candidates.npy")
 
 
 def save_answer(folder: Path, slot: int, answer: Any) -> dict[str, Any]:
@@ -141,16 +154,16 @@ def save_item_vectors(folder: Path, answer: Any) -> dict[str, Any]:
         raise TypeError(
             "score answered Vectors, so embed_items must answer {'fused': a matrix of floats}"
         )
-    return _write(folder / "item-vectors", fused.astype(np.float32, copy=False))
+    return _write(folder / ANSWERS / "item-vectors", fused.astype(np.float32, copy=False))
 
 
 def load_item_vectors(folder: Path, layout: Mapping[str, Any]) -> Float32:
     """Read the items' vectors back. Raises ValueError where message and file disagree."""
-    return _read(folder / "item-vectors", layout, {}, "fused")
+    return _read(folder / ANSWERS / "item-vectors", layout, {}, "fused")
 
 
 def _answer(folder: Path, slot: int, name: str) -> Path:
-    return folder / f"answer-{slot}-{name}"
+    return folder / ANSWERS / f"{slot}-{name}"
 
 
 def _write(path: Path, array: Any) -> dict[str, Any]:
@@ -171,16 +184,25 @@ def _read(path: Path, layout: Mapping[str, Any], memory: dict[str, Bytes], name:
     shape = tuple(int(size) for size in layout["shape"])
     if dtype.kind not in "fiub":
         raise ValueError(f"an answer of type {dtype}")
-    size = path.stat().st_size
-    if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != size:
-        raise ValueError(f"an answer of shape {shape} and type {dtype} in {size} bytes")
-    if name not in memory or len(memory[name]) < size:
-        memory[name] = np.empty(size, dtype=np.uint8)
-    filled = memory[name][:size]
-    with open(path, "rb") as file:
+    with open(path, "rb", opener=_open_plain) as file:
+        size = os.fstat(file.fileno()).st_size
+        if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != size:
+            raise ValueError(f"an answer of shape {shape} and type {dtype} in {size} bytes")
+        if name not in memory or len(memory[name]) < size:
+            memory[name] = np.empty(size, dtype=np.uint8)
+        filled = memory[name][:size]
         if file.readinto(filled.data) != size:
             raise ValueError("an answer that changed while it was read")
     return filled.view(dtype).reshape(shape)
+
+
+def _open_plain(path: str, flags: int) -> int:
+    """Open a file, but no link and nothing that one would wait for. Raises OSError, ValueError."""
+    handle = os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise ValueError(f"{os.path.basename(path)} is no plain file")
+    return handle
 
 
 def save_embeddings(folder: Path, answer: Any) -> dict[str, Any]:
@@ -191,32 +213,46 @@ def save_embeddings(folder: Path, answer: Any) -> dict[str, Any]:
     if not isinstance(answer, Mapping) or not answer or set(answer) - set(SPACES):
         held = sorted(map(str, answer)) if isinstance(answer, Mapping) else type(answer).__name__
         raise TypeError(f"embeddings are a mapping with some of {', '.join(SPACES)}, not {held}")
-    shapes = {}
+    described = {}
     for space, matrix in answer.items():
         if not isinstance(matrix, np.ndarray) or matrix.ndim != 2 or matrix.dtype.kind != "f":
             raise TypeError(f"the {space} embeddings must be a numpy matrix of floats")
-        _save(folder, "embedding", **{space: matrix.astype(np.float32)})
-        shapes[space] = list(matrix.shape)
-    return shapes
+        path = folder / ANSWERS / f"embedding-{space}"
+        described[space] = _write(path, matrix.astype(np.float32, copy=False))
+    return described
 
 
-def load_embeddings(folder: Path, spaces: Iterable[str]) -> dict[str, Float32]:
-    """The embeddings that a message names. Raises ValueError for an unknown space."""
-    unknown = set(spaces) - set(SPACES)
+def load_embeddings(folder: Path, described: Mapping[str, Any]) -> dict[str, Float32]:
+    """The embeddings that a message describes. Raises ValueError where it cannot be so."""
+    unknown = set(described) - set(SPACES)
     if unknown:
         raise ValueError(f"unknown spaces {sorted(unknown)}")
-    return _load(folder, "embedding", *spaces)
+    found = {
+        space: _read(folder / ANSWERS / f"embedding-{space}", layout, {}, space)
+        for space, layout in described.items()
+    }
+    for space, matrix in found.items():
+        if matrix.ndim != 2 or matrix.dtype != np.float32:
+            raise ValueError(f"the {space} embeddings are {matrix.dtype}{list(matrix.shape)}")
+    return found
+
+
+def _views(folder: Path) -> Path:
+    """The folder to write views to, made if need be."""
+    place = folder / VIEWS
+    place.mkdir(exist_ok=True)
+    return place
 
 
 def _save(folder: Path, prefix: str, **arrays: np.ndarray) -> None:
     for name, array in arrays.items():
-        path = folder / f"{prefix}-{name}.npy"
+        path = _views(folder) / f"{prefix}-{name}.npy"
         path.unlink(missing_ok=True)  # the old file may be mapped somewhere: leave it as it is
         save_array(path, array)
 
 
 def _load(folder: Path, prefix: str, *names: str) -> dict[str, Any]:
-    return {name: _map(folder / f"{prefix}-{name}.npy") for name in names}
+    return {name: _map(folder / VIEWS / f"{prefix}-{name}.npy") for name in names}
 
 
 def _map(path: Path) -> np.ndarray:

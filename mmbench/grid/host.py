@@ -7,6 +7,7 @@ hold) and a thread of this process (for debuggers). Both get the same messages a
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -20,14 +21,17 @@ from typing import IO, Any
 
 import psutil
 
-from mmbench.grid import exchange
+from mmbench.grid import exchange, shared_memory
 from mmbench.grid.channel import Channel, ChannelClosed, Message, PipeChannel, queue_pair
 from mmbench.grid.registry import ModelRef, Plugin, UsageError
+from mmbench.grid.surroundings import environment_for, shorten
+from mmbench.grid.wall import OWN, PACKAGES, Gates
 from mmbench.grid.worker import serve
 from mmbench.views import Answer, Float32, Vectors
 
 POLL = 0.1  # seconds between looks at a child's memory
 LOG_BYTES = 64 * 1024
+THREAD = "none"  # what stands around a thread
 
 
 class PluginFailure(Exception):
@@ -63,7 +67,11 @@ class Watch:
 
 @dataclass(slots=True)
 class Host:
-    """A running worker, and the conversation with it."""
+    """A running worker, and the conversation with it.
+
+    ``wall`` names what stands around it: ``landlock:<abi>``, ``process``, or ``none`` for a thread.
+    ``temporary`` is where it keeps temporary files, ``shared`` what was in shared memory before it.
+    """
 
     channel: Channel
     folder: Path
@@ -77,6 +85,10 @@ class Host:
     score_seconds: float = 0.0
     memory: tuple[dict[str, exchange.Bytes], ...] = field(default_factory=lambda: ({}, {}))
     item_vectors: Float32 | None = None
+    wall: str = THREAD
+    temporary: Path | None = None
+    shared: frozenset[tuple[str, int]] = frozenset()
+    validations: int = 0
 
     def describe(self, plugin: Plugin, ref: ModelRef, size: str, overrides: Message) -> Message:
         """What the plugin's class declares, with the whole resolved config."""
@@ -89,6 +101,13 @@ class Host:
         """What a new instance holds and which hooks it has."""
         self._command("examine", plugin=asdict(plugin), config=config)
         return self._await()
+
+    def fetch(self, plugin: Plugin, config: Message, cache: Path, *, network: bool) -> None:
+        """Let a new instance fetch what it needs into its model cache."""
+        self._command(
+            "fetch", plugin=asdict(plugin), config=config, cache=str(cache), network=network
+        )
+        self._await()
 
     def fit(
         self, plugin: Plugin, config: Message, run: Message, validate: Callable[..., float]
@@ -159,6 +178,10 @@ class Host:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self.process.wait(timeout=2)
             kill_tree(self.process, self.watch.family)
+            psutil.wait_procs(self.watch.family, timeout=1)  # what they hold is not removed
+            shared_memory.remove_new(self.shared)
+        if self.temporary is not None and self.temporary.is_symlink():
+            self.temporary.unlink()
         self.channel.close()
 
     def _ask(self, fold: str, kind: str, slices: Sequence[slice], number: int) -> None:
@@ -183,7 +206,10 @@ class Host:
             message = self._receive()
             match message:
                 case {"event": "validate", "limit": limit} if validate is not None:
+                    self.validations += 1
                     self._send({"do": "validated", "value": validate(limit)})
+                case {"event": "wall", "name": str(name)} if not self.wall:
+                    self.wall = name
                 case {"event": "log" | "progress"}:
                     self.on_event(message)
                 case {"answer": dict(answer)}:
@@ -258,19 +284,23 @@ def launch(
     stop: threading.Event | None = None,
     environment: dict[str, str] | None = None,
     watched: bool = False,
+    gates: Gates | None = None,
 ) -> Host:
     """Start a worker on a scratch folder.
 
     Args:
         folder: where views and answers are exchanged.
-        isolated: a child process, else a thread of this one (limits do not hold there).
+        isolated: a child process, else a thread of this one (neither limits nor wall there).
         limits: time and memory.
         on_event: told of ``log`` and ``progress`` messages.
         stop: when set, waiting for an answer raises Interrupted.
         environment: additions to the child's environment.
         watched: note in a child what the plugin opens, see ``watch``.
+        gates: what is open to it in the wall.
     """
-    limits, stop = limits or Limits(), stop or threading.Event()
+    limits, stop, gates = limits or Limits(), stop or threading.Event(), gates or Gates()
+    for name in (exchange.VIEWS, PACKAGES, *OWN):
+        (folder / name).mkdir(exist_ok=True)
     if not isolated:
         ours, theirs = queue_pair()
 
@@ -280,44 +310,29 @@ def launch(
 
         threading.Thread(target=run, daemon=True, name="plugin").start()
         return Host(ours, folder, Limits(), on_event, stop=stop)
-    settings = {**os.environ, **child_environment(), **(environment or {})}
-    command = [sys.executable, "-m", "mmbench.grid.child", str(folder)]
-    if watched:
-        command.append("--watch")
-        (folder / "tmp").mkdir(exist_ok=True)
-        settings["TMPDIR"] = str(folder / "tmp")
-        # torch leaves this in the environment of a test that imported it, made from another TMPDIR
-        settings.pop("TORCHINDUCTOR_CACHE_DIR", None)
+    temporary, shared = shorten(folder), shared_memory.list_files()
+    settings = environment_for(folder, temporary, network=gates.network)
+    words = json.dumps({**asdict(gates), "watched": watched})
     process = subprocess.Popen(
-        command,
+        [sys.executable, "-P", "-m", "mmbench.grid.child", str(folder), words],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=settings,
+        env={**os.environ, **settings, **(environment or {})},
         start_new_session=True,
     )
     assert process.stdin and process.stdout and process.stderr
+    channel = PipeChannel(process.stdout, process.stdin)
     host = Host(
-        PipeChannel(process.stdout, process.stdin), folder, limits, on_event, process, stop=stop
+        *(channel, folder, limits, on_event, process),
+        stop=stop,
+        wall="",
+        temporary=temporary,
+        shared=shared,
     )
     threading.Thread(target=_drain, args=(process.stderr, host), daemon=True).start()
     threading.Thread(target=_watch, args=(process, limits, host.watch), daemon=True).start()
     return host
-
-
-def child_environment() -> dict[str, str]:
-    """Settings that must stand before a child's libraries load.
-
-    Idle OpenMP threads sleep instead of spinning (spinning costs twenty times where cores are
-    shared), strings hash alike in every process, and no library phones a model hub during a fit.
-    """
-    settings = {
-        "OMP_WAIT_POLICY": "PASSIVE",
-        "PYTHONHASHSEED": "0",
-        "PYTHONUNBUFFERED": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-    }
-    return {name: os.environ.get(name, value) for name, value in settings.items()}
 
 
 def kill_tree(process: subprocess.Popen[bytes], family: Iterable[psutil.Process] = ()) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,6 +17,7 @@ from mmbench.data.log import Log, sample_users
 from mmbench.grid.code import code_digest
 from mmbench.grid.config import STAND_IN
 from mmbench.grid.environment import cuda_gpus
+from mmbench.grid.fetch import named_paths
 from mmbench.grid.host import Limits, PluginFailure, launch
 from mmbench.grid.question import Question, ask_all, ask_question, not_applicable, split_parts
 from mmbench.grid.registry import (
@@ -292,13 +294,14 @@ def describe_plugin(
 ) -> Description:
     """Ask a plugin's class, in a process of its own, what it declares. Raises UsageError."""
     limits = Limits(seconds=DESCRIBE_SECONDS)
-    host = launch(Path(), isolated=isolated, limits=limits, stop=stop)
-    try:
-        return Description(plugin, host.describe(plugin, ref, size, dict(overrides)))
-    except PluginFailure as failure:
-        return Description(plugin, problem=failure.reason)
-    finally:
-        host.close()
+    with tempfile.TemporaryDirectory(prefix="mmbench-") as folder:
+        host = launch(Path(folder), isolated=isolated, limits=limits, stop=stop)
+        try:
+            return Description(plugin, host.describe(plugin, ref, size, dict(overrides)))
+        except PluginFailure as failure:
+            return Description(plugin, problem=failure.reason)
+        finally:
+            host.close()
 
 
 def make_label(
@@ -379,6 +382,7 @@ class _Planner:
             together=tuple(name_source(one, needs) for one in joined) or None,
         )
         given = _given(ref, self.settings)
+        reads = named_paths((*dict(ref.overrides).values(), *given.values()))
         if upstream is not None:
             given[found.declared["upstream"]["field"]] = upstream.label
         if self.source is not None:
@@ -387,7 +391,7 @@ class _Planner:
             given["with"] = question.company
         preset = found.declared["preset"]
         label = make_label(ref, preset, given, stand_in=found.declared["stand_in"])
-        return Job(cell, found.plugin, label, preset, found.declared, self.device, before)
+        return Job(cell, found.plugin, label, preset, found.declared, self.device, before, reads)
 
 
 def name_source(log: Log, needs: Sequence[str]) -> Source:

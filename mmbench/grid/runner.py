@@ -19,10 +19,12 @@ from mmbench.audit import violations
 from mmbench.grid import exchange
 from mmbench.grid.channel import Message
 from mmbench.grid.environment import code_state, describe_machine, threads_of
+from mmbench.grid.fetch import Fetched, encodings_folder, fetch, models_folder
 from mmbench.grid.host import Host, Interrupted, Limits, PluginFailure, launch
 from mmbench.grid.question import Question, not_applicable
 from mmbench.grid.registry import Plugin
 from mmbench.grid.spaces import describe_spaces, embed_catalogue
+from mmbench.grid.wall import NO_WALL, Gates
 from mmbench.protocol import (
     AnswerError,
     Ask,
@@ -50,7 +52,10 @@ OnEvent = Callable[[Message], None]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A planned cell: its identity and what is needed to run it."""
+    """A planned cell: its identity and what is needed to run it.
+
+    ``reads`` are files and folders that the user's settings name, for the plugin to read.
+    """
 
     cell: Cell
     plugin: Plugin
@@ -59,6 +64,7 @@ class Job:
     declared: Mapping[str, Any]
     device: str = "cpu"
     upstream: Job | None = None
+    reads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +83,11 @@ class Outcome:
 
 @dataclass(slots=True)
 class Circumstances:
-    """How cells are run; nothing here changes a number."""
+    """How cells are run; nothing here changes a number.
+
+    ``walled``: False leaves out the wall around a cell's process. ``later``: what else the same
+    process will be fitted on, as by the conformance checks.
+    """
 
     isolated: bool = True
     limits: Limits = field(default_factory=Limits)
@@ -85,6 +95,9 @@ class Circumstances:
     stop: threading.Event = field(default_factory=threading.Event)
     environment: dict[str, str] = field(default_factory=dict)
     watched: bool = False
+    walled: bool = True
+    later: tuple[Question, ...] = ()
+    fetched: Fetched = field(default_factory=Fetched)
 
 
 class Witness(Interface):
@@ -153,6 +166,7 @@ def run_cell(
             stop=how.stop,
             environment=how.environment,
             watched=how.watched,
+            gates=open_gates(job, question, how, source),
         )
         try:
             answered = converse(host, job, question, scratch, how, witness, features, source)
@@ -186,6 +200,8 @@ def run_cell(
             record = record.failed("failed", f"{type(error).__name__}: {error}", trace)
         finally:
             host.close()
+            stood = {"wall": host.wall or NO_WALL, "validations": host.validations}
+            record = record.changed(**stood)
             if host.process is not None:
                 peak = round(host.watch.peak / 2**20, 1)
                 record = record.changed(cost={**dict(record.cost), "peak_memory_mb": peak})
@@ -221,6 +237,7 @@ def converse(
     source: Question | None = None,
 ) -> Answered:
     """Fit, score, rank."""
+    fetch(job, scratch, how)  # before there is anything to be seen
     home, protocol = source or question, question.protocol
     items, valid = home.items, home.split.valid
     exchange.save_train(scratch, home.train)
@@ -237,8 +254,8 @@ def converse(
         "seed": job.cell.seed,
         "device": job.device,
         "preset": job.preset,
-        "cache": str(how.cache / "models" / job.plugin.distribution),
-        "encodings": str(how.cache / "encodings"),
+        "cache": str(models_folder(job, how)),
+        "encodings": str(encodings_folder(how, question, source)),
     }
     fitted = host.fit(job.plugin, job.cell.config, run, validate)
     if source is not None:
@@ -288,6 +305,22 @@ def demand_possible(record: Record) -> None:
     broken = {name: violations(figures) for name, figures in record.metrics.items()}
     if any(broken.values()):
         raise PluginFailure("failed", f"figures that no ranking can have: {broken}")
+
+
+def open_gates(job: Job, question: Question, how: Circumstances, source: Question | None) -> Gates:
+    """What is open in the wall around a job's process; the folders are made."""
+    models = models_folder(job, how)
+    encodings = [encodings_folder(how, question, source)]
+    encodings += [encodings_folder(how, one, None) for one in how.later]
+    for folder in (models, *encodings):
+        folder.mkdir(parents=True, exist_ok=True)
+    asked = [question, *([source] if source else []), *how.later]
+    pictures = [root for one in asked if one.items.images for root in one.items.images.roots]
+    return Gates(
+        reads=(str(models), *map(str, pictures), *job.reads),
+        writes=tuple(map(str, encodings)),
+        walled=how.walled,
+    )
 
 
 def asker(host: Host, fold: str, witness: Witness | None = None) -> Ask:

@@ -98,6 +98,7 @@ def describe(plugin: Plugin, ref: ModelRef, size: str, overrides: Mapping[str, s
         "known_failures": _known_failures(model_class, ref, preset),
         "embeds": [hook for hook in EMBEDDINGS if _has(model_class, hook)],
         "transfers": _has(model_class, "transfer"),
+        "fetches": _has(model_class, "fetch"),
         "upstream": _upstream(model_class, ref, config),
     }
 

@@ -16,8 +16,8 @@ from mmbench.grid import exchange
 from mmbench.grid.channel import Channel, ChannelClosed, Message
 from mmbench.grid.registry import ModelRef, Plugin, UsageError
 from mmbench.grid.session import describe, examine, open_session, parameter_count, takes
+from mmbench.grid.wall import OWN, SCRATCH
 from mmbench.grid.watch import Watch
-from mmbench.results.record import is_tiny
 from mmbench.views import Int32, Items, Queries, Run, Vectors
 
 PROGRESS_EVERY = 0.1  # seconds
@@ -77,28 +77,34 @@ class Worker:
         found: Message = examine(Plugin(**plugin), config)
         return found
 
+    def do_fetch(self, plugin: Message, config: Message, cache: str, network: bool) -> Message:
+        """Build an instance and let it fetch; nothing else is ever asked of this process."""
+        if self.watch is not None:
+            own = (self.folder / name for name in OWN)
+            self.watch.allow(writes=[Path(cache), *own])
+            self.watch.offline = not network
+        with self.during("import"):
+            manager = open_session(Plugin(**plugin), config)
+        with self.during("fetch"):
+            manager.hook.fetch(cache=Path(cache))
+        return {}
+
     def do_fit(self, plugin: Message, config: Message, run: Message) -> Message:
-        """Build the instance, fetch, fit. A second fit in the same process starts afresh."""
+        """Build the instance and fit. A second fit in the same process starts afresh."""
         cache, encodings = Path(run["cache"]), Path(run["encodings"])
-        scratch = self.folder / "scratch"
-        shutil.rmtree(scratch, ignore_errors=True)
-        for place in (cache, encodings, scratch):
-            place.mkdir(parents=True, exist_ok=True)
+        scratch = self.folder / SCRATCH
+        clear(scratch)
         self.queries, self.candidates = {}, {}
         self.sent_vectors = False
         train, items = exchange.load_train(self.folder), exchange.load_items(self.folder)
         if self.watch is not None:
             self.watch.allow(
-                reads=items.images.roots if items.images else [],
-                writes=[cache, encodings, scratch, self.folder / "tmp"],
+                reads=[cache, *(items.images.roots if items.images else [])],
+                writes=[encodings, *(self.folder / own for own in OWN)],
             )
-            self.watch.offline = is_tiny(run["preset"])
         with self.during("import"):
             self.manager = open_session(Plugin(**plugin), config)
         hook = self.manager.hook
-        if hook.fetch.get_hookimpls():
-            with self.during("fetch"):
-                hook.fetch(cache=cache)
         self.items = items
         self.catalogue = np.arange(1, items.n_items + 1, dtype=np.int32)
         self.catalogue.setflags(write=False)
@@ -195,11 +201,18 @@ class Worker:
             return None
         if kind == "candidates":
             if fold not in self.candidates:
-                self.candidates[fold] = np.load(
-                    self.folder / f"{fold}-candidates.npy", mmap_mode="r", allow_pickle=False
-                )
+                self.candidates[fold] = exchange.load_candidates(self.folder, fold)
             return np.asarray(self.candidates[fold][start:stop])
         return np.broadcast_to(self.catalogue, (stop - start, len(self.catalogue)))
+
+
+def clear(folder: Path) -> None:
+    """Remove all that is in a folder; the folder itself stays, as the wall knows it."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def explain(error: BaseException) -> Message:

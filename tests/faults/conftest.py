@@ -16,7 +16,7 @@ def stored():
 
     def read(folder):
         found = {}
-        for path in folder.glob("*/*/*/*.json"):
+        for path in folder.glob("[!.]*/*/*/*.json"):
             record = json.loads(path.read_text())
             ranks = None
             if record["status"]["kind"] == "done":

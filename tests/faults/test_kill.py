@@ -38,7 +38,7 @@ def plugin_of(parent, at_work=True):
             words = child.cmdline()
         except psutil.Error:
             continue
-        if "mmbench.grid.child" in words and (not at_work or ".work" in words[-1]):
+        if "mmbench.grid.child" in words and (not at_work or ".work" in words[-2]):
             return child
     return None
 
@@ -160,13 +160,13 @@ def test_a_plugin_that_sits_on_the_interpreter_dies_with_its_parent(bench, child
         "class Model(shelf.Noise):\n"
         "    @hookimpl\n"
         "    def fit(self, train, run):\n"
-        "        (run.scratch.parent / 'up').touch()\n"
+        "        (run.scratch / 'up').touch()\n"
         "        re.match('(a+)+$', 'a' * 60 + 'b')\n",  # never lets go of the interpreter's lock
         stubborn="Model",
     )
     out = bench.folder / "results"
     grid = bench.start("run", "-m", "stubborn", "-d", "shop", "--out", str(out))
-    while not list(out.glob(".work/*/up")):
+    while not list(out.glob(".work/*/scratch/up")):
         assert grid.poll() is None
         time.sleep(0.02)
     time.sleep(0.2)
@@ -184,13 +184,13 @@ def test_what_a_plugin_started_does_not_outlive_the_parent(bench, children):
         "    def fit(self, train, run):\n"
         "        words = [sys.executable, '-c', 'import time; time.sleep(60)', str(run.scratch)]\n"
         "        subprocess.Popen(words)\n"
-        "        (run.scratch.parent / 'up').touch()\n"
+        "        (run.scratch / 'up').touch()\n"
         "        time.sleep(60)\n",
         busy="Model",
     )
     out = bench.folder / "results"
     grid = bench.start("run", "-m", "busy", "-d", "shop", "--out", str(out))
-    while not list(out.glob(".work/*/up")):
+    while not list(out.glob(".work/*/scratch/up")):
         assert grid.poll() is None
         time.sleep(0.02)
     grid.kill()

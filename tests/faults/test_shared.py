@@ -5,13 +5,13 @@ import pytest
 from mmbench.files import slug
 
 SOLO = """
-import os, pathlib, shelf
+import shelf
 from mmbench import hookimpl
 
 class Solo(shelf.Counts):
     @hookimpl
     def fit(self, train, items, run):
-        with open(os.environ["FITS"], "a") as file:
+        with open(run.encodings / "fits", "a") as file:
             file.write(f"{run.seed}\\n")
         super().fit(train, items, run)
 """
@@ -19,13 +19,12 @@ class Solo(shelf.Counts):
 
 def test_two_grids_on_one_folder_run_each_cell_once(bench, stored, leftovers):
     bench.add("solo", SOLO, solo="Solo")
-    bench.environment["FITS"] = str(bench.folder / "fits")
     run = ["run", "-m", "solo", "-d", "shop", "--seeds", "4", "--set", "solo.sleep=0.1", "--json"]
     grids = [bench.start(*run), bench.start(*run, "--jobs", "2")]
     ends = [grid.communicate(timeout=90) for grid in grids]
     assert [grid.returncode for grid in grids] == [0, 0], ends
-    fits = (bench.folder / "fits").read_text().split()
-    assert sorted(fits) == ["0", "1", "2", "3"]
+    (fits,) = bench.folder.glob("cache/encodings/*/fits")
+    assert sorted(fits.read_text().split()) == ["0", "1", "2", "3"]
     assert ends[0][0] == ends[1][0]  # the same records
     assert len(stored(bench.folder / "results")) == 4
     assert leftovers(bench.folder / "results") == []

@@ -98,6 +98,45 @@ class ReranksFew(Reranks):
         return self.table[queries.history[:, -1:], candidates] + getattr(self, "bonus", 0)
 
 
+@dataclass(frozen=True)
+class Ridge:
+    l2: float = 250.0
+
+
+class Ease(EmbeddingModel):
+    """EASE in closed form: a linear model of a user's items from the others, blind to their order.
+
+    H. Steck, Embarrassingly Shallow Autoencoders for Sparse Data, WWW 2019, equation 8.
+    """
+
+    Config = Ridge
+    presets = {"paper": Ridge()}
+    needs = frozenset()
+
+    def __init__(self, config):
+        self.config = config
+
+    @hookimpl
+    def fit(self, train):
+        had = np.zeros((train.n_users, train.n_items + 1))
+        had[train.user, train.item] = 1
+        inverse = np.linalg.inv(had.T @ had + self.config.l2 * np.eye(train.n_items + 1))
+        weights = -inverse / np.diag(inverse)
+        np.fill_diagonal(weights, 0)
+        self.items = np.ascontiguousarray(weights.T.astype(np.float32))
+
+    @hookimpl
+    def embed_items(self):
+        return {"fused": self.items}
+
+    @hookimpl
+    def embed_queries(self, queries):
+        had = np.zeros((len(queries), len(self.items)), np.float32)
+        had[np.arange(len(queries))[:, None], queries.history] = 1
+        had[:, 0] = 0  # padding
+        return {"fused": had}
+
+
 class Looks:
     """Reads titles and looks at pictures: what resembles the last item comes next."""
 

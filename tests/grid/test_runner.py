@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mmbench import hookimpl
-from mmbench.grid import exchange, session
+from mmbench.grid import exchange, landlock, session
 from mmbench.grid.host import Interrupted, Limits, launch
 from mmbench.grid.plan import describe_plugin
 from mmbench.grid.question import ask_question
@@ -37,6 +37,13 @@ def _models_on_the_path(monkeypatch):
 def describe(value, ref="m", **overrides):
     plugin = Plugin("m", value, "mmbench-shelf", "1.0")
     return plugin, describe_plugin(plugin, parse_ref(ref), overrides, size="tiny", isolated=False)
+
+
+@pytest.fixture
+def room(tmp_path):
+    """A cell's folder, with a place for answers."""
+    (tmp_path / "answers").mkdir()
+    return tmp_path
 
 
 @pytest.fixture
@@ -70,7 +77,8 @@ def cell(log, tmp_path, make_cell):
 @pytest.mark.parametrize("ref", ["m", "m/topk"])
 def test_a_thread_and_a_process_give_identical_ranks(cell, ref):
     child, thread = cell("shelf:Noise", ref), cell("shelf:Noise", ref, isolated=False)
-    assert (child.record.wall, thread.record.wall) == ("process", "none")
+    assert child.record.wall == (f"landlock:{landlock.abi()}" if landlock.abi() else "process")
+    assert thread.record.wall == "none"
     assert child.record.metrics == thread.record.metrics
     for name, column in child.ranks.items():
         np.testing.assert_array_equal(column, thread.ranks[name])
@@ -131,7 +139,7 @@ def test_vectors_are_ranked_as_their_products(cell, isolated):
 
 
 def test_item_vectors_are_asked_for_once_a_validation_and_once_after_the_fit(cell, monkeypatch):
-    monkeypatch.setattr(sys.modules["mmbench.protocol.evaluate"], "_CHUNK_ROWS", 8)
+    monkeypatch.setattr(sys.modules["mmbench.protocol.evaluate"], "chunk_rows", lambda _: 8)
     cell("shelf:Products", isolated=False)
     import shelf
 
@@ -262,10 +270,10 @@ def test_views_cross_to_the_child_unchanged_and_read_only(log, tmp_path):
         Vectors(np.array([[1, 2]], np.float32)),
     ],
 )
-def test_answers_come_back_as_they_were(tmp_path, answer):
-    exchange.save_answer(tmp_path, 1, np.ones((9, 9)))  # a longer one lay there before
-    described = exchange.save_answer(tmp_path, 1, answer)
-    found = exchange.load_answer(tmp_path, 1, json.loads(json.dumps(described)), {})
+def test_answers_come_back_as_they_were(room, answer):
+    exchange.save_answer(room, 1, np.ones((9, 9)))  # a longer one lay there before
+    described = exchange.save_answer(room, 1, answer)
+    found = exchange.load_answer(room, 1, json.loads(json.dumps(described)), {})
     if isinstance(answer, TopK):
         np.testing.assert_array_equal(found.items, answer.items)
         np.testing.assert_array_equal(found.scores, answer.scores)
@@ -276,11 +284,11 @@ def test_answers_come_back_as_they_were(tmp_path, answer):
         np.testing.assert_array_equal(found, answer)
 
 
-def test_the_memory_of_an_answer_is_filled_again(tmp_path):
+def test_the_memory_of_an_answer_is_filled_again(room):
     memory = {}
 
     def through(answer):
-        return exchange.load_answer(tmp_path, 0, exchange.save_answer(tmp_path, 0, answer), memory)
+        return exchange.load_answer(room, 0, exchange.save_answer(room, 0, answer), memory)
 
     long, short = np.arange(8, dtype=np.float32), np.ones(3, np.float32)
     first = through(long)
@@ -294,23 +302,23 @@ def test_the_memory_of_an_answer_is_filled_again(tmp_path):
 
 
 @pytest.mark.parametrize("answer", [None, [[1.0]], np.array([[object()]]), "scores"])
-def test_an_answer_that_is_no_array_of_numbers_is_refused(tmp_path, answer):
+def test_an_answer_that_is_no_array_of_numbers_is_refused(room, answer):
     with pytest.raises(TypeError, match="numeric numpy array"):
-        exchange.save_answer(tmp_path, 0, answer)
+        exchange.save_answer(room, 0, answer)
 
 
 @pytest.mark.parametrize(
     "lie", [{"shape": [200, 3]}, {"shape": [-1, -6]}, {"shape": [2, 2]}, {"dtype": "|O"}]
 )
-def test_a_message_that_lies_about_an_answer_is_refused(tmp_path, lie):
-    described = exchange.save_answer(tmp_path, 0, np.zeros((2, 3), np.float32))
+def test_a_message_that_lies_about_an_answer_is_refused(room, lie):
+    described = exchange.save_answer(room, 0, np.zeros((2, 3), np.float32))
     described["scores"] |= lie
     with pytest.raises(ValueError, match="type"):
-        exchange.load_answer(tmp_path, 0, described, {})
+        exchange.load_answer(room, 0, described, {})
 
 
-def test_a_child_ends_when_its_parent_s_end_closes(tmp_path):
-    host = launch(tmp_path)
+def test_a_child_ends_when_its_parent_s_end_closes(room):
+    host = launch(room)
     assert host.process is not None
     assert host.process.poll() is None
     host.channel.close()
@@ -326,9 +334,9 @@ def test_the_plugin_s_identity_crosses_whole():
 def test_candidates_are_kept_from_models_that_are_not_asked_about_them(cell, tmp_path):
     scratch = tmp_path / "scratch"
     assert cell("shelf:Noise").record.status.kind == "done"
-    assert not list(scratch.glob("*-candidates.npy"))
+    assert not list(scratch.glob("views/*-candidates.npy"))
     assert cell("shelf:Reranker").record.status.kind == "done"
-    assert len(list(scratch.glob("*-candidates.npy"))) == 2
+    assert len(list(scratch.glob("views/*-candidates.npy"))) == 2
 
 
 class Hooked:
