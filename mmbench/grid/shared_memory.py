@@ -29,21 +29,29 @@ def remove_new(before: frozenset[tuple[str, int]]) -> None:
 
     A file of somebody else's program, or of another cell that still runs, is open there.
     """
-    new = {name for name, _ in list_files() - before}
+    new = list_files() - before
     if not new:
         return
-    for name in new - _in_use(new):
-        with contextlib.suppress(OSError):
-            (FOLDER / name).unlink()
+    used = _in_use()
+    for name, inode in new:
+        if inode not in used:
+            with contextlib.suppress(OSError):
+                (FOLDER / name).unlink()
 
 
-def _in_use(names: set[str]) -> set[str]:
-    """Which of these files a living process has open or mapped."""
-    used: set[str] = set()
+def _in_use() -> set[int]:
+    """The inodes of the files there that a living process has open or mapped.
+
+    Not the names: a named semaphore is mapped under the one that it had while it was made.
+    """
+    used: set[int] = set()
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it has ended, or is another user's
-            maps = (folder / "maps").read_text(errors="replace")
-            used |= {name for name in names if f"{FOLDER}/{name}" in maps}
-            opened = {os.readlink(link) for link in (folder / "fd").iterdir()}
-            used |= {name for name in names if f"{FOLDER}/{name}" in opened}
+            for line in (folder / "maps").read_text(errors="replace").splitlines():
+                if f"{FOLDER}/" in line:
+                    used.add(int(line.split(maxsplit=5)[4]))
+            for link in (folder / "fd").iterdir():
+                with contextlib.suppress(OSError):  # closed meanwhile
+                    if os.readlink(link).startswith(f"{FOLDER}/"):
+                        used.add(link.stat().st_ino)
     return used

@@ -43,7 +43,7 @@ def test_from_new_model_to_a_board_row(scratch):
 @pytest.mark.slow
 def test_from_new_dataset_to_its_card(scratch):
     printed = scratch.sh(commands("A dataset"))
-    assert "13 passed" in printed
+    assert "14 passed" in printed
     assert "A small tea shop" in printed
     card = json.loads(scratch.sh("mmbench data describe tea-shop --json"))
     assert (card["users"], card["licence"], card["remarks"]) == (12, "CC0-1.0", ["made-up data"])
