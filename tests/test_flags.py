@@ -27,7 +27,7 @@ OTHERS = {  # flags of other programs, by the file that calls or names them
     "child.py": {"--watch"},
     "host.py": {"--watch"},
 }
-EVERYWHERE = {"--editable"}  # pip's
+EVERYWHERE = {"--editable", "--constraint"}  # pip's
 
 
 def commands(command=None, path=()):
