@@ -197,14 +197,14 @@ def test_a_walk_through_run_finds_no_target(isolated):
     lab, caught = look("Walks", isolated=isolated)
     assert caught == {}
     curves = cell_of(lab).curves
-    assert curves["found"] == [[0, 0.0]]
+    assert curves["found"] == [(0, 0.0)]
     assert curves["walked"][0][1] > 20
 
 
 def test_the_garbage_collector_of_the_child_holds_no_target():
     lab, caught = look("Scavenges")
     assert caught.keys() == {"learns_which_item_follows_which"}
-    assert cell_of(lab).curves["found"] == [[0, 0.0]]
+    assert cell_of(lab).curves["found"] == [(0, 0.0)]
 
 
 def test_in_the_harness_s_own_process_blindness_is_what_catches_a_scavenger():
