@@ -1,42 +1,79 @@
-# make demo · make test · make lint · make leaderboards: each sets up .venv first where it is absent.
+# make demo · make test · make test-all · make lint · make leaderboards: each sets up .venv first.
+# make test-lowest · make test-newest: the quick tests on either end of the declared versions.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PLUGINS := $(sort $(wildcard plugins/*/pyproject.toml))
-READY := $(VENV)/.ready
+# what `mmbench demo` runs; the other plugins and the tests' libraries wait for `make test`
+DEMO := $(patsubst %,plugins/%/pyproject.toml,content recbole sequential)
+PROJECTS := pyproject.toml $(PLUGINS)
+EDITABLE := --editable ".[dev]" $(addprefix --editable ,$(dir $(PLUGINS)))
 space := $() $()
 PLUGIN_PATH := $(subst $(space),:,$(strip $(dir $(PLUGINS))))
+PIP := -m pip install --quiet --disable-pip-version-check --prefer-binary
+# one thread a worker: two workers have two cores
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 # idle OpenMP threads must sleep: spinning ones cost twenty times where cores are shared
 export OMP_WAIT_POLICY ?= PASSIVE
+# uv reads no setting of pip's
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
-.PHONY: demo test lint format leaderboards clean
+.PHONY: demo test test-slow test-all test-lowest test-newest lint format constraints leaderboards clean
 
-demo: $(READY)
+demo: $(VENV)/.demo
 	$(BIN)/mmbench demo
 
-test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+test: $(VENV)/.dev
+	$(PYTEST) -m "not slow"
 
-lint: $(READY)
+test-slow: $(VENV)/.dev
+	$(PYTEST) -m slow
+
+test-all: $(VENV)/.dev
+	$(PYTEST)
+
+# made anew each time; pip cannot choose the lowest versions, uv can
+test-lowest: RESOLUTION := lowest-direct
+test-newest: RESOLUTION := highest
+test-lowest test-newest: test-%:
+	rm -rf .venv-$*
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python $(PIP) uv
+	.venv-$*/bin/uv pip install --quiet --python .venv-$* --upgrade --resolution $(RESOLUTION) \
+		$(EDITABLE)
+	touch .venv-$*/.dev
+	$(MAKE) test VENV=.venv-$*
+
+lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	MYPYPATH=$(PLUGIN_PATH) $(BIN)/mypy mmbench $(wildcard plugins/*/mmbench_*)
 	$(BIN)/mmbench leaderboard leaderboards/results -o leaderboards --published --check
 
-format: $(READY)
+format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-leaderboards: $(READY)
+# after `make test-newest` has passed: what it installed becomes the tested set
+constraints:
+	.venv-newest/bin/uv pip freeze --python .venv-newest --exclude-editable \
+		| sed -e 's/+cpu$$//' -e '/^pip==/d' -e '/^uv==/d' > constraints.txt
+
+leaderboards: $(VENV)/.dev
 	$(BIN)/mmbench leaderboard leaderboards/results -o leaderboards --published
 
-$(READY): pyproject.toml $(PLUGINS)
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --prefer-binary \
-		--editable ".[dev]" $(addprefix --editable ,$(dir $(PLUGINS)))
-	touch $(READY)
+.venv/.demo: pyproject.toml $(DEMO) constraints.txt
+	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	.venv/bin/python $(PIP) --constraint constraints.txt \
+		--editable . $(addprefix --editable ,$(dir $(DEMO)))
+	touch $@
+
+.venv/.dev: $(PROJECTS) constraints.txt
+	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	.venv/bin/python $(PIP) --constraint constraints.txt $(EDITABLE)
+	touch .venv/.demo $@
 
 clean:
-	rm -rf $(VENV) results dist build
+	rm -rf .venv .venv-lowest .venv-newest results dist build

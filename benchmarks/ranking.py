@@ -4,6 +4,9 @@
     python benchmarks/ranking.py --data beauty          # real histories and targets, SVD vectors
 
 All get the same scores, made chunk by chunk by the same matrix product, whose time is listed apart.
+"mmbench, products" are those of ``mmbench.products`` without a rank: equal items are looked for,
+the product is made block by block, and of equal items one score is copied to the others; the last
+column says what that costs beside the bare product. ``OPENBLAS_CORETYPE=Haswell`` measures AVX2.
 Times are of the processor (``time.process_time``, one thread): neighbours on the machine make no
 difference, as they would to a wall clock.
 """
@@ -19,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from data import PROTOCOL, Task, describe_machine, random_task, real_task
 
+from mmbench.products import Products
 from mmbench.protocol import Asked, evaluate, summarise
 from mmbench.protocol.rank import TOP, WHOLE, Engine, has_numba, numba_engine, numpy_engine
 from mmbench.toolkit.training import keep_freed_blocks
@@ -66,6 +70,22 @@ def timed(
                 product = ranking = 0.0
                 break
     return Row(name, len(task.queries), product, ranking)
+
+
+def level_products(task: Task, share: float = 0.0) -> Row:
+    """Products alone, as ``evaluate`` makes them, with a ``share`` of the items like others."""
+    rng = np.random.default_rng(0)
+    items = task.items[1:].copy()
+    like = rng.permutation(len(items))[: round(share * len(items))]
+    items[like] = items[np.setdiff1d(np.arange(len(items)), like)[: len(like)]]
+    begun = time.process_time()
+    products = Products(items)
+    scores = np.empty((products.rows, len(items)), np.float32)
+    for start in range(0, len(task.queries), products.rows):
+        products.fill(task.queries[start : start + products.rows], 0, scores)
+    seconds = time.process_time() - begun
+    name = "mmbench, products" + (f", {share:.0%} of the items like others" if share else "")
+    return Row(name, len(task.queries), 0.0, seconds)
 
 
 def count_only(task: Task, engine: Engine) -> Row:
@@ -197,6 +217,9 @@ def measure(task: Task, repeats: int, without: Sequence[str] = ()) -> list[Row]:
     engines = [numba_engine()] if has_numba() else []
     engines.append(numpy_engine())
     methods: list[Callable[[], Row]] = [
+        lambda: level_products(task),
+        lambda: level_products(task, 0.1),
+        lambda: level_products(task, 0.5),
         *(lambda engine=engine: count_only(task, engine) for engine in engines),
         *(lambda engine=engine: all_sets(task, engine) for engine in engines),
         lambda: whole_evaluation(task),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mmbench.hookspecs import DatasetInfo, Published, RawDataset, Recipe, hookimpl
+    from mmbench.products import Products, find_duplicates
     from mmbench.toolkit.embedding import EmbeddingModel
     from mmbench.views import (
         ImageError,
@@ -28,6 +29,7 @@ __all__ = [
     "ImageStore",
     "Interactions",
     "Items",
+    "Products",
     "Published",
     "Queries",
     "RawDataset",
@@ -36,15 +38,17 @@ __all__ = [
     "TopK",
     "Vectors",
     "__version__",
+    "find_duplicates",
     "hookimpl",
 ]
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from mmbench import hookspecs, views
+        from mmbench import hookspecs, products, views
         from mmbench.toolkit import embedding
 
-        home = next(home for home in (views, hookspecs, embedding) if hasattr(home, name))
+        homes = (views, hookspecs, products, embedding)
+        home = next(home for home in homes if hasattr(home, name))
         return getattr(home, name)
     raise AttributeError(f"module 'mmbench' has no attribute {name!r}")

@@ -21,7 +21,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from mmbench import __version__
+import mmbench
 from mmbench.data.find import list_datasets
 from mmbench.data.places import cache_home, search_folders
 from mmbench.data.plugin import names, open_plugin
@@ -36,10 +36,13 @@ SCHEMA = 1
 LOAD_SECONDS = 120
 KINDS = {MODEL_GROUP: "model", DATASET_GROUP: "dataset", OBSERVER_GROUP: "observer"}
 OWN = re.compile(r"[A-Za-z0-9._-]+")
-LIBRARIES = (
-    *("numpy", "scipy", "pandas", "pyarrow", "pluggy", "pydantic", "typer", "rich", "pooch"),
-    *("pillow", "torch", "transformers", "peft", "accelerate", "bitsandbytes", "recbole", "ray"),
+LIBRARIES = (  # what mmbench and the plugins beside it declare, but for the tests' own
+    *("numpy", "scipy", "pandas", "pyarrow", "pluggy", "pydantic", "typer", "rich", "pillow"),
+    *("platformdirs", "psutil", "safetensors", "numba", "matplotlib", "torch", "transformers"),
+    *("peft", "accelerate", "tokenizers", "huggingface-hub", "bitsandbytes", "scikit-learn"),
+    *("bm25s", "recbole", "kmeans-pytorch"),
 )
+TESTED = "constraints.txt"
 VARIABLES = (
     *("MMBENCH_CACHE", "MMBENCH_DATA", "CUDA_VISIBLE_DEVICES"),
     *("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "HF_HOME", "HF_HUB_OFFLINE"),
@@ -52,15 +55,17 @@ def examine() -> dict[str, Any]:
 
     Each plugin is asked in a process of its own. The user's home is written ``~`` and a folder
     called like the user ``<user>``, wherever they appear. ``broken`` counts the plugins that do
-    not load or whose name another package claims too.
+    not load or whose name another package claims too. ``untested`` names the libraries that are
+    here in another version than mmbench was tested with.
     """
     plugins = _plugins()
     report: dict[str, Any] = {
         "schema": SCHEMA,
-        "mmbench": {"version": __version__, **code_state("mmbench")},
+        "mmbench": {"version": mmbench.__version__, **code_state("mmbench")},
         "python": {"version": platform.python_version(), "executable": sys.executable},
         "machine": _machine(),
         "libraries": _versions(),
+        "untested": _untested(),
         "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
         "places": [_place("cache", cache_home())]
         + [_place("data", folder) for folder in search_folders()],
@@ -83,6 +88,8 @@ def render(report: dict[str, Any]) -> Group:
         f"{machine['memory_free_gb']:g} of {machine['memory_gb']:g} GB memory free\n"
         f"GPU: {', '.join(machine['gpus']) or 'none with CUDA: models run their stand-ins'}\n"
         + ", ".join(f"{name} {version}" for name, version in report["libraries"].items())
+        + "\n"
+        + _say_untested(report["untested"])
         + "".join(f"\n{name}={value}" for name, value in report["variables"].items())
     )
     places = _table("kept in", "", "size", "disk free", "")
@@ -207,6 +214,27 @@ def _versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def _untested() -> list[dict[str, str]]:
+    """The libraries whose version is not that of the tested set."""
+    package = Path(mmbench.__file__).parent
+    # in a wheel it is in the package, in a checkout beside it
+    place = next(f for f in (package / TESTED, package.parent / TESTED) if f.exists())
+    tested = dict(line.split("==") for line in place.read_text("utf-8").split())
+    return [
+        {"name": name, "installed": version, "tested": tested[name]}
+        for name, version in _versions().items()
+        if version.split("+")[0] != tested[name]  # torch 2.13.0+cpu is a build of 2.13.0
+    ]
+
+
+def _say_untested(untested: list[dict[str, str]]) -> str:
+    if not untested:
+        return "all in the versions that were tested together"
+    return "not as tested: " + ", ".join(
+        f"{one['name']} {one['installed']} (tested {one['tested']})" for one in untested
+    )
 
 
 def _place(what: str, folder: Path) -> dict[str, Any]:

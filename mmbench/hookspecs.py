@@ -164,7 +164,7 @@ class ModelHooks:
             model first, with the same seed, and ``items.features[field]`` holds its ``fused`` item
             embeddings, float32[n_items + 1, d].
         max_candidates: the widest candidate set that ``score(candidates=...)`` can afford
-            (optional; wider sets are shown as not asked).
+            (optional; wider sets are shown as not asked, but for the smallest sampled one).
         known_failures: ``{check: reason}``, conformance checks that the model cannot pass, or
             ``{preset: {check: reason}}`` where presets differ in it; strict, and a footnote on the
             boards of rows that are run from then on (optional).
@@ -193,7 +193,14 @@ class ModelHooks:
 
         A model whose scores are inner products answers ``Vectors``, and ``embed_items`` the other
         side of them; ``mmbench.EmbeddingModel`` does so. The harness multiplies and ranks in
-        blocks, and equal vectors are exactly level.
+        blocks: on every processor, items of equal vectors are exactly level, and a query has the
+        scores that its vector would get alone.
+
+        What a model multiplies itself is as level as its library makes it, and a library may round
+        each place of a matrix and each size of a batch otherwise, so that ties and last bits depend
+        on the processor and on what is asked together. ``mmbench.Products`` multiplies as the
+        harness does. States that a network makes in batches differ by rounding in any case; the
+        conformance checks allow 1e-4 of the range of a query's scores.
         """
 
     @hookspec(firstresult=True)

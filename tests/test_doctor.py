@@ -5,12 +5,15 @@ import json
 import os
 import re
 import sys
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from mmbench import doctor
 from mmbench.grid.environment import cuda_gpus
+
+ROOT = Path(__file__).parents[1]
 
 BROKEN = {
     "crash": "raise RuntimeError('no good')",
@@ -189,6 +192,29 @@ def test_versions_are_told(at_home):
     assert report["libraries"]["numpy"] == numpy.__version__
     assert report["python"]["version"] == ".".join(map(str, sys.version_info[:3]))
     assert report["machine"]["memory_gb"] > report["machine"]["memory_free_gb"] > 0
+
+
+def test_what_is_not_as_tested_is_told(at_home, monkeypatch):
+    lines = (ROOT / "constraints.txt").read_text("utf-8").split()
+    tested = dict(line.split("==") for line in lines)
+    here = {name: tested[name] for name in ("numpy", "torch", "typer")}
+    monkeypatch.setattr(doctor, "_versions", lambda: here)
+    here["torch"] += "+cpu"  # a build of the same version
+    report = doctor.examine()
+    assert report["untested"] == []
+    here["numpy"] = "1.0"
+    report = doctor.examine()
+    assert report["untested"] == [{"name": "numpy", "installed": "1.0", "tested": tested["numpy"]}]
+
+
+def test_the_screen_says_what_is_not_as_tested(bench):
+    told = bench.run("doctor", "--json")
+    untested = [
+        f"{one['name']} {one['installed']} (tested" for one in json.loads(told.out)["untested"]
+    ]
+    shown = bench.run("doctor").out
+    assert all(one in shown for one in untested)
+    assert ("all in the versions that were tested together" in shown) == (not untested)
 
 
 def test_a_data_folder_that_cannot_be_read_is_told(at_home, monkeypatch):

@@ -11,11 +11,12 @@ import mmbench
 
 ROOT = Path(mmbench.__file__).parent
 # cli -> report, grid, check -> results -> protocol, data -> hookspecs -> views
-GROUND = {"problems", "files", "hooks", "hookspecs", "views"}
+GROUND = {"problems", "files", "hooks", "hookspecs", "products", "views"}
 MAY_IMPORT = {
     "problems": set(),
     "files": set(),
     "views": set(),
+    "products": {"views"},
     "hookspecs": {"views"},
     "hooks": {"hookspecs", "problems"},
     "data": {"data", *GROUND},
@@ -34,7 +35,7 @@ MAY_IMPORT = {
         *("cli", "doctor", "scaffold", "check", "report", "grid", "results", "audit"),
         *("protocol", "data", "problems"),
     },
-    "__init__": {"toolkit", "hookspecs", "views"},
+    "__init__": {"toolkit", "hookspecs", "products", "views"},
 }
 
 

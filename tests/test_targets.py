@@ -103,6 +103,7 @@ def test_nothing_that_a_live_model_holds_leads_to_a_target(log, tmp_path, monkey
     test = question.split.test
     for thing in reachable(shelf.Witness.given):
         assert not isinstance(thing, SECRET)
+        assert not isinstance(thing, bytes) or thing != log.secret
         if isinstance(thing, np.ndarray) and thing.shape == test.target.shape:
             assert not np.array_equal(thing, test.target)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from mmbench.check.baseline import MARGIN, best_guess
 from mmbench.check.compare import demand_identical
 from mmbench.check.contract import RUNS
-from mmbench.check.lab import Lab
+from mmbench.check.lab import PROTOCOL, Lab
 from mmbench.check.onlooker import Viewed
 from mmbench.check.rules import Check, CheckFailed, NotAsked
+from mmbench.grid.question import ask_question
+from mmbench.protocol import CANDIDATE_SETS, get_protocol
 
 SHOWN = 5
 
@@ -27,6 +30,22 @@ def refit_forgets(lab: Lab) -> None:
 def blind_to_test_targets(lab: Lab) -> None:
     """Two worlds that differ only in their test targets get the same scores, bit for bit."""
     demand_identical_cells(lab, "first", "twin", "where only the test targets do")
+
+
+def no_better_than_chance_where_nothing_tells(lab: Lab) -> None:
+    """Where the next item is drawn at random, ndcg@10 is within 0.1 of chance or popularity."""
+    cell = lab.cell("random")
+    if cell.problem:
+        raise CheckFailed(f"on random events: {cell.problem}")
+    question = ask_question(lab.random_world, get_protocol(PROTOCOL))
+    for name, figures in cell.outcome.record.metrics.items():
+        ours, bar = figures["ndcg@10"], best_guess(question, CANDIDATE_SETS[name])
+        if ours > bar + MARGIN:
+            raise CheckFailed(
+                f"on random events ndcg@10 ({name}) is {ours:.3f}, and the better of chance and "
+                f"popularity has {bar:.3f}: the model knows how the harness numbers items or draws "
+                "negatives, or something that it is given tells the source's ids"
+            )
 
 
 def opens_nothing_outside_its_folders(lab: Lab) -> None:
@@ -60,5 +79,12 @@ CHECKS = (
     Check(SAME[0], "honesty", deterministic_under_a_seed, RUNS, ("again",)),
     Check("refit_forgets", "honesty", refit_forgets, SAME, ("bare",)),
     Check("blind_to_test_targets", "honesty", blind_to_test_targets, SAME, ("twin",)),
+    Check(
+        "no_better_than_chance_where_nothing_tells",
+        "honesty",
+        no_better_than_chance_where_nothing_tells,
+        RUNS,
+        ("random",),
+    ),
     Check("opens_nothing_outside_its_folders", "honesty", opens_nothing_outside_its_folders, RUNS),
 )

@@ -86,6 +86,11 @@ class Lab:
         return worlds.make_world(self.folder / "world")
 
     @cached_property
+    def random_world(self) -> Log:
+        """A world in which nothing tells what comes next."""
+        return worlds.make_random_world(self.folder / "random-world")
+
+    @cached_property
     def declared(self) -> Mapping[str, Any]:
         """What the class declares for the chosen preset. Raises CheckFailed."""
         return self._describe(self.subject.ref)
@@ -190,6 +195,7 @@ class Lab:
         name: str,
         log: Log,
         *,
+        record_only: bool = False,
         curious: bool = False,
         cache: str = "cache",
         then: Callable[[Host, Job, Circumstances, Path], None] | None = None,
@@ -199,6 +205,7 @@ class Lab:
         Args:
             name: under which ``cell`` finds it.
             log: the world.
+            record_only: keep no answers and ask no more; for worlds of any number of items.
             curious: put all further questions, not only the one for comparisons.
             cache: name of the model's cache.
             then: what else to do before the process ends.
@@ -221,7 +228,8 @@ class Lab:
         onlooker = Onlooker(self.offer, question, curious)
         if then is not None:
             onlooker.then = lambda host: then(host, job, how, scratch)
-        outcome = run_cell(job, question, scratch, how, lambda event: None, onlooker)
+        witness = None if record_only else onlooker
+        outcome = run_cell(job, question, scratch, how, lambda event: None, witness)
         viewed = self.cells[name] = onlooker.view(outcome)
         viewed.findings = [*read_findings(scratch), *read_findings(scratch / fetch.FOLDER)]
         shutil.rmtree(scratch, ignore_errors=True)
@@ -272,14 +280,22 @@ def _environment() -> dict[str, str]:
 def _run_bare(lab: Lab) -> None:
     """Another world, without what the model does not need; then the usual one, in one process.
 
-    Their cache is their own, so that the second fit may find in it what the first one left there;
-    but what is downloaded once need not be again.
+    The second fit may find in their cache what the first one left there.
     """
     other = worlds.make_world(lab.folder / "other-world", seed=1)
     bare = worlds.without(other, {"text", "image"} - lab.needs)
+    lab.run("bare", bare, cache=_cache_apart(lab, "other-cache"), then=lab.run_second_fit)
+
+
+def _run_random(lab: Lab) -> None:
+    """A world of other items, in which nothing tells what comes next."""
+    lab.run("random", lab.random_world, cache=_cache_apart(lab, "random-cache"), record_only=True)
+
+
+def _cache_apart(lab: Lab, name: str) -> str:
+    """A cache for other data; but what is downloaded once need not be again."""
     downloads = "fetch" in lab.facts["hooks"] and not is_tiny(lab.declared["preset"])
-    cache = "cache" if downloads else "other-cache"
-    lab.run("bare", bare, cache=cache, then=lab.run_second_fit)
+    return "cache" if downloads else name
 
 
 _ABOUT = {"titles": "text", "pictures": "image"}  # what a cell is of use for
@@ -287,6 +303,7 @@ _WORLDS: dict[str, Callable[[Lab], None]] = {
     "first": lambda lab: lab.run("first", lab.world, curious=True),
     "again": lambda lab: lab.run("again", lab.world),
     "twin": lambda lab: lab.run("twin", worlds.with_other_targets(lab.world)),
+    "random": _run_random,
     "bare": _run_bare,
     "titles": lambda lab: lab.run("titles", worlds.permuted(lab.world, "text")),
     "pictures": lambda lab: lab.run("pictures", worlds.permuted(lab.world, "image")),

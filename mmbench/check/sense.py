@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
 import numpy as np
 
 from mmbench.check import worlds
+from mmbench.check.baseline import MARGIN, best_guess
+from mmbench.check.compare import ROUNDING
 from mmbench.check.contract import RUNS
 from mmbench.check.honesty import SAME
 from mmbench.check.lab import PROTOCOL, Lab
 from mmbench.check.rules import Check, CheckFailed, NotAsked
 from mmbench.grid.question import ask_question
-from mmbench.protocol import Asked, CandidateSet, evaluate, get_protocol, summarise
-from mmbench.views import Answer, Float32
+from mmbench.protocol import get_protocol
+from mmbench.views import Float32
 
-MARGIN = 0.1  # of ndcg@10; the standard error over the world's 100 queries is about 0.03
 AGREEMENT = 0.99  # mean rank correlation between embeddings and scores
 
 
@@ -24,7 +23,7 @@ def learns_which_item_follows_which(lab: Lab) -> None:
     record = lab.cell("first").outcome.record
     chosen = lab.offer.sets[0]
     ours = record.metrics[chosen.name]["ndcg@10"]
-    bar = max(_baseline(lab, chosen, popular) for popular in (False, True))
+    bar = best_guess(ask_question(lab.world, get_protocol(PROTOCOL)), chosen)
     if ours < bar + MARGIN:
         raise CheckFailed(
             f"ndcg@10 is {ours:.3f}; the better of chance and popularity has {bar:.3f}, and "
@@ -46,7 +45,7 @@ def embeddings_agree_with_scores(lab: Lab) -> None:
     """Products (or cosines) of fused query and item embeddings order the items as scores do.
 
     Spearman's rank correlation over the retrieved items, averaged over queries, is at least 0.99
-    for the better of inner product and cosine.
+    for the better of inner product and cosine. What differs by rounding is level.
     """
     first = lab.cell("first")
     if not first.embeddings:
@@ -62,28 +61,14 @@ def embeddings_agree_with_scores(lab: Lab) -> None:
     if lab.offer.narrow:
         columns = worlds.choose_candidates(*scores.shape).astype(np.int64) - 1
     agreement = max(
-        _agreement(queries["fused"] @ candidates.T, scores, columns)
-        for candidates in (items["fused"][1:], _unit(items["fused"][1:]))
+        _agreement(queries["fused"] @ vectors.T, scores, columns)
+        for vectors in (items["fused"][1:], _unit(items["fused"][1:]))
     )
     if agreement < AGREEMENT:
         raise CheckFailed(
             f"the rank correlation between fused embeddings and scores is {agreement:.3f}, "
             f"and {AGREEMENT} is asked for"
         )
-
-
-def _baseline(lab: Lab, chosen: CandidateSet, popular: bool) -> float:
-    """ndcg@10 of popularity, or of a constant score, which ties make the mean over chance."""
-    question = ask_question(lab.world, get_protocol(PROTOCOL))
-    train = question.split.train
-    counts = np.bincount(train.item, minlength=worlds.ITEMS + 1)[1:].astype(np.float32)
-
-    def ask(kind: Asked, slices: Sequence[slice]) -> Iterator[Answer]:
-        for rows in slices:
-            yield np.tile(counts * popular, (rows.stop - rows.start, 1))
-
-    ranks = evaluate(question.split.test, worlds.ITEMS, ask, question.protocol, sets=(chosen,))
-    return summarise(ranks, question.protocol)[chosen.name]["ndcg@10"]
 
 
 def _demand_change(lab: Lab, need: str, cell: str) -> None:
@@ -124,11 +109,21 @@ def _agreement(products: Float32, scores: Float32, columns: np.ndarray) -> float
     for row, product in enumerate(products):
         kept = np.isfinite(scores[row])
         if kept.sum() > 1:
-            ours, theirs = rankdata(product[columns[row]][kept]), rankdata(scores[row][kept])
+            ours, theirs = (
+                rankdata(_steps(values[kept])) for values in (product[columns[row]], scores[row])
+            )
             spread = ours.std() * theirs.std()
             covariance = ((ours - ours.mean()) * (theirs - theirs.mean())).mean()
             found.append(covariance / spread if spread else float(ours.std() == theirs.std()))
     return float(np.mean(found)) if found else 0.0
+
+
+def _steps(values: Float32) -> np.ndarray:
+    """int64[n]: the values as numbers from 0, the same for those that rounding could tell apart."""
+    order = np.argsort(values)
+    steps = np.empty(len(values), dtype=np.int64)
+    steps[order] = np.append(0, np.cumsum(np.diff(values[order]) > ROUNDING * np.ptp(values)))
+    return steps
 
 
 def _unit(vectors: Float32) -> Float32:

@@ -1,8 +1,8 @@
 """Small made-up logs with known answers, for the checks to run models on.
 
-In each, every item has its usual successor: items stand in a ring and users walk along it. Titles
-and pictures tell it too: an item shares a word, and a colour, with the one before and the one
-after. The last item is cold: nobody ever had it.
+In each but the random one, every item has its usual successor: items stand in a ring and users walk
+along it. Titles and pictures tell it too: an item shares a word, and a colour, with the one before
+and the one after. The last item is cold: nobody ever had it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 
 from mmbench.data.fingerprint import Fingerprints
 from mmbench.data.log import Log
+from mmbench.hookspecs import DatasetInfo, RawDataset
 from mmbench.views import ImageStore, Int32, Items
 
 USERS = 100
@@ -67,6 +68,56 @@ def make_world(folder: Path, seed: int = 0) -> Log:
     )
 
 
+def make_random_world(folder: Path, seed: int = 0, users: int = USERS) -> Log:
+    """A log in which nothing tells what comes next, prepared from a source that tells it all.
+
+    As in many published files, the source's ids count items in the order of their first appearance,
+    user after user; users are counted too, and pictures are named after items. A user begins with a
+    new item, has some that were there before, drawn at random, and ends with a new one again: in
+    the source's ids, the target is mostly the highest so far plus one. Texts and pictures are drawn
+    at random. Who does better than chance has seen through the harness's numbers, negatives or
+    names.
+
+    Args:
+        folder: where the pictures go, 16 x 16 PNG files.
+        seed: draws the events, the texts and the pictures.
+        users: how many; each brings about two items.
+    """
+    import pandas as pd
+
+    from mmbench.data.prepare import prepare
+
+    rng = np.random.default_rng(seed)
+    sequences: list[list[int]] = []
+    known = 0
+    for _ in range(users):
+        known += 1
+        items = [known, *rng.integers(1, known + 1, 3).tolist()]
+        if rng.random() < 0.9:
+            known += 1
+            items.append(known)
+        else:
+            items.append(int(rng.integers(1, known + 1)))
+        sequences.append(items)
+    numbers = range(1, known + 1)
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in numbers:
+        _save_picture(folder / f"{number}.png", rng.integers(0, 256, (2, 3), dtype=np.uint8))
+    events = [
+        (str(user), str(item), place)
+        for user, items in enumerate(sequences, start=1)
+        for place, item in enumerate(items)
+    ]
+    described = [(str(number), " ".join(rng.choice(WORDS, 2))) for number in numbers]
+    raw = RawDataset(
+        events=pd.DataFrame(events, columns=["user", "item", "time"]),
+        items=pd.DataFrame(described, columns=["item", "title"]),
+        images_root=folder,
+        images={str(number): f"{number}.png" for number in numbers},
+    )
+    return prepare(raw, DatasetInfo(id="random", name="random"))
+
+
 def with_other_targets(log: Log) -> Log:
     """The same log but for the last event of each user: all differ, and nothing else does."""
     last = np.flatnonzero(np.diff(log.user, append=-1))
@@ -106,12 +157,17 @@ def choose_candidates(queries: int, width: int) -> Int32:
 
 def _paint(folder: Path, place: np.ndarray) -> ImageStore:
     """One picture an item: its left half in its own colour, its right half in the next one's."""
-    from PIL import Image
-
     folder.mkdir(parents=True, exist_ok=True)
     colours = np.random.default_rng(7).integers(0, 256, (ITEMS, 3), dtype=np.uint8)
     for item in range(1, ITEMS + 1):
         halves = colours[[place[item], (place[item] + 1) % ITEMS]]
-        picture = np.broadcast_to(np.repeat(halves, 8, axis=0), (16, 16, 3))
-        Image.fromarray(np.ascontiguousarray(picture)).save(folder / f"{item}.png")
+        _save_picture(folder / f"{item}.png", halves)
     return ImageStore(folder, (None, *(f"{item}.png" for item in range(1, ITEMS + 1))))
+
+
+def _save_picture(path: Path, halves: np.ndarray) -> None:
+    """A picture of two colours, uint8[2, 3], the first on its left."""
+    from PIL import Image
+
+    picture = np.broadcast_to(np.repeat(halves, 8, axis=0), (16, 16, 3))
+    Image.fromarray(np.ascontiguousarray(picture)).save(path)

@@ -23,7 +23,7 @@ def compare(
         str | None, typer.Option(help="Only this protocol; with --across A's,B's.")
     ] = None,
     candidates: Annotated[
-        str, typer.Option("--set", help="The candidate set: unseen, full or neg100.")
+        str, typer.Option("--set", help="The candidate set; see: mmbench ls protocols.")
     ] = "unseen",
     metric: Annotated[str, typer.Option(help="hit@k, ndcg@k, mrr@k or mrr.")] = "ndcg@10",
     margin: Annotated[

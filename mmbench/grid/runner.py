@@ -142,7 +142,7 @@ def run_cell(
     settings = how.environment if how.isolated else {}
     threads = threads_of({**os.environ, **settings})
     record = begin_record(job, question, how.isolated, threads)
-    curves: dict[str, list[tuple[float, float]]] = {}
+    curves: dict[str, list[tuple[int, float]]] = {}
 
     def listen(event: Message) -> None:
         if event["event"] == "log":

@@ -8,10 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from mmbench.products import Products, block_rows
 from mmbench.views import Float32, TopK, Vectors
-
-_MOST_ROWS, _FEWEST_ROWS = 64, 16  # of a block: its scores should fit a cache; few rows are slow
-_BLOCK_BYTES = 32 * 2**20
 
 
 class AnswerError(ValueError):
@@ -24,7 +22,8 @@ def check_answer(answer: Any, rows: slice, n_items: int, width: int) -> Float32:
     Args:
         answer: a numpy array of any real dtype, read-only or not, a ``TopK``, or ``Vectors`` with
             the items' vectors.
-        rows: which queries of the fold were asked.
+        rows: which queries of the fold were asked; products depend on these numbers in their last
+            bit, see ``mmbench.products``.
         n_items: size of the catalogue.
         width: how many candidates a query was asked about; ``n_items`` for the whole catalogue.
 
@@ -43,7 +42,9 @@ def check_answer(answer: Any, rows: slice, n_items: int, width: int) -> Float32:
 class Reader:
     """Takes answers apart into blocks of dense scores; what they fill is used again and again.
 
-    A ``TopK`` or ``Vectors`` is unfolded some rows at a time, so that users x items never exists.
+    A ``TopK`` or ``Vectors`` is unfolded some rows at a time, so that users x items never exists. A
+    block ends where a number of a query is a multiple of ``rows``, whatever is asked together: so
+    each query has its row in the buffer, as ``Products`` demands.
 
     Args:
         n_items: size of the catalogue.
@@ -52,9 +53,10 @@ class Reader:
 
     def __init__(self, n_items: int, width: int) -> None:
         self.n_items, self.width = n_items, width
-        self.rows = max(_FEWEST_ROWS, min(_MOST_ROWS, _BLOCK_BYTES // (4 * n_items)))
+        self.rows = block_rows(n_items)
         self.buffer: Float32 = np.empty((0, n_items), dtype=np.float32)
         self.items: Float32 | None = None  # the vectors that were looked at last
+        self.products: Products | None = None  # with them
 
     def blocks(self, answer: Any, rows: slice) -> Iterator[tuple[slice, Float32]]:
         """Blocks of the asked queries, in order, with float32[r, n], C-contiguous, each good until
@@ -66,7 +68,7 @@ class Reader:
         if isinstance(answer, np.ndarray):
             yield rows, self._dense(answer, rows)
             return
-        unfold: Callable[[int, int], None]
+        unfold: Callable[[slice, int], None]
         if isinstance(answer, TopK):
             self._check_lists(answer, rows)
             unfold = functools.partial(self._listed, answer)
@@ -77,13 +79,13 @@ class Reader:
             raise AnswerError(_wrong_kind(answer, "scores", rows))
         if not len(self.buffer):
             self.buffer = np.empty((self.rows, self.n_items), dtype=np.float32)
-        for start in range(0, rows.stop - rows.start, self.rows):
-            stop = min(start + self.rows, rows.stop - rows.start)
-            unfold(start, stop)
-            yield (
-                slice(rows.start + start, rows.start + stop),
-                self.buffer[: stop - start],
-            )
+        start = rows.start
+        while start < rows.stop:
+            place = start % self.rows
+            stop = min(start - place + self.rows, rows.stop)
+            unfold(slice(start - rows.start, stop - rows.start), place)
+            yield slice(start, stop), self.buffer[place : place + stop - start]
+            start = stop
 
     def _dense(self, answer: np.ndarray, rows: slice) -> Float32:
         scores, count = _array(answer, "scores", rows), rows.stop - rows.start
@@ -91,23 +93,15 @@ class Reader:
             raise AnswerError(_wrong_shape(scores.shape, rows, count, self.n_items, self.width))
         return _narrow(scores, rows)
 
-    def _listed(self, answer: TopK, start: int, stop: int) -> None:
-        block = self.buffer[: stop - start]
+    def _listed(self, answer: TopK, part: slice, place: int) -> None:
+        items, scores = answer.items[part], answer.scores[part]
+        block = self.buffer[place : place + len(items)]
         block.fill(-np.inf)
-        items, scores = answer.items[start:stop], answer.scores[start:stop]
         np.put_along_axis(block, items.astype(np.int64) - 1, scores.astype(np.float32), axis=1)
 
-    def _products(self, answer: Vectors, start: int, stop: int) -> None:
-        """The block's inner products, always from as many rows.
-
-        Libraries multiply matrices of a few rows by other roads, where a query's scores depend on
-        its company and two items with one vector need not be level.
-        """
-        assert answer.items is not None
-        queries = np.zeros((self.rows, answer.queries.shape[1]), dtype=np.float32)
-        queries[: stop - start] = answer.queries[start:stop]
-        with np.errstate(over="ignore", invalid="ignore"):
-            np.matmul(queries, answer.items[1:].T, out=self.buffer)
+    def _products(self, answer: Vectors, part: slice, place: int) -> None:
+        assert self.products is not None
+        self.products.fill(answer.queries[part], place, self.buffer)
 
     def _check_lists(self, answer: TopK, rows: slice) -> None:
         count = rows.stop - rows.start
@@ -156,7 +150,7 @@ class Reader:
         _demand_vectors(queries, "Vectors.queries", "query", rows.start)
         if items is not self.items:
             _demand_vectors(items[1:], "embed_items", "item", 1)
-            self.items = items
+            self.items, self.products = items, Products(items[1:])
 
 
 def demand_finite(scores: Float32, rows: slice) -> None:

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from mmbench.products import FEWEST_ROWS, block_rows
 from mmbench.protocol.answers import Reader, demand_finite
 from mmbench.protocol.candidate_sets import FULL, CandidateSet
 from mmbench.protocol.candidates import places, shown_candidates
@@ -26,7 +27,7 @@ as well. An answer is done with when the next is asked for."""
 VALIDATION = "ndcg@10"
 
 _CHUNK_BYTES = 32 * 2**20
-_CHUNK_ROWS, _FEWEST_ROWS = 1024, 16
+_CHUNK_ROWS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,9 @@ def chunks(fold: Fold, n_items: int, limit: int | None = None) -> list[slice]:
 
 
 def chunk_rows(n_items: int) -> int:
-    """How many queries are asked at a time; see ``chunks``."""
-    return min(_CHUNK_ROWS, max(_FEWEST_ROWS, _CHUNK_BYTES // (4 * n_items)))
+    """How many queries are asked at a time, see ``chunks``: as many whole blocks as fit."""
+    rows = min(_CHUNK_ROWS, max(FEWEST_ROWS, _CHUNK_BYTES // (4 * n_items)))
+    return rows - rows % block_rows(n_items)
 
 
 def evaluate(

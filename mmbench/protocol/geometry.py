@@ -15,7 +15,7 @@ from mmbench.protocol.evaluate import Asked, evaluate
 from mmbench.protocol.metrics import summarise
 from mmbench.protocol.protocols import Protocol
 from mmbench.protocol.split import Fold
-from mmbench.views import Answer, Float32
+from mmbench.views import Answer, Float32, Vectors
 
 PAIRS = 1_000_000
 EPSILON = 1e-12
@@ -66,6 +66,8 @@ def modality_report(
 ) -> dict[str, dict[str, dict[str, float]]]:
     """``{"f2f" | "t2f" | "v2f": {candidate set: {metric: value}}}``: cosines with fused items.
 
+    Items of one vector are level, as everywhere.
+
     Args:
         queries: ``fused``, ``text`` and ``image`` where they exist, float32[q, d] each; a space of
             another width than the items' has no cosine with them, and no row.
@@ -73,16 +75,16 @@ def modality_report(
         fold: who is asked.
         protocol: names the candidate sets and the metrics' cutoffs.
     """
-    right = unit(items)[1:]
+    right = unit(items)
     found = {}
     for name, space in (("f2f", "fused"), ("t2f", "text"), ("v2f", "image")):
         if space in queries and queries[space].shape[1] == right.shape[1]:
             left = unit(queries[space])
 
             def ask(what: Asked, slices: Sequence[slice], left: Float32 = left) -> Iterator[Answer]:
-                return (left[rows] @ right.T for rows in slices)
+                return (Vectors(left[rows], right) for rows in slices)
 
-            found[name] = summarise(evaluate(fold, len(right), ask, protocol), protocol)
+            found[name] = summarise(evaluate(fold, len(right) - 1, ask, protocol), protocol)
     return found
 
 

@@ -144,7 +144,7 @@ class Record(Part):
     ranks_sha256: str = ""
     data: Data = Data()
     cost: Cost = Cost()
-    curves: dict[str, list[tuple[float, float]]] = {}
+    curves: dict[str, list[tuple[int, float]]] = {}
     spaces: Spaces = Spaces()
     papers: tuple[Published, ...] = ()
     environment: Environment = Environment()

@@ -15,6 +15,7 @@ The names are loaded when first used: the two configs and the prompts' parts nee
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from mmbench.vlm.pictures import Pictures
     from mmbench.vlm.prompts import Encoded, Image, Part, Prompt, Span
     from mmbench.vlm.training import train
+
+# peft imports bitsandbytes, and that torch's compiler, which starts a process for each core at once
+# where triton is installed; with one thread it compiles in the process that asks
+os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
 
 HOMES = {
     "config": ("BackboneConfig", "TrainingConfig"),

@@ -83,20 +83,22 @@ def choose_trained(
         language_of(model, family).requires_grad_(True)
         model.get_output_embeddings().requires_grad_(True)
     elif config.trained == "lora":
-        from peft import LoraConfig
+        from peft import LoraConfig, inject_adapter_in_model
 
         rows = [tokenizer.convert_tokens_to_ids(token) for token in tokens]
         tables = ["embed_tokens"]  # and the head, where it has a table of its own
         if model.get_output_embeddings().weight is not model.get_input_embeddings().weight:
             tables.append("lm_head")
-        model.add_adapter(
+        # by peft alone: transformers' own way asks for releases of peft that it does not need
+        inject_adapter_in_model(
             LoraConfig(
                 r=config.lora_rank,
                 lora_alpha=config.lora_alpha,  # type: ignore[arg-type]  # a ratio is as good
                 lora_dropout=config.lora_dropout,
                 target_modules=language_linears(model, family),
                 trainable_token_indices=dict.fromkeys(tables, rows) if rows else None,
-            )
+            ),
+            model,
         )
         for weight in model.parameters():
             if weight.requires_grad:

@@ -59,7 +59,8 @@ def embed(
     """float32[n, dim]: a vector for each prompt, as the backbone is now.
 
     Prompts of like lengths go through it together. Neither that nor the batch size changes a vector
-    by more than rounding.
+    by more than rounding. Prompts that say and show the same are read once, so that their vectors
+    are equal and items of one content stay level.
 
     Args:
         backbone: what is read with; it is in eval mode meanwhile.
@@ -74,8 +75,13 @@ def embed(
         progress: ``run.progress``.
     """
     encoded = [backbone.encode(prompt) for prompt in prompts]
+    contents = [_content(prompt, pictures) for prompt in encoded]
     if folder is None:
-        return _read(backbone, encoded, pictures, pool, batch_size, progress)
+        first = {content: place for place, content in reversed(list(enumerate(contents)))}
+        distinct = [encoded[place] for place in first.values()]
+        vectors = _read(backbone, distinct, pictures, pool, batch_size, progress)
+        row = {content: number for number, content in enumerate(first)}
+        return vectors[[row[content] for content in contents]]
     if callable(pool):
         raise ValueError(
             "vectors that are kept need a pooling with a name; mark a Span and name it"
@@ -87,7 +93,7 @@ def embed(
     return encodings.cached(
         folder,
         {"part": "embedding", "pool": pool or "", **backbone.identity()},
-        [_content(prompt, pictures) for prompt in encoded],
+        contents,
         encode,
         progress=lambda done, total: progress(done, total, "prompts"),
         chunk=CHUNK * batch_size,

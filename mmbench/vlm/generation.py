@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+from transformers.modeling_outputs import BaseModelOutputWithPast
 
 from mmbench.vlm.backbones import Backbone
 from mmbench.vlm.batches import Batch, by_length
@@ -14,6 +15,9 @@ from mmbench.vlm.pictures import Pictures
 from mmbench.vlm.prompts import Prompt
 
 Allowed = Callable[[int, Sequence[int]], Sequence[int]]
+
+# transformers 5.24 renamed what a model remembers of the tokens that it has read
+CACHE = "cache" if hasattr(BaseModelOutputWithPast(), "cache") else "past_key_values"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +149,7 @@ def _answer(
 ) -> list[Generated]:
     """The answers to a batch, ``samples`` of each prompt in turn."""
     read = backbone.run_language(batch, use_cache=True)
-    cache, hidden = read.past_key_values, read.last_hidden_state[:, -1]
+    cache, hidden = getattr(read, CACHE), read.last_hidden_state[:, -1]
     streams = [torch.Generator().manual_seed(seed) for seed in seeds]
     count = len(batch) * samples
     if samples > 1:
@@ -178,8 +182,8 @@ def _answer(
         if all(ended):
             break
         step = _next_step(step, chosen)
-        read = backbone.run_language(step, past_key_values=cache, use_cache=True)
-        cache, hidden = read.past_key_values, read.last_hidden_state[:, -1]
+        read = backbone.run_language(step, use_cache=True, **{CACHE: cache})
+        hidden = read.last_hidden_state[:, -1]
     texts = backbone.tokenizer.batch_decode(ids, skip_special_tokens=True)
     return [
         Generated(text, tuple(answer), gain, done)

@@ -1,5 +1,7 @@
 """The checks' worlds differ in what they say they differ in, and in nothing else."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -44,6 +46,7 @@ def test_only_the_test_targets_differ_between_twins(world):
         ask_question(log, get_protocol("loo@2")).split
         for log in (world, worlds.with_other_targets(world))
     )
+    assert world.secret == worlds.with_other_targets(world).secret
     assert (ours.test.target != theirs.test.target).all()
     for name in ("user", "item", "time"):
         np.testing.assert_array_equal(getattr(ours.train, name), getattr(theirs.train, name))
@@ -87,3 +90,13 @@ def test_chosen_candidates_ascend_and_are_distinct():
     assert (np.diff(chosen, axis=1) > 0).all()
     assert chosen.min() >= 1
     assert chosen.max() <= worlds.ITEMS
+
+
+def test_in_the_random_world_the_source_tells_the_target_and_numbers_do_not(tmp_path):
+    log = worlds.make_random_world(tmp_path)
+    fold = ask_question(log, get_protocol("loo@2")).split.test
+    raw = np.array([0, *map(int, log.item_ids[1:])])
+    following = np.maximum.reduceat(raw[fold.seen], fold.seen_offsets[:-1]) + 1
+    assert 0.8 < (following == raw[fold.target]).mean() < 1
+    assert abs(np.corrcoef(raw[1:], np.arange(log.n_items))[0, 1]) < 0.2
+    assert {Path(name).stem for name in log.items.images.names[1:]} == set(log.item_ids[1:])

@@ -2,7 +2,6 @@
 
 import inspect
 
-import click
 import pytest
 from typer.main import get_command
 
@@ -22,7 +21,7 @@ EVERY = dict(commands(get_command(app)))
 @pytest.mark.parametrize("names", EVERY, ids=" ".join)
 def test_help_shows_no_mark_of_its_formatting_and_an_example_a_line(names):
     command = EVERY[names]
-    context = click.Context(command, info_name="mmbench", terminal_width=80)
+    context = command.make_context("mmbench", [], resilient_parsing=True, terminal_width=80)
     text = command.get_help(context)
     assert "\\" not in text and "\b" not in text
     examples = inspect.cleandoc(command.help or "").partition("Examples:")[2].split("\n")

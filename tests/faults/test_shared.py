@@ -40,7 +40,7 @@ def test_a_damaged_record_is_left_out_of_boards_and_run_again(bench, stored, tex
     path.write_text(text)
     board = bench.run("leaderboard", "results")
     assert board.code == 0
-    assert f"left out: shop/loo@2/noise/{path.name}" in board.err
+    assert f"left out: shop/loo@2/noise/{path.name}" in board.out
     assert "counts" in board.out
     assert "1 of 2 cells to run" in bench.run(*run).out
     assert len(stored(out)) == 2

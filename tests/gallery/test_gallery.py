@@ -213,7 +213,10 @@ def test_in_the_harness_s_own_process_blindness_is_what_catches_a_scavenger():
     assert cell_of(lab).curves["found"][0][1] > 0
     assert cell_of(lab).metrics["full"]["hit@1"] > 0.9
     assert cell_of(lab).wall == "none"
-    assert caught.keys() == {"blind_to_test_targets"}
+    assert caught.keys() == {
+        "blind_to_test_targets",
+        "no_better_than_chance_where_nothing_tells",
+    }
 
 
 def test_a_known_failure_is_no_failure_and_is_recorded():

@@ -139,7 +139,7 @@ def test_vectors_are_ranked_as_their_products(cell, isolated):
 
 
 def test_item_vectors_are_asked_for_once_a_validation_and_once_after_the_fit(cell, monkeypatch):
-    monkeypatch.setattr(sys.modules["mmbench.protocol.evaluate"], "_CHUNK_ROWS", 8)
+    monkeypatch.setattr(sys.modules["mmbench.protocol.evaluate"], "chunk_rows", lambda _: 8)
     cell("shelf:Products", isolated=False)
     import shelf
 

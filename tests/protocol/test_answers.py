@@ -182,7 +182,7 @@ def test_the_padding_item_s_vector_is_not_looked_at():
 @pytest.mark.parametrize("n_items", [5, 37, 130, 1003, 12_101])
 @pytest.mark.parametrize("dim", [1, 7, 33, 64, 65, 384])
 def test_equal_vectors_are_level_and_company_does_not_matter(n_items, dim):
-    """Products of a few rows take other roads through a library, and round otherwise."""
+    """With the kernels of this process; ``tests/test_products.py`` asks of all others too."""
     rng = np.random.default_rng(dim)
     items = rng.standard_normal((n_items + 1, dim)).astype(np.float32)
     twins = np.unique([1, 2, n_items // 2, n_items - 1, n_items])
@@ -195,6 +195,16 @@ def test_equal_vectors_are_level_and_company_does_not_matter(n_items, dim):
         assert np.array_equal(alone, together[rows])
 
 
+@pytest.mark.parametrize("start", [0, 64, 100, 127])
+def test_a_list_does_not_mind_where_blocks_end(start):
+    rng = np.random.default_rng(start)
+    items = np.array([rng.permutation(9)[:4] + 1 for _ in range(90)])
+    answer = top(items, rng.random((90, 4)))
+    got = check_answer(answer, slice(start, start + 90), 9, 9)
+    assert np.array_equal(np.take_along_axis(got, items - 1, axis=1), np.float32(answer.scores))
+    assert np.isneginf(got).sum(axis=1).tolist() == [5] * 90
+
+
 def test_what_is_unfolded_shares_one_buffer():
     reader = Reader(12_101, 12_101)
     rng = np.random.default_rng(0)
@@ -202,7 +212,7 @@ def test_what_is_unfolded_shares_one_buffer():
         rng.random((300, 4), dtype=np.float32), rng.random((12_102, 4), dtype=np.float32)
     )
     blocks = list(reader.blocks(answer, slice(100, 400)))
-    assert [rows.start for rows, _ in blocks] == [100, 164, 228, 292, 356]
+    assert [rows.start for rows, _ in blocks] == [100, 128, 192, 256, 320, 384]
     assert blocks[-1][0].stop == 400
     assert all(np.shares_memory(scores, reader.buffer) for _, scores in blocks)
     assert reader.buffer.nbytes < 4 * 2**20

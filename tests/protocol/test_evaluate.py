@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmbench import TopK
+from mmbench import TopK, Vectors
+from mmbench.products import block_rows
 from mmbench.protocol import CANDIDATE_SETS, chunks, evaluate, get_protocol, split, validation_ndcg
 from mmbench.protocol.answers import AnswerError
 from mmbench.protocol.candidate_sets import negatives
+from mmbench.protocol.evaluate import chunk_rows
 from mmbench.protocol.metrics import per_query
 
 LOO = get_protocol("loo@2")
@@ -108,9 +110,32 @@ def same(one, two, names=("greater", "equal", "top")):
 @pytest.mark.parametrize("rows", [1, 7, 64, 299])
 def test_the_size_of_chunks_does_not_matter(monkeypatch, test_fold, tied_scores, answering, rows):
     whole = evaluate(test_fold, 400, answering(tied_scores), LOO)
-    monkeypatch.setattr(MODULE, "_CHUNK_ROWS", rows)
+    monkeypatch.setattr(MODULE, "chunk_rows", lambda n_items: rows)
     assert len(chunks(test_fold, 400)) == -(-300 // rows)
     same(evaluate(test_fold, 400, answering(tied_scores), LOO), whole)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 64, 299])
+def test_the_size_of_chunks_does_not_matter_to_products(monkeypatch, test_fold, rows):
+    """Of vectors among which many are equal: a query's scores are those that it has alone."""
+    rng = np.random.default_rng(4)
+    items = rng.standard_normal((401, 65)).astype(np.float32)
+    items[rng.integers(1, 401, 90)] = items[7]
+    queries = rng.standard_normal((300, 65)).astype(np.float32)
+
+    def ask(what, slices):
+        return (Vectors(queries[part], items) for part in slices)
+
+    whole = evaluate(test_fold, 400, ask, LOO)
+    assert whole.equal["full"].max() > 70
+    monkeypatch.setattr(MODULE, "chunk_rows", lambda n_items: rows)
+    same(evaluate(test_fold, 400, ask, LOO), whole)
+
+
+@pytest.mark.parametrize("n_items", [1, 400, 12_101, 131_072, 150_000, 10**6, 10**9])
+def test_chunks_are_whole_blocks(n_items):
+    assert chunk_rows(n_items) % block_rows(n_items) == 0
+    assert chunk_rows(n_items) > 0
 
 
 def test_chunks_are_bounded_in_bytes(test_fold):
@@ -223,7 +248,7 @@ def test_answers_are_not_written_to(test_fold, tied_scores, answering):
 
 
 def test_a_bad_answer_names_the_query_in_the_fold(monkeypatch, test_fold, tied_scores, answering):
-    monkeypatch.setattr(MODULE, "_CHUNK_ROWS", 100)
+    monkeypatch.setattr(MODULE, "chunk_rows", lambda n_items: 100)
     scores = tied_scores.copy()
     scores[217, 5] = np.nan
     with pytest.raises(AnswerError, match="query 217: column 5"):
@@ -231,13 +256,13 @@ def test_a_bad_answer_names_the_query_in_the_fold(monkeypatch, test_fold, tied_s
 
 
 def test_too_few_answers_are_an_error(monkeypatch, test_fold, tied_scores):
-    monkeypatch.setattr(MODULE, "_CHUNK_ROWS", 100)
+    monkeypatch.setattr(MODULE, "chunk_rows", lambda n_items: 100)
     with pytest.raises(ValueError, match="shorter"):
         evaluate(test_fold, 400, lambda what, slices: iter([tied_scores[:100]]), LOO)
 
 
 def test_progress_is_told(monkeypatch, test_fold, tied_scores, answering):
-    monkeypatch.setattr(MODULE, "_CHUNK_ROWS", 128)
+    monkeypatch.setattr(MODULE, "chunk_rows", lambda n_items: 128)
     told = []
     evaluate(test_fold, 400, answering(tied_scores), LOO, progress=lambda *at: told.append(at))
     assert told == [(128, 300, "queries"), (256, 300, "queries"), (300, 300, "queries")]
@@ -247,7 +272,7 @@ def test_validation_is_ndcg_at_10_on_full(monkeypatch, shop, tied_scores, answer
     fold = split(shop, LOO).valid
     ranks = evaluate(fold, 400, answering(tied_scores), LOO, sets=[CANDIDATE_SETS["full"]])
     each = per_query("ndcg@10", ranks.greater["full"], ranks.equal["full"])
-    monkeypatch.setattr(MODULE, "_CHUNK_ROWS", 64)
+    monkeypatch.setattr(MODULE, "chunk_rows", lambda n_items: 64)
     assert validation_ndcg(fold, 400, answering(tied_scores)) == pytest.approx(each.mean())
     got = validation_ndcg(fold, 400, answering(tied_scores), limit=70)
     assert got == pytest.approx(each[:70].mean())

@@ -77,6 +77,16 @@ def test_each_modality_is_asked_for_the_fused_target(fold, drawing, spaces):
     assert found["t2f"]["full"]["ndcg@10"] == pytest.approx(expected)
 
 
+def test_items_of_one_vector_are_level(fold, drawing):
+    """All 30 of one vector, in a length and a number that libraries cut into several pieces."""
+    rng = np.random.default_rng(2)
+    items = np.repeat(rng.normal(size=(1, 65)), 31, axis=0).astype(np.float32)
+    queries = {"fused": rng.normal(size=(len(fold), 65)).astype(np.float32)}
+    found = modality_report(queries, items, fold, drawing(LOO, 7))["f2f"]["full"]
+    assert found["hit@1"] == pytest.approx(1 / 30)
+    assert found["hit@10"] == pytest.approx(10 / 30)
+
+
 def test_a_space_of_another_width_has_no_row(fold, drawing, spaces):
     queries, items = spaces
     queries = {"fused": queries, "text": queries[:, :3]}

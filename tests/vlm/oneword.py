@@ -31,7 +31,9 @@ class Contrast(nn.Module):
         query, item = (
             normalize(vlm.last_token(self.backbone(side), side.attended), dim=-1) for side in sides
         )
-        return cross_entropy(query @ item.T / self.temperature, torch.arange(len(query)))
+        return cross_entropy(
+            query @ item.T / self.temperature, torch.arange(len(query), device=query.device)
+        )
 
 
 class OneWord:

@@ -54,6 +54,22 @@ def test_kept_vectors_belong_to_prompt_pictures_pooling_and_weights(fresh, store
     assert sum(read) == 3 and not np.allclose(without, first[0])
 
 
+@pytest.mark.parametrize("pool", [None, "x", lambda hidden, batch: hidden[:, -1, :3]])
+def test_what_is_said_and_shown_alike_is_read_once(fresh, store, read, pool):
+    backbone = fresh("smolvlm")
+    pictures = vlm.Pictures(backbone, store)
+    items = [1, 3, 7, 2, 1, 7, 3]  # 7 has the title and the picture of 1
+    prompts = [vlm.Prompt([vlm.Span("x", *shown(pictures, item)), "!"]) for item in items]
+    found = vlm.embed(backbone, prompts, pictures, pool=pool, batch_size=2)
+    assert sum(read) == 3
+    assert (found == found[[0, 1, 0, 3, 0, 0, 1]]).all()
+    alone = [vlm.embed(backbone, [prompt], pictures, pool=pool)[0] for prompt in prompts]
+    np.testing.assert_allclose(found, alone, atol=1e-5)
+    unseen = vlm.Prompt([vlm.Span("x", TITLES[1]), "!"])
+    without, beside = vlm.embed(backbone, [unseen, prompts[0]], pictures, pool=pool)
+    assert np.abs(without - beside).max() > 1e-4
+
+
 def test_a_pooling_without_a_name_is_not_kept(shared, tmp_path):
     with pytest.raises(ValueError, match="a pooling with a name"):
         vlm.embed(shared("qwen2.5"), [], pool=lambda hidden, batch: hidden[:, 0], folder=tmp_path)

@@ -1,5 +1,6 @@
 """The public names, and what importing them costs."""
 
+import os
 import subprocess
 import sys
 
@@ -23,3 +24,17 @@ def test_a_plugins_class_can_be_read_without_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not set(done.stdout.split()) & {"torch", "transformers", "peft", "accelerate"}
+
+
+def test_the_compiler_of_torch_starts_no_processes():
+    """Where triton is, it would do so when peft is imported."""
+    code = (
+        "from mmbench import vlm; vlm.train; import peft; "
+        "import torch._inductor.config as c, torch._inductor.async_compile, psutil; "
+        "print(c.compile_threads, len(psutil.Process().children()))"
+    )
+    environment = {name: value for name, value in os.environ.items() if "INDUCTOR" not in name}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
+    assert done.stdout.split() == ["1", "0"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench import Interactions, Items, Queries, Run, hookimpl
+from mmbench import EmbeddingModel, Interactions, Items, Products, Queries, Run, hookimpl
 from mmbench.toolkit.training import seeded
 from mmbench_content.configs import (
     COLOURS,
@@ -90,6 +90,7 @@ class _Encoder:
     modality: str
     run: Run
     vectors: Float32
+    products: Products
     known_failures: ClassVar = {"learns_which_item_follows_which": NO_ORDER}
 
     def __init__(self, config: Any) -> None:
@@ -113,12 +114,13 @@ class _Encoder:
     @hookimpl
     def transfer(self, items: Items) -> None:
         self.vectors = self.encode(items, self.run)
+        self.products = Products(self.vectors[1:])
 
     @hookimpl
     def score(self, queries: Queries) -> Float32:
         from mmbench_content.profiles import rate
 
-        return rate(self.profiles(queries), self.vectors)
+        return rate(self.profiles(queries), self.products)
 
     @hookimpl
     def embed_items(self) -> Mapping[str, Float32]:
@@ -190,10 +192,6 @@ class _Hybrid:
     def __init__(self, config: Any) -> None:
         self.config = config
 
-    def rate(self, queries: Queries) -> Float32:
-        """float32[b, n_items]: the weighted sum."""
-        raise NotImplementedError
-
     def learn_third_part(self, train: Interactions) -> None:
         """What there is beside the content."""
         raise NotImplementedError
@@ -239,10 +237,6 @@ class _Hybrid:
 
         self.weights = choose(tried, validate)
 
-    @hookimpl
-    def score(self, queries: Queries) -> Float32:
-        return self.rate(queries)
-
     def ask_content(self, queries: Queries) -> Float32:
         """float32[b, d]: queries to text and image, next to each other."""
         asked = [
@@ -254,7 +248,7 @@ class _Hybrid:
         return np.concatenate(asked, axis=1)
 
 
-class Hybrid(_Hybrid):
+class Hybrid(_Hybrid, EmbeddingModel):
     """Text, image and popularity: one inner product."""
 
     Config = HybridConfig
@@ -271,9 +265,6 @@ class Hybrid(_Hybrid):
         counts = np.bincount(train.item, minlength=train.n_items + 1)[:, None]
         known = np.arange(train.n_items + 1).astype(bool)
         self.parts += (make_part(np.log1p(counts).astype(np.float32), known),)
-
-    def rate(self, queries: Queries) -> Float32:
-        return self.ask(queries) @ self.fused()[1:].T
 
     def ask(self, queries: Queries) -> Float32:
         """float32[b, d]: queries to all parts."""
@@ -307,23 +298,26 @@ class HybridMarkov(_Hybrid):
     }
     stand_ins = ("tiny",)
     chain: Chain
+    content: Products
 
     def learn_third_part(self, train: Interactions) -> None:
         from mmbench_content.transitions import learn
 
         self.first_order = MarkovConfig(discount=self.config.discount)
         self.chain = learn(train, self.first_order)
+        self.content = Products(np.concatenate([part.vectors for part in self.parts], axis=1)[1:])
 
-    def rate(self, queries: Queries) -> Float32:
+    @hookimpl
+    def score(self, queries: Queries) -> Float32:
+        """The weighted sum."""
         from mmbench_content.fusion import standardise
 
-        content = np.concatenate([part.vectors for part in self.parts], axis=1)
-        scores: Float32 = self.ask_content(queries) @ content[1:].T
+        scores = self.content.rate(self.ask_content(queries))
         likely = np.log(self.chain.rate(queries.history, self.first_order))
         return scores + np.float32(self.weights[2]) * standardise(likely)
 
 
-class VBPR:
+class VBPR(EmbeddingModel):
     """Matrix factorisation with visual features; knows the user, not the history."""
 
     Config = VBPRConfig
@@ -355,11 +349,6 @@ class VBPR:
             centred = vbpr.centre(features[1:])
             self.network = vbpr.Network(train.n_users, centred, c).to(run.device)
             vbpr.train(self.network, train, c, run)
-
-    @hookimpl
-    def score(self, queries: Queries) -> Float32:
-        users, items = self.network.factors()
-        return self.look_up(users, queries) @ items.T
 
     @hookimpl
     def embed_items(self) -> Mapping[str, Float32]:

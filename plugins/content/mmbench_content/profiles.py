@@ -6,6 +6,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from mmbench import Products
+
 Float32 = NDArray[np.float32]
 
 
@@ -37,11 +39,12 @@ def profiles(weights: sp.csr_array, vectors: Float32) -> Float32:
     return unit(weights @ vectors)
 
 
-def rate(queries: Float32, vectors: Float32) -> Float32:
+def rate(queries: Float32, items: Products) -> Float32:
     """float32[b, n_items]: cosines of unit profiles and unit item vectors.
 
-    An item whose vector is zero has no content to go by: it is not retrieved.
+    Items of one vector are level. An item whose vector is zero has no content to go by: it is not
+    retrieved.
     """
-    scores: Float32 = queries @ vectors[1:].T
-    scores[:, ~vectors[1:].any(axis=1)] = -np.inf
+    scores = items.rate(queries)
+    scores[:, ~items.items.any(axis=1)] = -np.inf
     return scores

@@ -12,7 +12,7 @@ from mmbench_content import models, weights
 from mmbench_content.configs import MINILM, HybridConfig, MarkovConfig
 from mmbench_content.transitions import learn
 
-from mmbench import ImageStore, Items
+from mmbench import ImageStore, Items, Products, Vectors
 from mmbench.grid.config import as_dict, build
 
 PLUGINS = {
@@ -31,6 +31,14 @@ def tiny(name, **fields):
     kind = PLUGINS[name]
     preset = kind.presets.get("tiny", kind.presets["paper"])
     return kind(build(kind.Config, as_dict(preset) | fields, name))
+
+
+def scores_of(model, queries):
+    """float32[b, n_items], as the harness makes them of an answer."""
+    answer = model.score(queries=queries)
+    if isinstance(answer, Vectors):
+        return Products(model.embed_items()["fused"][1:]).rate(answer.queries)
+    return answer
 
 
 @pytest.fixture
@@ -52,15 +60,15 @@ def fitted(shop, run_in):
 def test_texts_alike_come_first(name, like, unlike, fitted, queries_of):
     model, _ = fitted(tiny(name))
     # of a history of gloves, whatever their colour, the other glove: 4 and 8 are gloves
-    (scores,) = model.score(queries_of([[4]]))
+    (scores,) = scores_of(model, queries_of([[4]]))
     assert scores[like - 1] > scores[5 - 1]
-    (scores,) = model.score(queries_of([[1, 5]]))
+    (scores,) = scores_of(model, queries_of([[1, 5]]))
     assert scores[9 - 1] == max(scores[np.setdiff1d(np.arange(12), [0, 4])])
 
 
 def test_pictures_alike_come_first(fitted, queries_of):
     model, _ = fitted(tiny("image-encoder"))
-    (scores,) = model.score(queries_of([[5, 6]]))
+    (scores,) = scores_of(model, queries_of([[5, 6]]))
     assert set(np.argsort(scores)[-4:] + 1) == {5, 6, 7, 8}
     assert np.isneginf(scores[12 - 1])
 
@@ -69,22 +77,24 @@ def test_fields_can_be_chosen(fitted, queries_of):
     titles, _ = fitted(tiny("bm25-text", fields=["title"]))
     brands, _ = fitted(tiny("bm25-text", fields=["brand"]))
     history = queries_of([[1]])  # a red hat
-    assert titles.score(history)[0, 2 - 1] > 0
-    assert brands.score(history)[0, 2 - 1] < brands.score(history)[0, 5 - 1]
+    assert scores_of(titles, history)[0, 2 - 1] > 0
+    assert scores_of(brands, history)[0, 2 - 1] < scores_of(brands, history)[0, 5 - 1]
 
 
 @pytest.mark.parametrize("name", ENCODERS)
 def test_recent_events_may_weigh_more(name, fitted, queries_of):
     histories = queries_of([[1, 6], [6, 1]])
     even, _ = fitted(tiny(name))
-    ours, theirs = even.score(histories)
+    ours, theirs = scores_of(even, histories)
     np.testing.assert_allclose(ours, theirs, atol=1e-6)
     recent, _ = fitted(tiny(name, decay=0.2))
-    ours, theirs = recent.score(histories)
+    ours, theirs = scores_of(recent, histories)
     assert ours[6 - 1] > theirs[6 - 1]
     assert theirs[1 - 1] > ours[1 - 1]
     last, _ = fitted(tiny(name, max_history=1))
-    np.testing.assert_allclose(last.score(histories), last.score(queries_of([[6], [1]])), atol=1e-6)
+    np.testing.assert_allclose(
+        scores_of(last, histories), scores_of(last, queries_of([[6], [1]])), atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("name", [*ENCODERS, "hybrid", "vbpr"])
@@ -98,7 +108,7 @@ def test_embeddings_give_the_scores(name, fitted, queries_of):
         assert vectors.dtype == asked[space].dtype == np.float32
         assert vectors.shape == (13, asked[space].shape[1])
         assert not vectors[0].any()
-    scores = model.score(queries)
+    scores = scores_of(model, queries)
     kept = np.isfinite(scores)
     np.testing.assert_allclose(
         (asked["fused"] @ items["fused"][1:].T)[kept], scores[kept], rtol=1e-5, atol=1e-5
@@ -113,12 +123,12 @@ def test_another_catalogue_is_answered_as_if_fitted_on_it(name, fitted, queries_
     other = Items(12, fields, ImageStore(shop.folder, names))
     queries = queries_of([[1, 2], [8]])
     moved, _ = fitted(tiny(name))
-    before = moved.score(queries)
+    before = scores_of(moved, queries)
     moved.transfer(items=other)
     np.testing.assert_array_equal(
-        moved.score(queries), fitted(tiny(name), items=other)[0].score(queries)
+        scores_of(moved, queries), scores_of(fitted(tiny(name), items=other)[0], queries)
     )
-    assert not np.array_equal(moved.score(queries), before)
+    assert not np.array_equal(scores_of(moved, queries), before)
 
 
 @pytest.mark.parametrize("name", ["hybrid", "hybrid-markov"])
@@ -129,7 +139,7 @@ def test_a_hybrid_takes_the_weights_that_validate_best(name, fitted, queries_of)
     def validate(limit=None):
         asked.append(limit)
         if len(asked) == 4:
-            at_best.append(model.score(queries))
+            at_best.append(scores_of(model, queries))
             return 0.5
         return 0.1
 
@@ -137,7 +147,7 @@ def test_a_hybrid_takes_the_weights_that_validate_best(name, fitted, queries_of)
     model = tiny(name, **shares, validate_queries=77)
     _, record = fitted(model, validate)
     assert asked == [77] * 6
-    np.testing.assert_array_equal(model.score(queries), at_best[0])
+    np.testing.assert_array_equal(scores_of(model, queries), at_best[0])
     best = {"text weight": 0.28, "image weight": 0.42, "other weight": 0.3, "valid ndcg@10": 0.5}
     assert record.curve[3] == (4, pytest.approx(best))
     assert record.progress[-1] == (6, 6, "weights")
@@ -152,9 +162,9 @@ def test_a_hybrid_is_the_sum_of_standardised_parts(name, fitted, queries_of, sho
     queries = queries_of([[1, 2, 7]])
     shares = {"image_shares": [0.4], "other_shares": [0.25]}
     model, _ = fitted(tiny(name, **shares))
-    (found,) = model.score(queries)
-    (text,) = fitted(tiny("text-encoder"))[0].score(queries)
-    (image,) = fitted(tiny("image-encoder"))[0].score(queries)
+    (found,) = scores_of(model, queries)
+    (text,) = scores_of(fitted(tiny("text-encoder"))[0], queries)
+    (image,) = scores_of(fitted(tiny("image-encoder"))[0], queries)
     if name == "hybrid":
         counts = np.bincount(shop.train.item, minlength=13)[1:]
         other = np.log1p(counts)
@@ -166,15 +176,36 @@ def test_a_hybrid_is_the_sum_of_standardised_parts(name, fitted, queries_of, sho
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("name", [name for name in PLUGINS if name not in ("markov", "vbpr")])
+def test_items_of_the_same_content_are_level(name, run_in, interactions_of, queries_of, shop):
+    """Wherever they stand, for any history; ``markov`` and ``vbpr`` know items by number."""
+    kinds = np.random.default_rng(0).integers(1, 12, 150)
+    fields = {
+        key: ["", *(column[kind] for kind in kinds)] for key, column in shop.items.fields.items()
+    }
+    names = (None, *(shop.items.images.names[kind] for kind in kinds))
+    items = Items(150, fields, ImageStore(shop.folder, names))
+    train = interactions_of([[150, 149, 148]], 150)
+    histories = [list(map(int, row)) for row in np.random.default_rng(1).integers(1, 148, (80, 5))]
+    model = tiny(name)
+    wanted = model.fit.__func__.__code__
+    given = {"train": train, "items": items, "run": run_in()[0]}
+    model.fit(**{key: given[key] for key in wanted.co_varnames[1 : wanted.co_argcount]})
+    scores = scores_of(model, queries_of(histories))
+    for kind in range(1, 12):
+        same = np.flatnonzero(kinds[:147] == kind)
+        np.testing.assert_array_equal(scores[:, same], scores[:, same[:1]].repeat(len(same), 1))
+
+
 @pytest.mark.parametrize("name", PLUGINS)
 def test_odd_histories_are_answered(name, fitted, queries_of):
     model, _ = fitted(tiny(name))
-    scores = model.score(queries_of([[12], [], [1] * 8], user=[-1, 3, 4]))
+    scores = scores_of(model, queries_of([[12], [], [1] * 8], user=[-1, 3, 4]))
     assert scores.dtype == np.float32
     assert scores.shape == (3, 12)
     assert not np.isnan(scores).any()
     assert not np.isposinf(scores).any()
-    assert model.score(queries_of([])).shape == (0, 12)
+    assert scores_of(model, queries_of([])).shape == (0, 12)
 
 
 @pytest.mark.parametrize("name", ["text-encoder", "hybrid", "vbpr"])

@@ -6,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mmbench_content.profiles import profiles, rate, unit, weigh
 
+from mmbench import Products
+
 HISTORIES = st.lists(st.lists(st.integers(1, 6), max_size=7), min_size=1, max_size=4)
 
 
@@ -36,7 +38,7 @@ def test_a_profile_is_the_direction_of_the_weighted_mean():
 
 def test_items_without_a_vector_are_not_retrieved():
     vectors = unit(np.array([[0, 0], [1, 0], [0, 0], [-1, 0]]))
-    found = rate(np.array([[1, 0], [0, 0]], np.float32), vectors)
+    found = rate(np.array([[1, 0], [0, 0]], np.float32), Products(vectors[1:]))
     np.testing.assert_array_equal(found, [[1, -np.inf, -1], [0, -np.inf, 0]])
 
 

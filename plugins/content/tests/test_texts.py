@@ -60,6 +60,13 @@ def test_tfidf_does_not_depend_on_chance():
     np.testing.assert_array_equal(np.random.get_state()[1], state)
 
 
+def test_texts_of_the_same_words_have_the_same_vector():
+    rng = np.random.default_rng(0)
+    texts = [" ".join(rng.choice([f"word{n}" for n in range(300)], 8)) for _ in range(500)]
+    vectors = tfidf(["", *texts, *(text.upper() for text in texts[::-1])], 64)
+    np.testing.assert_array_equal(vectors[1:501], vectors[:500:-1])
+
+
 def test_texts_without_words_are_said_plainly():
     with pytest.raises(ValueError, match="no word that tf-idf can use"):
         tfidf(["", "the of", "a"], 4)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench import Interactions, Items, Run, vlm
+from mmbench import Interactions, Items, Products, Run, vlm
 from mmbench_pixrec.configs import PixRecConfig
 from mmbench_pixrec.network import Pair, Towers
 from mmbench_pixrec.prompts import WORDS, Prompts, item_texts
@@ -62,7 +62,7 @@ class Generator:
         # items of one text stand together, so they are as popular as all of them
         self.popularity = np.bincount(self.row, counts).astype(np.int64)
         self.index = Index(self.corpus, config.words, config.k1, config.b)
-        self._catalogue: Float32 | None = None
+        self._forget_catalogue()
 
     def _cut(self, text: str) -> str:
         most = self.config.field_tokens
@@ -112,7 +112,8 @@ class Generator:
         return self.backbone.batch([self.backbone.encode(one) for one in prompts], self.pictures)
 
     def _forget_catalogue(self) -> None:
-        self._catalogue = None
+        self._catalogue: Float32 | None = None
+        self._directions: Products | None = None
 
     @property
     def catalogue(self) -> Float32:
@@ -124,7 +125,11 @@ class Generator:
         return self._catalogue
 
     def draft(self, histories: Sequence[Sequence[int]]) -> list[list[Draft]]:
-        """What may come after each history; depends on it and the seed alone."""
+        """What may come after each history; depends on it and the seed alone, but for rounding.
+
+        Logits of a batch of another size are rounded otherwise, and a draw between two tokens may
+        then fall on the other side.
+        """
         config = self.config
         found = vlm.generate(
             self.backbone,
@@ -169,8 +174,9 @@ class Generator:
             return np.zeros((0, len(self.row)), np.float32)
         prompts = [self.prompts.draft(history, draft.text) for draft in drafts]
         ours = vlm.embed(self.backbone, prompts, self.pictures, pool=self.towers.conditioned)
-        near: Float32 = unit(ours) @ unit(self.catalogue[1:]).T
-        return near
+        if self._directions is None:
+            self._directions = Products(unit(self.catalogue[1:]))
+        return self._directions.rate(unit(ours))
 
 
 def unit(vectors: Float32) -> Float32:

@@ -19,7 +19,7 @@ class Training:
 
     Attributes:
         epochs: most passes over the training events.
-        batch_size: training targets (events) in a step; for ``bert4rec`` sequences.
+        batch_size: training targets (events) in a step; for ``bert4rec`` rows.
         learning_rate: of Adam.
         weight_decay: of Adam (an L2 term, as in RecBole).
         patience: validations without gain before training stops.
@@ -58,10 +58,14 @@ class ItemKNNConfig:
     Attributes:
         neighbours: kept for each item; 0 keeps all (RecBole's own default is 100).
         shrink: added to the cosine's denominator.
+        exact_ties: cosines and their sums without rounding, so that items that are equally near are
+            level. RecBole's own, the default, has a denominator that is 1e-6 larger, which puts
+            equal cosines in an order: 2 users of 2 come before 1 of 1.
     """
 
     neighbours: int = 0
     shrink: float = 0.0
+    exact_ties: bool = False
 
     def __post_init__(self) -> None:
         for name in ("neighbours", "shrink"):
@@ -100,10 +104,7 @@ class NextItem(Training):
         super().__post_init__()
         if self.train not in ("positions", "prefixes"):
             raise ValueError(f"train is {self.train!r}; it must be 'positions' or 'prefixes'")
-        if self.stride > self.max_history:
-            raise ValueError(
-                f"stride is {self.stride}; it must be at most max_history ({self.max_history})"
-            )
+        check_stride(self.stride, self.max_history)
 
 
 @dataclass(frozen=True)
@@ -137,14 +138,16 @@ class BERT4RecConfig(Training):
     """Masked item modelling.
 
     Attributes:
-        mask_ratio: share of a sequence's events that are masked.
+        max_history: events that the model sees.
+        stride: how many events later a user's next row ends. 1 is RecBole's rows: each event but
+            the first is the last of one. A larger one is faster, for long sequences.
+        mask_ratio: share of a row's events that are masked.
         last_ratio: share of the batches that mask the last event alone, as at test time.
     """
 
-    epochs: int = 300
     batch_size: int = 256
-    validate_every: int = 2
     max_history: int = 50
+    stride: int = 1
     dim: int = 64
     inner: int = 256
     layers: int = 2
@@ -157,6 +160,7 @@ class BERT4RecConfig(Training):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_heads(self.dim, self.heads)
+        check_stride(self.stride, self.max_history)
         if int(self.mask_ratio * (self.max_history + 1)) < 1:
             raise ValueError(
                 f"mask_ratio {self.mask_ratio} of max_history {self.max_history} is less than one "
@@ -208,3 +212,9 @@ def check_heads(dim: int, heads: int) -> None:
     """Raise ValueError unless ``heads`` divides ``dim``."""
     if dim % heads:
         raise ValueError(f"dim is {dim} and heads is {heads}; heads must divide dim")
+
+
+def check_stride(stride: int, max_history: int) -> None:
+    """Raise ValueError where a ``stride`` would leave events out of all rows."""
+    if stride > max_history:
+        raise ValueError(f"stride is {stride}; it must be at most max_history ({max_history})")

@@ -88,7 +88,8 @@ class General:
 
         Models that rate by a user's items (autoencoders, item similarities) get the query's whole
         history, not the training items that RecBole keeps for them. The others go by the user's
-        number; a user without a training event is the mean user.
+        number; a user without a training event is the mean user. What RecBole multiplies is rounded
+        as torch does it, which depends on the processor and on the batch.
         """
         self.model.eval()
         similarity = getattr(self.model, "item_similarity", None)

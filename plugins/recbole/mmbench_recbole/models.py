@@ -52,7 +52,11 @@ class Pop:
 
 
 class ItemKNN:
-    """Summed cosine similarity to the query's items (the similarity is RecBole's)."""
+    """Summed cosine similarity to the query's items (the similarity is RecBole's).
+
+    RecBole adds 1e-6 to every cosine's denominator, which splits exact ties; ``exact_ties`` does
+    without.
+    """
 
     Config = ItemKNNConfig
     presets: ClassVar = {"paper": ItemKNNConfig()}
@@ -64,9 +68,10 @@ class ItemKNN:
 
     @hookimpl
     def fit(self, train: Interactions) -> None:
-        from mmbench_recbole.traditional import cosine_neighbours
+        from mmbench_recbole.traditional import cosine_neighbours, exact_neighbours
 
-        self.similarity = cosine_neighbours(train, self.config.neighbours, self.config.shrink)
+        find = exact_neighbours if self.config.exact_ties else cosine_neighbours
+        self.similarity = find(train, self.config.neighbours, self.config.shrink)
 
     @hookimpl
     def score(self, queries: Queries) -> Float32:
@@ -200,6 +205,7 @@ class BERT4Rec(_Trained):
             run,
             max_history=c.max_history,
             batch_size=c.batch_size,
+            stride=c.stride,
             trim=True,
         )
 

@@ -73,7 +73,8 @@ class Sequential:
         mode: ``positions`` (SASRec and GRU4Rec only) trains all positions of a row in one pass,
             ``prefixes`` makes each prefix a row, as RecBole does.
         stride: with ``positions``, how far the window moves on in sequences that are longer than
-            ``max_history``; 1 is exactly RecBole's set of rows.
+            ``max_history``, and in ``MaskedSequential`` how far in all; 1 is exactly RecBole's set
+            of rows.
         trim: cut a batch's common padding off; exact for models that ignore what follows a row.
     """
 
@@ -152,7 +153,10 @@ class Sequential:
         return self.transform(self.world, interaction(columns)).to(self.device)
 
     def score(self, queries: Queries) -> np.ndarray:
-        """float32[b, n_items]. Queries of like length are scored together."""
+        """float32[b, n_items]. Queries of like length are scored together.
+
+        Scores are rounded as torch does it, which depends on the processor and on the batch.
+        """
         self.model.eval()
         columns = query_columns(queries, self.max_history)
         length = columns[LENGTH]
@@ -175,7 +179,7 @@ class Sequential:
 
 
 class MaskedSequential(Sequential):
-    """BERT4Rec: one row a user and epoch, masked anew each time by RecBole's transform."""
+    """BERT4Rec: rows that are masked anew in each epoch by RecBole's transform."""
 
     def widest_row(self) -> int:
         """One place more than the history has: the mask that stands for the next event needs it."""
@@ -185,14 +189,19 @@ class MaskedSequential(Sequential):
         return shims.MaskedBERT4Rec
 
     def training_rows(self) -> Rows:
-        """Whole sequences, in windows where they are long; a row counts once in a batch."""
+        """A row for each event but a user's first: the events up to it, itself included.
+
+        Where the last event alone is masked, these are the histories and targets of ``prefixes``;
+        with one row a user, a user's last event would be the only target that follows all that the
+        row shows. A row counts once in a batch, however many events are masked.
+        """
         offsets = self.train.offsets()
         length = np.where(np.diff(offsets) > 1, np.diff(offsets), 0)
-        rows = windows(offsets[:-1], length, self.width, self.width, self.width)
+        rows = windows(offsets[:-1], length, self.width, head=2, stride=self.stride)
         return Rows(rows.start, rows.length, rows.length - 1)
 
     def batch(self, rows: Rows) -> Any:
-        """Rows of whole sequences, the last event included, some events masked."""
+        """Rows with the event that they end with, some events masked."""
         items = right_padded(self.train.item, rows.start, rows.length, int(rows.length.max()))
         columns = {SEQUENCE: items, LENGTH: rows.length}
         return self.transform(self.world, interaction(columns)).to(self.device)

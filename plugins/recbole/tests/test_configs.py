@@ -19,6 +19,7 @@ from mmbench_recbole.configs import (
         (GRU4RecConfig, {"stride": 51}, "stride is 51"),
         (BPRConfig, {"weight_decay": -1.0}, "weight_decay is -1.0; it must be at least 0"),
         (BERT4RecConfig, {"max_history": 3}, "less than one event"),
+        (BERT4RecConfig, {"stride": 51}, "stride is 51"),
         (ItemKNNConfig, {"neighbours": -1}, "neighbours is -1"),
         (FamilyConfig, {"settings": "{"}, "settings is not JSON"),
         (FamilyConfig, {"settings": "[1]"}, "must be a JSON object"),

@@ -1,9 +1,19 @@
 import os
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
-from mmbench_recbole.traditional import cosine_neighbours, popularity, rate_by_similarity
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from mmbench_recbole.configs import ItemKNNConfig
+from mmbench_recbole.models import ItemKNN
+from mmbench_recbole.traditional import (
+    cosine_neighbours,
+    exact_neighbours,
+    popularity,
+    rate_by_similarity,
+)
 
 
 def oracle(sequences, n_items, neighbours, shrink):
@@ -44,6 +54,80 @@ def test_itemknn_keeps_the_nearest_neighbours(interactions_of):
     for j in range(1, 13):
         kept = np.sort(full[:, j])[-3:]
         np.testing.assert_allclose(np.sort(found[:, j])[-3:], kept, atol=1e-6)
+
+
+def cosines(sequences, n_items):
+    """``{(i, j): c^2 / p}``, the squared cosines of two items as exact fractions."""
+    had = [{user for user, row in enumerate(sequences) if i in row} for i in range(n_items + 1)]
+    return {
+        (i, j): Fraction(len(had[i] & had[j]) ** 2, len(had[i]) * len(had[j]))
+        for i in range(1, n_items + 1)
+        for j in range(1, n_items + 1)
+        if i != j and had[i] & had[j]
+    }
+
+
+BASKETS = st.lists(st.sets(st.integers(1, 9), min_size=1), min_size=1, max_size=12)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(BASKETS)
+def test_exact_cosines_are_equal_where_fractions_are(interactions_of, baskets):
+    sequences = [sorted(basket) for basket in baskets]
+    wanted = cosines(sequences, 9)
+    found = exact_neighbours(interactions_of(sequences, 9), 0, 0.0)
+    assert found.nnz == len(wanted)
+    value: dict[Fraction, set] = {}
+    for pair, exact in wanted.items():
+        assert found[pair] == pytest.approx(float(exact) ** 0.5, abs=1e-12)
+        value.setdefault(exact, set()).add(float(found[pair]))
+    assert all(len(several) == 1 for several in value.values())
+    assert len(set.union(set(), *value.values())) == len(value)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(BASKETS, st.permutations(range(1, 10)), st.sets(st.integers(1, 9), min_size=1))
+def test_exact_sums_do_not_depend_on_numbers(interactions_of, baskets, order, history):
+    """Items renumbered, and so added up in another order: the same scores, bit by bit."""
+    new = np.array([0, *order])
+    sequences = [np.array(sorted(basket)) for basket in baskets]
+    first = exact_neighbours(interactions_of(sequences, 9), 0, 0.0)
+    second = exact_neighbours(interactions_of([new[row] for row in sequences], 9), 0, 0.0)
+    shown = np.array([sorted(history)])
+    ours, theirs = rate_by_similarity(shown, first), rate_by_similarity(new[shown], second)
+    np.testing.assert_array_equal(ours[0], theirs[0, new[1:] - 1])
+
+
+@pytest.mark.parametrize("shrink", [0.0, 3.0])
+@pytest.mark.parametrize("neighbours", [0, 1, 3, 50])
+def test_exact_neighbours_keep_all_that_are_level_with_the_last(
+    interactions_of, neighbours, shrink
+):
+    rng = np.random.default_rng(2)
+    sequences = [rng.choice(12, size=rng.integers(2, 5), replace=False) + 1 for _ in range(10)]
+    train = interactions_of(sequences, 14)  # two items that nobody had
+    full = exact_neighbours(train, 0, shrink).toarray()
+    np.testing.assert_allclose(full, oracle(sequences, 14, 0, shrink), atol=1e-5)
+    found = exact_neighbours(train, neighbours, shrink).toarray()
+    level = 0
+    for ours, every in zip(found.T, full.T, strict=True):
+        cut = np.sort(every)[-neighbours] if neighbours and neighbours < 15 else 0
+        np.testing.assert_array_equal(ours, np.where(every >= cut, every, 0))
+        level += (ours > 0).sum() > neighbours
+    assert neighbours not in (1, 3) or level
+
+
+def test_equally_near_items_are_level_only_where_asked(interactions_of, queries_of):
+    """2 and 3 have one user each, the same; 4 and 5 have the same two users: a cosine of 1."""
+    train = interactions_of([[2, 3], [4, 5], [4, 5]], 6)
+    queries = queries_of([[2, 4]])
+    split, level = ItemKNN(ItemKNNConfig()), ItemKNN(ItemKNNConfig(exact_ties=True))
+    for model in (split, level):
+        model.fit(train=train)
+    (ours,), (exact,) = split.score(queries=queries), level.score(queries=queries)
+    assert ours[5 - 1] > ours[3 - 1] > 0  # RecBole's 2 / 2.000001 and 1 / 1.000001
+    assert exact.tolist() == [0, 0, 1, 0, 1, 0]
+    assert exact.dtype == np.float32
 
 
 def test_popularity_counts_training_events(world):

@@ -16,7 +16,7 @@ class Dropout(nn.Dropout):
     """
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
-        if input.is_cuda or not self.training or self.p == 0:
+        if input.device.type != "cpu" or not self.training or self.p == 0:
             return dropout(input, self.p, self.training)
         dropped = round(self.p * LEVELS)
         words = torch.empty(-(-input.numel() // 4), dtype=torch.int64).random_(-(2**63), None)

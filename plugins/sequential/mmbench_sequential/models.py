@@ -67,7 +67,7 @@ class _Sequential(EmbeddingModel):
     @hookimpl
     def embed_items(self) -> Mapping[str, Float32]:
         """The tied item vectors (``lrurec``: with the item's bias), a row of zeros for padding."""
-        table = self.network.table().detach().cpu().numpy()
+        table = self.network.eval().table().detach().cpu().numpy()
         return {"fused": np.pad(table, ((1, 0), (0, 0)))}
 
     @hookimpl

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn.functional import embedding, linear
 
+from mmbench import find_duplicates
 from mmbench_sequential.dropout import Dropout
 
 
@@ -67,11 +68,16 @@ class Adapted(nn.Module):
     The map is read where a history is looked up and where the catalogue is rated, and learns from
     both (LLM2Rec's evaluation and VLM2Rec's Task 2: Xavier-normal weights, a bias of 0).
 
+    Items whose frozen vectors are equal, such as those of one title, are rated by equal vectors: in
+    eval mode the first one's row stands for all, as a matrix product may round each otherwise.
+
     Args:
         vectors: float[n_items + 1, e], the other model's; the row of padding is not read.
         padding: float[d], the vector of padding; it learns if it is a parameter.
         frozen: the other model's vectors stay as they are.
     """
+
+    same: torch.Tensor  # int64[n_items]: for each item the first with its vector
 
     def __init__(self, vectors: torch.Tensor, padding: torch.Tensor, frozen: bool) -> None:
         super().__init__()
@@ -80,6 +86,11 @@ class Adapted(nn.Module):
             self.padding = padding
         else:
             self.register_buffer("padding", padding)
+        same = torch.arange(len(vectors) - 1)
+        if frozen:
+            later, first = find_duplicates(vectors[1:].numpy(force=True))
+            same[torch.from_numpy(later)] = torch.from_numpy(first)
+        self.register_buffer("same", same, persistent=False)
         self.map = nn.Parameter(torch.empty(len(padding), vectors.shape[1]))
         self.offset = nn.Parameter(torch.zeros(len(padding)))
         nn.init.xavier_normal_(self.map)
@@ -87,7 +98,8 @@ class Adapted(nn.Module):
     @property
     def weight(self) -> torch.Tensor:
         """float[n_items + 1, d]: all vectors, the padding's first."""
-        return torch.cat([self.padding[None], linear(self.vectors, self.map, self.offset)])
+        rows = linear(self.vectors, self.map, self.offset)
+        return torch.cat([self.padding[None], rows if self.training else rows[self.same]])
 
     def forward(self, history: torch.Tensor) -> torch.Tensor:
         """float[..., d]: the vectors of items."""

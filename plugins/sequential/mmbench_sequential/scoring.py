@@ -17,7 +17,8 @@ EVENTS = 2048  # padding included, that are encoded at a time: more is slower on
 def embed(network: Network, history: NDArray[np.int32], device: str) -> torch.Tensor:
     """float32[b, e]: the queries in the space of ``network.table()``.
 
-    Queries of like length are encoded together, trimmed to the longest of them.
+    Queries of like length are encoded together, trimmed to the longest of them. So a state's last
+    bits depend on what else is asked; ties of items do not, for the harness multiplies.
     """
     network.eval()
     events = _at_width(history, network.max_history)

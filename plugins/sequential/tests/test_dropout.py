@@ -40,3 +40,11 @@ def test_torchs_stream_decides():
     torch.manual_seed(2)
     assert torch.equal(Dropout(0.5)(x), first)
     assert not torch.equal(Dropout(0.5)(x), first)
+
+
+def test_masks_of_another_device_are_not_drawn_on_the_cpu():
+    layer, before = Dropout(0.5), torch.get_rng_state()
+    layer(torch.ones(8, device="meta"))
+    assert torch.equal(torch.get_rng_state(), before)
+    layer(torch.ones(8))
+    assert not torch.equal(torch.get_rng_state(), before)

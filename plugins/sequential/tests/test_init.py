@@ -98,6 +98,22 @@ def test_fit_score_and_embeddings_agree(kind, vectors, world, fitted):
     assert not np.allclose(other.rated(world.queries), scores)
 
 
+@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("n_items", [5, 333, 777])
+def test_items_that_start_from_equal_vectors_are_level(kind, n_items):
+    """Wherever they stand; ``lrurec`` has a bias for each item beside."""
+    drawn = np.random.default_rng(n_items).normal(size=(n_items + 1, 33)).astype(np.float32)
+    drawn[2:] = drawn[np.random.default_rng(1).integers(1, max(2, n_items // 50), n_items - 1)]
+    model = make(kind, dim=7, heads=1)
+    model.network = model.build(n_items)
+    model.network.start_from(torch.from_numpy(drawn), frozen=True)
+    found = model.embed_items()["fused"][1:, :7]
+    _, first, place = np.unique(drawn[1:], axis=0, return_index=True, return_inverse=True)
+    np.testing.assert_array_equal(found, found[first[place.ravel()]])
+    loose = model.network.items
+    torch.testing.assert_close(loose.train().weight, loose.eval().weight)
+
+
 def test_the_initial_map_is_xavier_normal(world):
     vectors = np.random.default_rng(0).normal(size=(world.n_items + 1, 400)).astype(np.float32)
     config = SASRecConfig(dim=200, inner=8, init="other")

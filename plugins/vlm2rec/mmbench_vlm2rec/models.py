@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench import Interactions, Items, Queries, Run, hookimpl, vlm
+from mmbench import Interactions, Items, Products, Queries, Run, hookimpl, vlm
 from mmbench.toolkit.training import seeded
 from mmbench_vlm2rec import configs
 from mmbench_vlm2rec.papers import PAPERS
@@ -29,7 +29,7 @@ class VLM2Rec:
     papers = PAPERS
     loss = "WPCL and CRTR (InfoNCE in sft variants), negatives from the batch"
     embedder: Embedder
-    catalogue: Float32
+    catalogue: Products
 
     def __init__(self, config: configs.Config) -> None:
         self.config = config
@@ -66,9 +66,8 @@ class VLM2Rec:
 
     @hookimpl
     def score(self, queries: Queries) -> Float32:
-        """Cosines of fused vectors, float32[b, n_items]."""
-        found = self.embedder.embed(_histories(queries), ())["fused"]
-        return _unit(found) @ self.catalogue.T
+        """Cosines of fused vectors, float32[b, n_items]; items of one content are level."""
+        return self.catalogue.rate(_unit(self.embedder.embed(_histories(queries), ())["fused"]))
 
     @hookimpl
     def embed_items(self) -> Mapping[str, Float32]:
@@ -87,7 +86,7 @@ class VLM2Rec:
 
     def refresh(self) -> None:
         """Embed the catalogue with the weights as they are."""
-        self.catalogue = _unit(self.embedder.embed_catalogue()["fused"][1:])
+        self.catalogue = Products(_unit(self.embedder.embed_catalogue()["fused"][1:]))
 
 
 def _histories(queries: Queries) -> list[Sequence[int]]:

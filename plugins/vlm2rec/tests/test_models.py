@@ -102,6 +102,23 @@ def test_text_alone(untrained, queries_of):
     np.testing.assert_allclose(found["fused"][0], found["fused"][1], atol=1e-5)
 
 
+@pytest.mark.parametrize("preset", ["llm-vanilla/tiny", "vanilla-ext/tiny", "vanilla-int/tiny"])
+def test_items_of_the_same_content_are_level(untrained, items, queries_of, preset):
+    """In a catalogue where each title and picture stands five times, far apart."""
+    model = untrained(preset)
+    kinds = np.random.default_rng(0).permutation(np.repeat(np.arange(1, 17), 5))
+    fields = {"title": ["", *(items.fields["title"][kind] for kind in kinds)]}
+    names = (None, *(items.images.names[kind] for kind in kinds))
+    model.transfer(Items(80, fields, ImageStore(items.images.root, names)))
+    scores = model.score(queries_of([[1, 40], [80], [7, 8, 9]]))
+    fused = model.embed_items()["fused"][1:]
+    for kind in range(1, 17):
+        same = np.flatnonzero(kinds == kind)
+        assert (scores[:, same] == scores[:, same[:1]]).all()
+        assert (fused[same] == fused[same[0]]).all()
+    model.transfer(items)
+
+
 def test_items_without_a_picture_or_a_title(untrained, items, queries_of):
     model = untrained("vanilla-ext/tiny", max_history=3)
     names = tuple(None if item == 6 else name for item, name in enumerate(items.images.names))
