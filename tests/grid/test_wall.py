@@ -207,7 +207,7 @@ def test_of_a_search_path_only_packages_can_be_read(walled, tmp_path):
         (checkout / name).mkdir(parents=True)
     (checkout / "pyproject.toml").write_text("")
     (checkout / "shop" / "__init__.py").write_text("import shop.part")
-    (checkout / "shop" / "part.py").write_text("here = __file__")
+    (checkout / "shop" / "part.py").write_text("here, count = __file__, int")
     (checkout / "shop" / "words.txt").write_text("12")
     (checkout / "single.py").write_text("")
     (checkout / "data" / "events.csv").write_text("")
@@ -223,9 +223,8 @@ def test_of_a_search_path_only_packages_can_be_read(walled, tmp_path):
         attempt("child", lambda: subprocess.run(
             [sys.executable, "-c", "import shop, single, mmbench.views"]
         ).returncode)
-        attempt("pool", lambda: multiprocessing.get_context("spawn").Pool(1).apply(
-            __import__, ["shop"]
-        ) and None)
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            attempt("pool", lambda: pool.apply(__import__("shop.part").part.count, ["12"]))
         attempt("list", lambda: os.listdir(checkout))
         attempt("read", lambda: open(checkout + "/pyproject.toml").read())
         attempt("list data", lambda: os.listdir(checkout + "/data"))
@@ -237,7 +236,7 @@ def test_of_a_search_path_only_packages_can_be_read(walled, tmp_path):
     assert came["module"] == str(checkout / "single.py")
     assert came["data of package"] == "12"
     assert came["metadata"] == "1.0"
-    assert came["child"] == 0
+    assert (came["child"], came["pool"]) == (0, 12)
     assert came["list"] == came["read"] == came["list data"] == "PermissionError"
     assert came["no package"] == "ModuleNotFoundError"
 
@@ -250,9 +249,10 @@ def test_locks_pools_and_loaders_work_and_certificates_and_devices_are_there(wal
         import ctypes.util, multiprocessing, ssl
         attempt("lock", lambda: multiprocessing.Lock())
         for way in ("fork", "spawn", "forkserver"):
-            pool = multiprocessing.get_context(way).Pool
-            attempt(way, lambda: pool(1).map(abs, [-1]))
-        attempt("manager", lambda: list(multiprocessing.Manager().list([1])))
+            with multiprocessing.get_context(way).Pool(1) as pool:
+                attempt(way, lambda: pool.map(abs, [-1]))
+        with multiprocessing.Manager() as manager:
+            attempt("manager", lambda: list(manager.list([1])))
         attempt("certificates", lambda: ssl.create_default_context().cert_store_stats()["x509_ca"])
         attempt("library", lambda: ctypes.CDLL(ctypes.util.find_library("m")))
         attempt("null", lambda: open(os.devnull, "w").write("1"))
