@@ -98,7 +98,7 @@ def test_seed_decides_everything(name, world, fitted):
         (models.GRU4Rec, {"epochs": 60, "learning_rate": 5e-3}, 0.9),
         (models.SASRec, {"epochs": 60, "learning_rate": 5e-3, "attention_dropout": 0.1}, 0.9),
         # The longest histories, a fifth, put the mask where no training row has one. With a row a
-        # user instead of one an event, a third are right by then.
+        # user instead of one an event, a third at most are right by then.
         (
             models.BERT4Rec,
             {"epochs": 30, "learning_rate": 2e-3, "attention_dropout": 0.1, "max_history": 10},
