@@ -17,8 +17,10 @@ from mmbench.data.log import Log, sample_users
 from mmbench.grid.code import code_digest
 from mmbench.grid.config import STAND_IN
 from mmbench.grid.environment import cuda_gpus
+from mmbench.grid.family import Limits
 from mmbench.grid.fetch import named_paths
-from mmbench.grid.host import Limits, PluginFailure, launch
+from mmbench.grid.host import PluginFailure
+from mmbench.grid.launch import launch
 from mmbench.grid.question import Question, ask_all, ask_question, not_applicable, split_parts
 from mmbench.grid.registry import (
     ModelRef,
