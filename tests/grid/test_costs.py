@@ -1,6 +1,7 @@
 """What a cell costs is measured by the harness, and what a plugin says of itself has bounds."""
 
 import json
+import sys
 import threading
 import time
 
@@ -14,15 +15,16 @@ from mmbench.grid.host import Interrupted
 from mmbench.results.store import write_record
 
 BOTH = pytest.mark.parametrize("isolated", [True, False], ids=["process", "thread"])
+linux = pytest.mark.skipif(sys.platform != "linux", reason="only there can a pipe be made small")
 REFUSED = "its process sent what it may not: "
 
 
 @BOTH
 def test_seconds_are_those_of_the_plugin_s_turns(cell, isolated):
-    """To fit: with the scores for two validations. Importing and building it is neither."""
+    """To fit: with the scores for two validations. Building it, which takes 2 s, is neither."""
     cost = cell("forgers:Sleeps", isolated=isolated).record.cost
-    assert 0.9 <= cost.fit_seconds < 1.25
-    assert 0.2 <= cost.score_seconds < 0.35
+    assert 0.3 + 2 * 0.1 <= cost.fit_seconds < 2.0
+    assert 0.1 <= cost.score_seconds < 0.3 + 2 * 0.1
     assert cost.score_seconds_per_1000 == pytest.approx(1000 * cost.score_seconds / 30, rel=1e-2)
 
 
@@ -33,15 +35,13 @@ def test_what_the_harness_makes_of_answers_is_not_the_plugin_s(cell, monkeypatch
     slow = runner.validation_ndcg
 
     def validation_ndcg(*given):
-        time.sleep(0.5)
+        time.sleep(1)
         return slow(*given)
 
     monkeypatch.setattr(runner, "validation_ndcg", validation_ndcg)
-    begun = time.perf_counter()
     record = cell("shelf:Counts").record
-    assert time.perf_counter() - begun > 1.0
     assert len(record.curves["valid"]) == record.validations == 2
-    assert record.cost.fit_seconds < 0.5
+    assert 2.0 + record.cost.fit_seconds < record.seconds
 
 
 def test_the_peak_is_seen_between_two_looks(cell, monkeypatch):
@@ -131,17 +131,19 @@ def test_an_error_may_say_anything(cell, isolated, tmp_path):
     write_record(tmp_path / "results", record)
 
 
+@linux
 def test_who_reads_nothing_is_ended_too(cell, monkeypatch):
     monkeypatch.setattr(family, "GRACE", 0.5)
-    record = cell("forgers:Deaf", limits=Limits(seconds=4)).record
+    record = cell("forgers:Deaf", limits=Limits(seconds=6)).record
     assert record.status.kind == "timeout", record.status
-    assert record.validations > 10
+    assert 10 < record.validations < 200  # as many questions as the pipe holds
 
 
+@linux
 def test_a_stop_ends_who_reads_nothing(cell, monkeypatch):
     monkeypatch.setattr(family, "GRACE", 0.5)
     stop = threading.Event()
-    threading.Timer(4, stop.set).start()
+    threading.Timer(6, stop.set).start()
     begun = time.monotonic()
     with pytest.raises(Interrupted):
         cell("forgers:Deaf", stop=stop)
