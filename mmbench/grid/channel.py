@@ -17,6 +17,7 @@ from typing import IO, Any, Protocol
 Message = dict[str, Any]
 LONGEST = 2**20  # bytes of a message
 WAITING = 64  # messages
+PLUGIN_THREAD = "plugin"  # the name of one that runs a plugin inside this process
 
 
 class ChannelClosed(Exception):

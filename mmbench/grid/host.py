@@ -61,6 +61,7 @@ class Host:
         temporary: where it keeps temporary files.
         shared: what was in shared memory before it.
         validations: how often it has called ``run.validate``.
+        thread: the plugin's where it has no process.
     """
 
     channel: Channel
@@ -77,6 +78,7 @@ class Host:
     temporary: Path | None = None
     shared: frozenset[tuple[str, int]] = frozenset()
     validations: int = 0
+    thread: threading.Thread | None = None
 
     def describe(self, plugin: Plugin, ref: ModelRef, size: str, overrides: Message) -> Message:
         """What the plugin's class declares, with the whole resolved config. Raises UsageError."""
@@ -205,6 +207,8 @@ class Host:
         if self.temporary is not None and self.temporary.is_symlink():
             self.temporary.unlink()
         self.channel.close()
+        if self.thread is not None and not self.stop.is_set():  # else it may be at work for hours
+            self.thread.join(timeout=2)
 
     def _ask(self, fold: str, kind: str, slices: Sequence[slice], number: int) -> None:
         if number < len(slices):

@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from mmbench.grid import exchange, shared_memory
-from mmbench.grid.channel import Message, PipeChannel, queue_pair
+from mmbench.grid.channel import PLUGIN_THREAD, Message, PipeChannel, queue_pair
 from mmbench.grid.family import Family, Limits
 from mmbench.grid.host import Host
 from mmbench.grid.surroundings import environment_for, shorten
@@ -57,8 +57,9 @@ def launch(
             serve(theirs, folder)
             theirs.close()
 
-        threading.Thread(target=run, daemon=True, name="plugin").start()
-        return Host(ours, folder, on_event, stop=stop)
+        thread = threading.Thread(target=run, daemon=True, name=PLUGIN_THREAD)
+        thread.start()
+        return Host(ours, folder, on_event, stop=stop, thread=thread)
     temporary, shared = shorten(folder), shared_memory.list_files()
     settings = environment_for(folder, temporary, network=gates.network)
     words = json.dumps({**asdict(gates), "watched": watched})
