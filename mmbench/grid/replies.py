@@ -132,7 +132,7 @@ class Declared(Reply):
     """What a plugin's class declares, see ``session.describe``."""
 
     preset: Name
-    stand_in: bool
+    stand_in: Name
     config: dict[str, Any]
     unnamed: Name | None
     needs: list[Literal["image", "text"]]

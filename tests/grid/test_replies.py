@@ -61,7 +61,7 @@ def test_a_failure_is_cut_and_made_legible():
 
 DECLARED = {
     "preset": "paper",
-    "stand_in": False,
+    "stand_in": "",
     "config": {"k": 1},
     "unnamed": None,
     "needs": ["text"],
