@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import platform
@@ -25,9 +24,10 @@ import mmbench
 from mmbench.data.find import list_datasets
 from mmbench.data.places import cache_home, search_folders
 from mmbench.data.plugin import names, open_plugin
+from mmbench.files import folder_size
+from mmbench.grid.declared import describe_plugin
 from mmbench.grid.environment import code_state, cuda_gpus, describe_machine
 from mmbench.grid.observers import open_observer
-from mmbench.grid.plan import describe_plugin
 from mmbench.grid.registry import ModelRef, Plugin, UsageError, list_plugins
 from mmbench.hookspecs import DATASET_GROUP, MODEL_GROUP, OBSERVER_GROUP
 from mmbench.problems import UserError
@@ -244,20 +244,10 @@ def _place(what: str, folder: Path) -> dict[str, Any]:
         "what": what,
         "path": str(folder),
         "exists": folder.exists(),
-        "megabytes": round(_size(folder) / 1e6),
+        "megabytes": round(folder_size(folder) / 1e6),
         "disk_free_gb": round(shutil.disk_usage(nearest).free / 1e9, 1),
         "writable": nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK),
     }
-
-
-def _size(folder: Path) -> int:
-    """Bytes of all files below a folder; one that goes away meanwhile does not count."""
-    total = 0
-    for place, _, files in os.walk(folder):
-        for name in files:
-            with contextlib.suppress(OSError):
-                total += os.lstat(os.path.join(place, name)).st_size
-    return total
 
 
 def _hiding() -> list[tuple[re.Pattern[str], str]]:

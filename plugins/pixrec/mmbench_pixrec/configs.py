@@ -129,6 +129,12 @@ class PixRecConfig(vlm.BackboneConfig, vlm.TrainingConfig):
         """Whether the contrastive losses count."""
         return bool(self.alpha or self.beta)
 
+    def each(self) -> list[PixRecConfig]:
+        """A config for each backbone: of what answers first, and of where that routes to."""
+        if self.larger is None:
+            return [self]
+        return [replace(self, retrieval="bm25", larger=None), self.at_larger()]
+
     def at_larger(self) -> PixRecConfig:
         """The config of the larger backbone, which answers by itself."""
         assert self.larger is not None
