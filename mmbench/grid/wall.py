@@ -114,7 +114,8 @@ def _kept(folder: str, gates: Gates) -> Iterator[tuple[str, Right]]:
     )
     for path in (folder, *common, *packages, *_weights(gates.network), *gates.reads):
         yield path, READ
-    yield "/proc/self", READ | Right.WRITE_FILE  # threads get their names there
+    # threads get their names there; CUDA starts none whose name it cannot open as if to write anew
+    yield "/proc/self", READ | Right.WRITE_FILE | Right.TRUNCATE
     for pattern in DEVICES:
         for path in _matching(pattern):
             yield path, USE_DEVICE

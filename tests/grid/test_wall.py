@@ -242,6 +242,26 @@ def test_of_a_search_path_only_packages_can_be_read(walled, tmp_path):
 
 
 @needs_landlock
+def test_threads_can_be_named_as_cuda_does_it(walled):
+    """CUDA opens the name as if to write it anew, and gives up where that is refused."""
+    came = walled("""
+        import threading
+
+        def name(thread):
+            path = f"/proc/self/task/{thread.native_id}/comm"
+            with open(path, "w") as file:
+                file.write("named")
+            return open(path).read()
+
+        idle = threading.Event()
+        thread = threading.Thread(target=idle.wait)
+        thread.start()
+        attempt("name", lambda: name(thread))
+        idle.set()
+    """)
+    assert came["name"] == "named\n"
+
+
 def test_locks_pools_and_loaders_work_and_certificates_and_devices_are_there(walled):
     assert len(os.fsencode(walled.room)) > LONGEST - 10  # a long path, as pytest's are
     came = walled(
