@@ -18,6 +18,7 @@ from mmbench.cli.check import check
 from mmbench.cli.compare import compare
 from mmbench.cli.data import data_app
 from mmbench.cli.new import new_app
+from mmbench.cli.options import Json
 from mmbench.cli.run import demo, run
 from mmbench.cli.show import show
 from mmbench.problems import Stop, UserError
@@ -36,8 +37,6 @@ app.command("demo")(demo)
 app.command("check")(check)
 app.command("show")(show)
 app.command("compare")(compare)
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")]
 
 
 def main() -> None:
