@@ -19,6 +19,7 @@ from mmbench.cli.compare import compare
 from mmbench.cli.data import data_app
 from mmbench.cli.fetch import fetch
 from mmbench.cli.new import new_app
+from mmbench.cli.options import Json
 from mmbench.cli.run import demo, run
 from mmbench.cli.show import show
 from mmbench.problems import Stop, UserError
@@ -38,8 +39,6 @@ app.command("check")(check)
 app.command("fetch")(fetch)
 app.command("show")(show)
 app.command("compare")(compare)
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")]
 
 
 def main() -> None:
