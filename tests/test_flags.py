@@ -24,11 +24,10 @@ FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*[a-z0-9]\b(?!-)")
 OTHERS = {  # flags of other programs, by the file that calls or names them
     "environment.py": {"--query-gpu", "--format", "--porcelain"},
     "hub.py": {"--revision", "--cache-dir"},
-    "shipped.py": {"--no-deps"},
     "child.py": {"--watch"},
     "host.py": {"--watch"},
 }
-EVERYWHERE = {"--editable", "--constraint"}  # pip's
+EVERYWHERE = {"--editable", "--constraint", "--no-deps"}  # pip's
 
 
 def commands(command=None, path=()):
