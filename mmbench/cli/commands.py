@@ -17,7 +17,9 @@ import typer
 from mmbench.cli.check import check
 from mmbench.cli.compare import compare
 from mmbench.cli.data import data_app
+from mmbench.cli.fetch import fetch
 from mmbench.cli.new import new_app
+from mmbench.cli.options import Json
 from mmbench.cli.run import demo, run
 from mmbench.cli.show import show
 from mmbench.problems import Stop, UserError
@@ -34,10 +36,9 @@ app.add_typer(new_app, name="new")
 app.command("run")(run)
 app.command("demo")(demo)
 app.command("check")(check)
+app.command("fetch")(fetch)
 app.command("show")(show)
 app.command("compare")(compare)
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")]
 
 
 def main() -> None:

@@ -136,6 +136,7 @@ class Declared(Reply):
     config: dict[str, Any]
     unnamed: Name | None
     needs: list[Literal["image", "text"]]
+    pretrained: list[Sentence] = Field(max_length=100)
     loss: Name | None
     max_candidates: int | None = Field(ge=1)
     papers: list[dict[str, Any]] = Field(max_length=1000)

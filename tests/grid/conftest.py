@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from mmbench.grid.declared import describe_plugin
 from mmbench.grid.family import Limits
-from mmbench.grid.plan import describe_plugin
 from mmbench.grid.question import ask_question
 from mmbench.grid.registry import Plugin, parse_ref
 from mmbench.grid.runner import Circumstances, Job, run_cell

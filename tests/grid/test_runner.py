@@ -13,10 +13,10 @@ import pytest
 
 from mmbench import hookimpl
 from mmbench.grid import exchange, landlock, session
+from mmbench.grid.declared import describe_plugin
 from mmbench.grid.family import Limits
 from mmbench.grid.host import Interrupted
 from mmbench.grid.launch import launch
-from mmbench.grid.plan import describe_plugin
 from mmbench.grid.question import ask_question
 from mmbench.grid.registry import Plugin, UsageError, parse_ref
 from mmbench.hookspecs import Published
