@@ -191,6 +191,7 @@ def _run_grid(
             load=datasets.load,
             isolated=not in_process,
             keep_stale=keep_stale,
+            download=not dry_run,
             say=status,
         )
     working = due(rows, overwrite, out)

@@ -25,6 +25,7 @@ from mmbench.grid.question import Question, not_applicable
 from mmbench.grid.registry import Plugin
 from mmbench.grid.spaces import describe_spaces, embed_catalogue
 from mmbench.grid.wall import NO_WALL, Gates
+from mmbench.grid.weights import changed
 from mmbench.protocol import (
     AnswerError,
     Ask,
@@ -171,6 +172,7 @@ def run_cell(
         try:
             answered = converse(host, job, question, scratch, how, witness, features, source)
             ranks = answered.ranks
+            demand_same_weights(job, how)
             record = record.changed(**measure(question, answered, record))
             demand_possible(record)
             reported = bool(job.declared["needs"]) and len(job.declared.get("embeds", ())) == 2
@@ -254,7 +256,7 @@ def converse(
         "seed": job.cell.seed,
         "device": job.device,
         "preset": job.preset,
-        "cache": str(models_folder(job, how)),
+        "cache": str(models_folder(job.plugin, how.cache)),
         "encodings": str(encodings_folder(how, question, source)),
     }
     fitted = host.fit(job.plugin, job.cell.config, run, validate)
@@ -300,6 +302,13 @@ def measure(question: Question, answered: Answered, record: Record) -> dict[str,
     }
 
 
+def demand_same_weights(job: Job, how: Circumstances) -> None:
+    """Raise PluginFailure where the pretrained weights are not those that the cell names."""
+    models = models_folder(job.plugin, how.cache)
+    if problem := changed(job.cell.weights or {}, models, how.cache):
+        raise PluginFailure("failed", problem)
+
+
 def demand_possible(record: Record) -> None:
     """Raise PluginFailure for figures that no ranking can have."""
     broken = {name: violations(figures) for name, figures in record.metrics.items()}
@@ -309,7 +318,7 @@ def demand_possible(record: Record) -> None:
 
 def open_gates(job: Job, question: Question, how: Circumstances, source: Question | None) -> Gates:
     """What is open in the wall around a job's process; the folders are made."""
-    models = models_folder(job, how)
+    models = models_folder(job.plugin, how.cache)
     encodings = [encodings_folder(how, question, source)]
     encodings += [encodings_folder(how, one, None) for one in how.later]
     for folder in (models, *encodings):

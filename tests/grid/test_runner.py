@@ -13,8 +13,8 @@ import pytest
 
 from mmbench import hookimpl
 from mmbench.grid import exchange, landlock, session
+from mmbench.grid.declared import describe_plugin
 from mmbench.grid.host import Interrupted, Limits, launch
-from mmbench.grid.plan import describe_plugin
 from mmbench.grid.question import ask_question
 from mmbench.grid.registry import Plugin, UsageError, parse_ref
 from mmbench.grid.runner import Circumstances, Job, run_cell

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import mmbench
-from mmbench.grid import landlock, seccomp, shared_memory
+from mmbench.grid import landlock, seccomp, shared_memory, wall
 from mmbench.grid.exchange import VIEWS
 from mmbench.grid.landlock import Right
 from mmbench.grid.surroundings import LONGEST, environment_for, shorten
@@ -288,6 +288,16 @@ def test_locks_pools_and_loaders_work_and_certificates_and_devices_are_there(wal
     assert came["list shared memory"] == "PermissionError"
     paths = [Path("/etc/ssl/certs/ca-certificates.crt"), Path("/etc/pki/tls/certs/ca-bundle.crt")]
     assert came["certificates"] > 0 or not any(map(Path.exists, paths))
+
+
+def test_compilers_with_a_folder_of_their_own_can_be_started(tmp_path, monkeypatch):
+    for place in ("opt/gcc/bin", "home/bin"):
+        (tmp_path / place).mkdir(parents=True)
+    for path in (tmp_path / "opt/gcc/bin/gcc", tmp_path / "home/bin/clang"):
+        path.touch(mode=0o755)
+    monkeypatch.setattr(wall, "OPTIONAL", str(tmp_path / "opt"))
+    monkeypatch.setenv("PATH", f"{tmp_path}/opt/gcc/bin{os.pathsep}{tmp_path}/home/bin")
+    assert list(wall._compilers()) == [str(tmp_path / "opt/gcc")]
 
 
 @needs_landlock
