@@ -124,6 +124,13 @@ def test_help_starts_without_anything_heavy():
     assert not loaded_by(code) & heavy
 
 
+@pytest.mark.parametrize("words", [["ls", "models"], ["ls", "data"], ["audit", "absent.csv"]])
+def test_lists_start_without_what_reads_tables(words):
+    heavy = {"torch", "pandas", "pyarrow", "scipy", "mmbench.grid.plan"}
+    code = f"import mmbench.cli as c\ntry: c.app({words})\nexcept SystemExit: pass\nNone"
+    assert not loaded_by(code) & heavy
+
+
 def test_every_public_name_is_there():
     for name in mmbench.__all__:
         assert getattr(mmbench, name) is not None
