@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Any, Literal, get_args
+
+from mmbench_sequential.upstream import Transform
+
+Precision = Literal["auto", "float32", "bfloat16"]
+CHOICES = {"precision": get_args(Precision), "init_transform": get_args(Transform)}
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,12 @@ class Training:
         init: another model, as ``--models`` names it. Item vectors are then its ``fused`` item
             embeddings through a linear adapter; empty for vectors of the model's own.
         init_frozen: whether those embeddings stay as they came, so that only the adapter learns.
+        init_transform: what is done to them first, see ``upstream.transform``.
+        init_components: of ``pca`` and ``zca``, so many are kept; 0 keeps all.
+        init_scaled: the adapter's first weights give items the spread that the model's own vectors
+            start with; else they are Xavier-normal (LLM2Rec's evaluation, VLM2Rec's Task 2).
+        init_residual: each item has a free vector beside, which starts at 0 and learns what the
+            other model does not tell.
     """
 
     max_history: int = 50
@@ -41,23 +52,27 @@ class Training:
     clip: float = 5.0
     patience: int = 10
     validate_every: int = 1
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    precision: Precision = "auto"
     sampled_above: int = 200_000
     negatives: int = 4096
     init: str = ""
     init_frozen: bool = True
+    init_transform: Transform = "pca"
+    init_components: int = 0
+    init_scaled: bool = True
+    init_residual: bool = True
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.name in ("init", "init_frozen"):
+            if field.name in ("init", "init_frozen", "init_scaled", "init_residual"):
                 continue
-            if field.name == "precision":
-                known = ("auto", "float32", "bfloat16")
+            if field.name in CHOICES:
+                known = CHOICES[field.name]
                 good, wanted = value in known, "one of " + ", ".join(known)
             elif "dropout" in field.name:
                 good, wanted = 0 <= value < 1, "at least 0 and below 1"
-            elif field.name in ("weight_decay", "sampled_above"):
+            elif field.name in ("weight_decay", "sampled_above", "init_components"):
                 good, wanted = value >= 0, "at least 0"
             else:
                 good, wanted = value > 0, "above 0"
@@ -117,3 +132,20 @@ class FMLPRecConfig(Training):
     inner: int = 256
     layers: int = 2
     dropout: float = 0.5
+
+
+# VLM2Rec's Task 2, as far as it and LLM2Rec's code, which it cites, state it
+TASK2: dict[str, Any] = {
+    "max_history": 10,
+    "epochs": 1000,
+    "batch_size": 256,
+    "weight_decay": 1e-4,
+    "patience": 20,
+    "validate_every": 5,
+    "init_transform": "raw",
+    "init_scaled": False,
+    "init_residual": False,
+    "dim": 128,
+}
+TASK2_SASREC = SASRecConfig(**TASK2, dropout=0.3)
+TASK2_GRU4REC = GRU4RecConfig(**TASK2, layers=2, learning_rate=1e-4)

@@ -13,11 +13,14 @@ from mmbench import EmbeddingModel, Interactions, Items, Queries, Run, hookimpl
 from mmbench.toolkit.training import seeded
 from mmbench_sequential import papers
 from mmbench_sequential.configs import (
+    TASK2_GRU4REC,
+    TASK2_SASREC,
     FMLPRecConfig,
     GRU4RecConfig,
     LRURecConfig,
     SASRecConfig,
 )
+from mmbench_sequential.upstream import transform
 
 if TYPE_CHECKING:
     from mmbench_sequential.network import Network
@@ -61,8 +64,19 @@ class _Sequential(EmbeddingModel):
                 f"init={self.config.init} wants that model's item embeddings, and none came: "
                 "run it with `mmbench run`, which runs that model first"
             )
-        vectors = torch.from_numpy(np.array(items.features["init"]))
-        self.network.start_from(vectors, frozen=self.config.init_frozen)
+        vectors = items.features["init"]
+        known, config = len(self.network.items.weight), self.config
+        if len(vectors) != known:
+            raise ValueError(f"init has vectors of {len(vectors) - 1} items, not of {known - 1}")
+        if not np.isfinite(vectors).all():
+            raise ValueError("init has vectors that are not finite")
+        fit = transform(vectors[1:], config.init_transform, config.init_components)
+        self.network.start_from(
+            torch.from_numpy(np.array(fit)),
+            frozen=config.init_frozen,
+            scaled=config.init_scaled,
+            residual=config.init_residual,
+        )
 
     @hookimpl
     def embed_items(self) -> Mapping[str, Float32]:
@@ -82,8 +96,16 @@ class SASRecCE(_Sequential):
     """Causal self-attention over the history, trained with the whole catalogue's softmax."""
 
     Config = SASRecConfig
-    presets: ClassVar = {"paper": SASRecConfig()}
-    papers = papers.SASREC
+    presets: ClassVar = {
+        "paper": SASRecConfig(),
+        "task2": replace(TASK2_SASREC, init="vlm2rec"),
+        "task2-ids": TASK2_SASREC,
+    }
+    papers: ClassVar = {
+        "": papers.SASREC,
+        "task2": papers.TASK2["VLM2Rec->SASRec"],
+        "task2-ids": papers.TASK2["SASRec->SASRec"],
+    }
 
     def build(self, n_items: int) -> Network:
         from mmbench_sequential.attention import SASRec
@@ -95,7 +117,15 @@ class GRU4RecCE(_Sequential):
     """A gated recurrent network over the history, trained with the whole catalogue's softmax."""
 
     Config = GRU4RecConfig
-    presets: ClassVar = {"paper": GRU4RecConfig()}
+    presets: ClassVar = {
+        "paper": GRU4RecConfig(),
+        "task2": replace(TASK2_GRU4REC, init="vlm2rec"),
+        "task2-ids": TASK2_GRU4REC,
+    }
+    papers: ClassVar = {
+        "task2": papers.TASK2["VLM2Rec->GRU4Rec"],
+        "task2-ids": papers.TASK2["GRU4Rec->GRU4Rec"],
+    }
 
     def build(self, n_items: int) -> Network:
         from mmbench_sequential.recurrent import GRU4Rec

@@ -39,19 +39,18 @@ class Network(nn.Module):
         self.max_history = max_history
         self.items: nn.Embedding | Adapted = nn.Embedding(n_items + 1, dim, padding_idx=padding)
 
-    def start_from(self, vectors: torch.Tensor, *, frozen: bool) -> None:
-        """Read items from another model's vectors, float[n_items + 1, e], through an adapter.
+    def start_from(
+        self, vectors: torch.Tensor, *, frozen: bool, scaled: bool, residual: bool
+    ) -> None:
+        """Read items from other vectors, float[n_items, e], through an adapter; see ``Adapted``.
 
-        Raises ValueError where the vectors are of another catalogue or not finite.
+        ``scaled``: items then have the spread of the vectors that they replace.
         """
-        rows = len(self.items.weight)
-        if len(vectors) != rows:
-            raise ValueError(f"init has vectors of {len(vectors) - 1} items, not of {rows - 1}")
-        if not torch.isfinite(vectors).all():
-            raise ValueError("init has vectors that are not finite")
-        padding = self.items.weight[0].detach().clone()
+        own = self.items.weight.detach()
         trained = getattr(self.items, "padding_idx", None) is None
-        self.items = Adapted(vectors, nn.Parameter(padding) if trained else padding, frozen)
+        padding = nn.Parameter(own[0].clone()) if trained else own[0].clone()
+        spread = float(own[1:].std()) if scaled else None
+        self.items = Adapted(vectors, padding, frozen=frozen, spread=spread, residual=residual)
 
     def table(self) -> torch.Tensor:
         """float[n_items, e]: the items in the space where an inner product is a score."""
@@ -63,49 +62,70 @@ class Network(nn.Module):
 
 
 class Adapted(nn.Module):
-    """Item vectors that are another model's, through a linear map: ``E W^T + b``.
+    """Item vectors that are another model's, through a linear map: ``E W^T + b (+ R)``.
 
     The map is read where a history is looked up and where the catalogue is rated, and learns from
-    both (LLM2Rec's evaluation and VLM2Rec's Task 2: Xavier-normal weights, a bias of 0).
+    both (LLM2Rec's evaluation and VLM2Rec's Task 2).
 
-    Items whose frozen vectors are equal, such as those of one title, are rated by equal vectors: in
-    eval mode the first one's row stands for all, as a matrix product may round each otherwise.
+    Items whose frozen vectors are equal, such as those of one title, are rated by equal vectors
+    where nothing is added: in eval mode the first one's row stands for all, as a matrix product may
+    round each otherwise.
 
     Args:
-        vectors: float[n_items + 1, e], the other model's; the row of padding is not read.
+        vectors: float[n_items, e], the other model's.
         padding: float[d], the vector of padding; it learns if it is a parameter.
         frozen: the other model's vectors stay as they are.
+        spread: the standard deviation that items' vectors start with; None for a Xavier-normal map.
+        residual: whether there is an ``R``, a free vector for each item that starts at 0.
     """
 
     same: torch.Tensor  # int64[n_items]: for each item the first with its vector
 
-    def __init__(self, vectors: torch.Tensor, padding: torch.Tensor, frozen: bool) -> None:
+    def __init__(
+        self,
+        vectors: torch.Tensor,
+        padding: torch.Tensor,
+        *,
+        frozen: bool,
+        spread: float | None,
+        residual: bool,
+    ) -> None:
         super().__init__()
-        self.vectors = nn.Parameter(vectors[1:].clone(), requires_grad=not frozen)
+        self.vectors = nn.Parameter(vectors.clone(), requires_grad=not frozen)
         if isinstance(padding, nn.Parameter):
             self.padding = padding
         else:
             self.register_buffer("padding", padding)
-        same = torch.arange(len(vectors) - 1)
-        if frozen:
-            later, first = find_duplicates(vectors[1:].numpy(force=True))
+        same = torch.arange(len(vectors))
+        if frozen and not residual:
+            later, first = find_duplicates(vectors.numpy(force=True))
             same[torch.from_numpy(later)] = torch.from_numpy(first)
         self.register_buffer("same", same, persistent=False)
         self.map = nn.Parameter(torch.empty(len(padding), vectors.shape[1]))
         self.offset = nn.Parameter(torch.zeros(len(padding)))
         nn.init.xavier_normal_(self.map)
+        if spread is not None:
+            with torch.no_grad():
+                self.map *= spread / (vectors @ self.map.T).std()
+        self.residual = nn.Parameter(torch.zeros(len(vectors), len(padding))) if residual else None
 
     @property
     def weight(self) -> torch.Tensor:
         """float[n_items + 1, d]: all vectors, the padding's first."""
         rows = linear(self.vectors, self.map, self.offset)
-        return torch.cat([self.padding[None], rows if self.training else rows[self.same]])
+        rows = rows if self.training else rows[self.same]
+        if self.residual is not None:
+            rows = rows + self.residual
+        return torch.cat([self.padding[None], rows])
 
     def forward(self, history: torch.Tensor) -> torch.Tensor:
         """float[..., d]: the vectors of items."""
         real = history > 0
-        vectors = embedding(history - real.to(history.dtype), self.vectors)
-        return torch.where(real[..., None], linear(vectors, self.map, self.offset), self.padding)
+        places = history - real.to(history.dtype)
+        rows = linear(embedding(places, self.vectors), self.map, self.offset)
+        if self.residual is not None:
+            rows = rows + embedding(places, self.residual)
+        return torch.where(real[..., None], rows, self.padding)
 
 
 class FeedForward(nn.Module):

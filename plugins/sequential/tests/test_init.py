@@ -11,12 +11,13 @@ from mmbench_sequential.network import Adapted
 
 MODELS = [models.SASRecCE, models.GRU4RecCE, models.LRURec, models.FMLPRec]
 SMALL = {"dim": 8, "max_history": 10, "epochs": 1, "batch_size": 16, "init": "other"}
+PLAIN = {"init_transform": "raw", "init_scaled": False, "init_residual": False}
 
 
 def make(kind, **fields):
     sizes = {"inner": 16, "hidden": 12}
     known = {field.name for field in dataclasses.fields(kind.Config)}
-    given = {**SMALL, **sizes, **fields}
+    given = {**SMALL, **PLAIN, **sizes, **fields}
     return kind(kind.Config(**{key: value for key, value in given.items() if key in known}))
 
 
@@ -27,12 +28,17 @@ def vectors(world):
     return drawn
 
 
-def one_network(vectors, *, frozen=True, kind=models.SASRecCE):
+def start(network, vectors, *, frozen=True, scaled=False, residual=False):
+    network.start_from(
+        torch.from_numpy(vectors[1:]), frozen=frozen, scaled=scaled, residual=residual
+    )
+    return network
+
+
+def one_network(vectors, *, kind=models.SASRecCE, **how):
     torch.manual_seed(0)
     model = make(kind, dropout=0.0)
-    network = model.build(len(vectors) - 1)
-    network.start_from(torch.from_numpy(vectors), frozen=frozen)
-    return network
+    return start(model.build(len(vectors) - 1), vectors, **how)
 
 
 @pytest.mark.parametrize("kind", MODELS)
@@ -106,7 +112,7 @@ def test_items_that_start_from_equal_vectors_are_level(kind, n_items):
     drawn[2:] = drawn[np.random.default_rng(1).integers(1, max(2, n_items // 50), n_items - 1)]
     model = make(kind, dim=7, heads=1)
     model.network = model.build(n_items)
-    model.network.start_from(torch.from_numpy(drawn), frozen=True)
+    start(model.network, drawn)
     found = model.embed_items()["fused"][1:, :7]
     _, first, place = np.unique(drawn[1:], axis=0, return_index=True, return_inverse=True)
     np.testing.assert_array_equal(found, found[first[place.ravel()]])
@@ -118,15 +124,47 @@ def test_the_initial_map_is_xavier_normal(world):
     vectors = np.random.default_rng(0).normal(size=(world.n_items + 1, 400)).astype(np.float32)
     config = SASRecConfig(dim=200, inner=8, init="other")
     network = models.SASRecCE(config).build(world.n_items)
-    network.start_from(torch.from_numpy(vectors), frozen=True)
+    start(network, vectors)
     assert float(network.items.map.detach().std()) == pytest.approx((2 / 600) ** 0.5, rel=0.02)
     assert not network.items.offset.any()
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_scaled_vectors_start_with_the_spread_of_the_models_own(kind, vectors):
+    own = float(make(kind).build(len(vectors) - 1).items.weight.detach()[1:].std())
+    network = one_network(100 * vectors, kind=kind, scaled=True)
+    assert float(network.items.weight.detach()[1:].std()) == pytest.approx(own, rel=0.5)
+    rows = network.items.vectors @ network.items.map.T
+    assert rows.std().item() == pytest.approx(
+        one_network(vectors, kind=kind, scaled=True).items.weight[1:].std().item(), rel=1e-3
+    )
+
+
+def test_a_residual_starts_at_nothing_learns_and_parts_items_of_one_vector(vectors, fitted):
+    vectors[4] = vectors[5]
+    plain, beside = one_network(vectors), one_network(vectors, residual=True)
+    torch.testing.assert_close(plain.items.weight, beside.items.weight)
+    model = fitted(make(models.SASRecCE, init_residual=True), features={"init": vectors})
+    residual = model.network.items.residual.detach()
+    assert residual.abs().sum(1).min() > 0
+    rows = model.embed_items()["fused"]
+    assert not np.allclose(rows[4], rows[5])
+    level = fitted(make(models.SASRecCE), features={"init": vectors}).embed_items()["fused"]
+    np.testing.assert_array_equal(level[4], level[5])
+
+
+def test_both_ways_see_the_residual(vectors):
+    network = one_network(vectors, residual=True)
+    with torch.no_grad():
+        network.items.residual.normal_()
+    every = torch.arange(len(vectors))[None]
+    torch.testing.assert_close(network.items(every)[0], network.items.weight)
 
 
 def test_lrurec_still_learns_its_padding(vectors, world):
     network = models.LRURec(LRURecConfig(dim=8)).build(world.n_items)
     before = network.items.weight[0].detach().clone()
-    network.start_from(torch.from_numpy(vectors), frozen=True)
+    start(network, vectors)
     torch.testing.assert_close(network.items.padding.detach(), before)
     assert "items.padding" in dict(network.named_parameters())
     plain = one_network(vectors)
