@@ -106,7 +106,7 @@ class Adapted(nn.Module):
         nn.init.xavier_normal_(self.map)
         if spread is not None:
             with torch.no_grad():
-                self.map *= spread / (vectors @ self.map.T).std()
+                self.map.mul_(spread / (vectors @ self.map.T).std())
         self.residual = nn.Parameter(torch.zeros(len(vectors), len(padding))) if residual else None
 
     @property

@@ -50,6 +50,6 @@ def transform(
             raise ValueError("all items have one vector: there is nothing to whiten")
         white = directions[:, kept] / np.sqrt(variance[kept])
         centred = centred @ (white if how == "pca" else white @ directions[:, kept].T)
-    found = centred.astype(np.float32)
+    found: NDArray[np.float32] = centred.astype(np.float32)
     found[later] = found[first]
     return found
