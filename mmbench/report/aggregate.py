@@ -85,6 +85,11 @@ class Row:
         """Whether this is a miniature stand-in."""
         return self.first.tiny
 
+    @property
+    def small(self) -> bool:
+        """Whether it ran on smaller pretrained weights than the real thing's."""
+        return self.first.small
+
 
 @dataclass(frozen=True, slots=True)
 class Board:
@@ -167,7 +172,9 @@ def _board(
         comparison
         for row in rows
         if row.done and row.first.cell.limit is None
-        for comparison in compare(row.name, row.done, _means(row.metrics), stand_in=row.tiny)
+        for comparison in compare(
+            row.name, row.done, _means(row.metrics), stand_in=row.tiny, small=row.small
+        )
     ]
     comparisons.sort(key=lambda c: (set_order(c.candidates), c.metric, c.name, c.source, c.model))
     return Board(protocol, dataset, fingerprint, tuple(rows), tuple(comparisons))

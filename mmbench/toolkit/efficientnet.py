@@ -90,7 +90,8 @@ class _Same(nn.Conv2d):
         for side in (states.shape[-1], states.shape[-2]):
             more = max((-(-side // stride) - 1) * stride + kernel - side, 0)
             edges += [more // 2, more - more // 2]
-        return super().forward(pad(states, edges))
+        found: Tensor = super().forward(pad(states, edges))
+        return found
 
 
 class _Block(nn.Module):
@@ -113,8 +114,8 @@ class _Block(nn.Module):
         if self.wider:
             inner = relu6(self._bn0(self._expand_conv(inner)))
         inner = relu6(self._bn1(self._depthwise_conv(inner)))
-        inner = self._bn2(self._project_conv(inner))
-        return states + inner if self.residual else inner
+        narrow: Tensor = self._bn2(self._project_conv(inner))
+        return states + narrow if self.residual else narrow
 
 
 def _norm(width: int) -> nn.BatchNorm2d:
@@ -132,8 +133,8 @@ def load_lite0(path: Path, device: str) -> EfficientNetLite0:
     """
     network = EfficientNetLite0()
     network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    network.requires_grad_(False)
-    return network.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    network.to(device=torch.device(device), memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network.requires_grad_(False).eval()
 
 
 def to_pixels(pictures: Sequence[Picture], side: int = SIDE) -> Tensor:

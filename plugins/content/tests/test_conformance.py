@@ -7,6 +7,8 @@ from mmbench.testing import parametrize_with_checks
 MODELS = [
     models.Markov,
     models.BM25Text,
+    models.Tfidf,
+    models.ColourHistogram,
     models.TextEncoder,
     models.ImageEncoder,
     models.Hybrid,

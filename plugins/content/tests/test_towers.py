@@ -7,7 +7,7 @@ import pytest
 import torch
 import transformers
 from mmbench_content import encode, towers
-from mmbench_content.models import ImageEncoder, TextEncoder
+from mmbench_content.models import ColourHistogram, ImageEncoder, TextEncoder
 from PIL import Image
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
@@ -176,7 +176,7 @@ def test_an_image_encoder_from_a_folder(tmp_path, shop, run_in, queries_of):
 def test_damaged_and_absent_pictures_count_as_missing(tmp_path, shop, run_in, caplog):
     (shop.folder / "2.png").write_bytes(b"no picture")
     (shop.folder / "3.png").unlink()
-    model = ImageEncoder(ImageEncoder.presets["tiny"])
+    model = ColourHistogram(ColourHistogram.presets["paper"])
     with caplog.at_level(logging.WARNING, logger="mmbench_content"):
         model.fit(items=shop.items, run=run_in()[0])
     vectors = model.embed_items()["image"]
@@ -189,9 +189,9 @@ def test_no_picture_at_all_is_said_plainly(tmp_path, run_in):
     (tmp_path / "1.png").write_bytes(b"no picture")
     items = Items(1, {}, ImageStore(tmp_path, (None, "1.png")))
     with pytest.raises(ValueError, match="not one picture could be opened"):
-        encode.encode_pictures(items, run_in()[0], encoder="colours", batch_size=4)
+        encode.encode_pictures(items, run_in()[0], encoder="colour-histogram", batch_size=4)
     with pytest.raises(ValueError, match="no pictures"):
-        encode.encode_pictures(Items(1, {}), run_in()[0], encoder="colours", batch_size=4)
+        encode.encode_pictures(Items(1, {}), run_in()[0], encoder="colour-histogram", batch_size=4)
 
 
 def test_weights_that_would_have_to_be_unpickled_are_refused(bert, tmp_path):
