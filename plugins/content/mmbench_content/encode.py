@@ -96,17 +96,16 @@ def encode_pictures(
             from mmbench_content.pictures import colour_histogram
 
             return lambda pictures: np.stack([colour_histogram(one) for one in pictures])
-        from mmbench_content import towers
+        if path.is_dir() and encoder != TINY_LITE0:
+            from mmbench_content.towers import image_tower
 
-        if encoder == TINY_LITE0:
-            from mmbench_content.miniatures import build_lite0
+            return image_tower(path, run.device)
+        from mmbench.toolkit.efficientnet import load_lite0
+        from mmbench_content.lite0 import build_lite0, lite0_tower
 
-            return towers.lite0_tower(build_lite0().to(run.device), run.device, image_size)
-        if path.is_file():
-            from mmbench.toolkit.efficientnet import load_lite0
-
-            return towers.lite0_tower(load_lite0(path, run.device), run.device, image_size)
-        return towers.image_tower(path, run.device)
+        tiny = encoder == TINY_LITE0
+        network = build_lite0().to(run.device) if tiny else load_lite0(path, run.device)
+        return lite0_tower(network, run.device, image_size)
 
     found = encodings.cached(
         run.encodings,

@@ -1,16 +1,14 @@
-"""The encoders' networks in small, with random weights: for tests and checks, not for claims."""
+"""A text encoder in small, with random weights: for tests and checks, not for claims."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 import transformers
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
-from torch import nn
-
-from mmbench.toolkit.efficientnet import EfficientNetLite0
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 SEED = 0  # no run's chance: one answer
 WORDS, LONGEST, WIDTH = 2000, 512, 64
@@ -18,22 +16,26 @@ SPECIAL = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "se
 
 
 def build_bert(texts: Sequence[str], folder: Path) -> None:
-    """Write a BERT of two layers into a folder, with a tokenizer that is trained on the texts."""
-    words = Tokenizer(models.WordPiece(unk_token=SPECIAL["unk_token"]))
-    words.normalizer = normalizers.BertNormalizer()
-    words.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=WORDS, special_tokens=[*SPECIAL.values()], show_progress=False
+    """Write a BERT of two layers into a folder, whose tokenizer knows the texts' usual words."""
+    normalizer, splitter = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+    counts = Counter(
+        word
+        for text in texts
+        for word, _ in splitter.pre_tokenize_str(normalizer.normalize_str(text))
     )
-    words.train_from_iterator(texts, trainer)
-    known, last, first = words.get_vocab(), SPECIAL["sep_token"], SPECIAL["cls_token"]
+    usual = sorted(counts, key=lambda word: (-counts[word], word))[:WORDS]
+    names = dict.fromkeys([*SPECIAL.values(), *usual])
+    known = {word: number for number, word in enumerate(names)}
+    words = Tokenizer(models.WordLevel(known, unk_token=SPECIAL["unk_token"]))
+    words.normalizer, words.pre_tokenizer = normalizer, splitter
+    last, first = SPECIAL["sep_token"], SPECIAL["cls_token"]
     words.post_processor = processors.BertProcessing((last, known[last]), (first, known[first]))
     tokenizer = transformers.PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=words, **SPECIAL
     )
     tokenizer.save_pretrained(folder)
     config = transformers.BertConfig(
-        vocab_size=words.get_vocab_size(),
+        vocab_size=len(known),
         hidden_size=WIDTH,
         num_hidden_layers=2,
         num_attention_heads=4,
@@ -44,14 +46,3 @@ def build_bert(texts: Sequence[str], folder: Path) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         transformers.BertModel(config).save_pretrained(folder)
-
-
-def build_lite0() -> EfficientNetLite0:
-    """An EfficientNet-Lite0 whose random weights keep a signal's size from layer to layer."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(SEED)
-        network = EfficientNetLite0()
-        for module in network.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight)
-    return network.requires_grad_(False).eval()

@@ -12,8 +12,6 @@ import transformers
 from numpy.typing import NDArray
 from torch.nn.functional import normalize
 
-from mmbench.toolkit.efficientnet import EfficientNetLite0, to_pixels
-
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
@@ -79,24 +77,6 @@ def image_tower(folder: Path, device: str) -> Callable[..., Any]:
     def encode(pictures: Sequence[Picture]) -> Float32:
         pixels = processor(images=list(pictures), return_tensors="pt")["pixel_values"].to(device)
         features = look(pixel_values=pixels).pooler_output.float()
-        found: Float32 = normalize(features, dim=1).cpu().numpy()
-        return found
-
-    return encode
-
-
-def lite0_tower(network: EfficientNetLite0, device: str, side: int) -> Callable[..., Any]:
-    """A function from a batch of pictures to float32[m, 1280]: unit means over the grid.
-
-    Args:
-        network: as ``load_lite0`` gives it.
-        device: where it is, in torch's words.
-        side: pixels that a picture is brought to.
-    """
-
-    @torch.inference_mode()
-    def encode(pictures: Sequence[Picture]) -> Float32:
-        features = network.pooled(to_pixels(pictures, side).to(device))
         found: Float32 = normalize(features, dim=1).cpu().numpy()
         return found
 

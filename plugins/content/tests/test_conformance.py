@@ -11,9 +11,10 @@ MODELS = [
     models.ColourHistogram,
     models.TextEncoder,
     models.ImageEncoder,
-    models.Hybrid,
-    models.HybridMarkov,
-    models.VBPR,
+    # counting is quicker than miniatures, which are checked above
+    "hybrid/counts",
+    "hybrid-markov/counts",
+    "vbpr/counts",
 ]
 
 

@@ -5,7 +5,8 @@ import pytest
 import torch
 import transformers
 from mmbench_content import towers
-from mmbench_content.miniatures import build_bert, build_lite0
+from mmbench_content.lite0 import build_lite0
+from mmbench_content.miniatures import build_bert
 from mmbench_content.models import Hybrid, ImageEncoder, TextEncoder
 
 from mmbench import Items
