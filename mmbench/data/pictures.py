@@ -74,7 +74,7 @@ def hand_over(
     if unusable:
         first = f", such as {problems[0]}" if problems else ""
         logger.warning(
-            "%d pictures in %s cannot be used and count as missing%s", unusable, root, first
+            "pictures in %s that cannot be used and count as missing: %d%s", root, unusable, first
         )
     return HandedOver(images, PictureSource(root.absolute(), digests), unusable)
 
