@@ -90,14 +90,18 @@ class ImageStore:
 
     def __post_init__(self) -> None:
         with open(self.path, "rb") as file:
-            start = len(PICTURES) + SEAL
-            head = file.read(start + 8)
-            table = file.read(8 * int.from_bytes(head[start:], "little"))
             size = file.seek(0, io.SEEK_END)
-        offsets = np.frombuffer(table[: len(table) // 8 * 8], "<i8").astype(np.int64)
-        whole = head.startswith(PICTURES) and len(offsets) > 1 and offsets[-1] == size
-        if not whole or offsets[0] != offsets[1] or np.any(np.diff(offsets) < 0):
+            file.seek(0)
+            head = file.read(len(PICTURES) + SEAL + 8)
+            count = int.from_bytes(head[len(PICTURES) + SEAL :], "little")
+            first = len(head) + 8 * count  # where the first picture begins
+            whole = head.startswith(PICTURES) and count > 1 and first <= size
+            table = file.read(8 * count) if whole else b""
+        offsets = np.frombuffer(table, "<i8").astype(np.int64)
+        if not whole or {first, *offsets[:2].tolist()} != {first} or offsets[-1] != size:
             raise ImageError(f"{self.path} is no whole file of pictures")
+        if np.any(np.diff(offsets) < 0):
+            raise ImageError(f"{self.path} is damaged: its pictures overlap")
         _freeze(offsets)
         object.__setattr__(self, "offsets", offsets)
 
