@@ -14,7 +14,6 @@ import logging
 import os
 import warnings
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,7 +25,6 @@ from mmbench.data.pixels import ENCODING, MAX_BYTES, decode, encode
 from mmbench.views import ImageError, ImageStore
 
 AHEAD = 8  # pictures a processor that are in memory at a time
-UNREADABLE = (OSError, KeyError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error)
 Read = Callable[[str], bytes]
 
 logger = logging.getLogger("mmbench.data")
@@ -95,7 +93,9 @@ def open_files(root: Path) -> Iterator[Read]:
                 if size(name) > MAX_BYTES:
                     raise ImageError(f"{name} has {size(name):,} bytes, more than {MAX_BYTES:,}")
                 return read(name)
-            except UNREADABLE as error:
+            except ImageError:
+                raise
+            except Exception as error:  # each of a zip's ways to compress raises its own
                 raise ImageError(f"{name} cannot be read: {error}") from error
 
         return answer
