@@ -13,6 +13,7 @@ import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def examine() -> dict[str, Any]:
     Each plugin is asked in a process of its own. The user's home is written ``~`` and a folder
     called like the user ``<user>``, wherever they appear. ``broken`` counts the plugins that do
     not load or whose name another package claims too. ``untested`` names the libraries that are
-    here in another version than mmbench was tested with.
+    here in another version than mmbench was tested with, ``uncompiled`` those without bytecode.
     """
     plugins = _plugins()
     report: dict[str, Any] = {
@@ -66,6 +67,7 @@ def examine() -> dict[str, Any]:
         "machine": _machine(),
         "libraries": _versions(),
         "untested": _untested(),
+        "uncompiled": _uncompiled(),
         "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
         "places": [_place("cache", cache_home())]
         + [_place("data", folder) for folder in search_folders()],
@@ -90,6 +92,7 @@ def render(report: dict[str, Any]) -> Group:
         + ", ".join(f"{name} {version}" for name, version in report["libraries"].items())
         + "\n"
         + _say_untested(report["untested"])
+        + _say_uncompiled(report["uncompiled"])
         + "".join(f"\n{name}={value}" for name, value in report["variables"].items())
     )
     places = _table("kept in", "", "size", "disk free", "")
@@ -234,6 +237,32 @@ def _say_untested(untested: list[dict[str, str]]) -> str:
         return "all in the versions that were tested together"
     return "not as tested: " + ", ".join(
         f"{one['name']} {one['installed']} (tested {one['tested']})" for one in untested
+    )
+
+
+def _uncompiled() -> list[dict[str, str]]:
+    """The libraries without bytecode, and where they are. Some installers write none.
+
+    Nor can a cell, behind its wall: each would compile all that it imports anew.
+    """
+    found = []
+    for name in _versions():
+        library = metadata.distribution(name)
+        tops = [file for file in library.files or () if file.match("*/__init__.py")]
+        places = [Path(str(library.locate_file(file))) for file in tops if len(file.parts) == 2]
+        if places and not any(os.path.exists(cache_from_source(str(place))) for place in places):
+            found.append({"name": name, "folder": str(places[0].parents[1])})
+    return found
+
+
+def _say_uncompiled(uncompiled: list[dict[str, str]]) -> str:
+    if not uncompiled:
+        return ""
+    names = ", ".join(one["name"] for one in uncompiled)
+    folders = " ".join(dict.fromkeys(one["folder"] for one in uncompiled))
+    return (
+        f"\nwithout bytecode, so that each cell compiles them anew: {names}; mend it with: "
+        f"python -m compileall -q {folders}"
     )
 
 

@@ -152,8 +152,10 @@ class ModelHooks:
             ``variant/tiny`` where it wants one.
         stand_ins: the sizes, such as ``("tiny",)``, that stand in for the real thing (random
             weights, statistics) and say nothing of it (optional). ``--preset auto`` takes the first
-            where there is no CUDA GPU, and boards mark the row ``(tiny)``. Without it every preset
-            is the model itself, and ``auto`` takes ``paper`` everywhere.
+            where there is no CUDA GPU, and boards mark the row ``(tiny)``. They also mark one that
+            was given a stand-in's weights, in a setting whose name ends in ``backbone`` or
+            ``encoder``. Without ``stand_ins`` every preset is the model itself, and ``auto`` takes
+            ``paper`` everywhere.
         needs: frozenset of ``{"text", "image"}``; a dataset without them is *not applicable*. Or a
             static method that answers it for a Config, where presets differ in it.
         papers: published figures, a sequence of ``mmbench.Published``, or ``{variant: sequence}``

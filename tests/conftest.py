@@ -97,6 +97,23 @@ class Bench:
         )
         return Outcome(done.returncode, done.stdout, done.stderr)
 
+    def stored(self) -> list[dict[str, Any]]:
+        """Every record in ``results``."""
+        found = sorted(self.folder.glob("results/*/*/*/*.json"))
+        return [json.loads(path.read_text()) for path in found]
+
+    def rows(self) -> dict[str, dict[str, Any]]:
+        """The records in ``results`` by their labels, which must differ."""
+        found = self.stored()
+        rows = {record["label"]: record for record in found}
+        assert len(rows) == len(found)
+        return rows
+
+    def beside(self, record: dict[str, Any], ending: str) -> Path:
+        """A file of a record's cell, such as its ``ranks.parquet``."""
+        (path,) = self.folder.glob(f"results/*/*/*/{record['cell']['id']}.{ending}")
+        return path
+
 
 def heed_interrupts() -> None:
     """A shell's background jobs, such as the tests may be, ignore Ctrl-C, and so do their own.

@@ -57,6 +57,15 @@ def test_objectives():
 
 
 @pytest.mark.slow
+def test_paper_step():
+    for plugin in ("mmbench_vlm2rec", "mmbench_pixrec"):
+        pytest.importorskip(plugin)
+    rows = run("paper_step.py", "--miniature", "--users", "16", "--queries", "1")
+    assert "qwen2.5-vl-3b" in rows[1]
+    assert len(rows) == 1 + 6
+
+
+@pytest.mark.slow
 def test_threads():
     pytest.importorskip("mmbench_sequential")
     rows = run("threads.py", "--items", "50", "--positions", "50", "--repeats", "1")

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from mmbench import doctor
 from mmbench.grid.environment import cuda_gpus
 
 ROOT = Path(__file__).parents[1]
+PYTHON = sys.executable
 
 BROKEN = {
     "crash": "raise RuntimeError('no good')",
@@ -224,3 +226,29 @@ def test_a_data_folder_that_cannot_be_read_is_told(at_home, monkeypatch):
     monkeypatch.setattr(doctor, "list_datasets", refuse)
     (row,) = doctor.examine()["datasets"]
     assert (row["where"], row["status"]) == ("~/data", "Permission denied")
+
+
+def test_libraries_without_bytecode_are_told_with_the_cure(at_home, monkeypatch, tmp_path):
+    site = tmp_path / "site"
+    monkeypatch.syspath_prepend(site)
+    for name in ("raw", "ready"):
+        info = site / f"{name}-1.0.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (info / "RECORD").write_text(f"{name}/__init__.py,,\n{name}/deep/__init__.py,,\n")
+        (site / name).mkdir()
+        (site / name / "__init__.py").touch()
+    monkeypatch.setattr(doctor, "_versions", lambda: {"raw": "1.0", "ready": "1.0"})
+    monkeypatch.setattr(doctor, "_untested", list)
+    monkeypatch.setattr(doctor, "_plugins", list)
+    command = [PYTHON, "-m", "compileall", "-q"]
+    subprocess.run([*command, str(site / "ready")], check=True)
+    report = doctor.examine()
+    assert report["uncompiled"] == [{"name": "raw", "folder": str(site)}]
+    console = Console(record=True, width=400, file=io.StringIO())
+    console.print(doctor.render(report))
+    (line,) = (line for line in console.export_text().splitlines() if "without bytecode" in line)
+    cure = line.partition("mend it with: ")[2].split()
+    assert cure == ["python", *command[1:], str(site)]
+    subprocess.run([PYTHON, *cure[1:]], check=True)
+    assert doctor.examine()["uncompiled"] == []

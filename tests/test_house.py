@@ -80,6 +80,32 @@ def test_plugins_use_public_names_only(path):
     assert imports(path) <= {"toolkit", "vlm"}
 
 
+def table_roads(code: str) -> set[str]:
+    """What of pyarrow and pandas a module reads or writes tables with."""
+    roads = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            roads |= {name.name for name in node.names if name.name.startswith("pyarrow.")}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pyarrow"):
+            roads.add(str(node.module))
+        elif isinstance(node, ast.Attribute) and (
+            node.attr == "to_pandas" or ast.unparse(node).startswith(("pd.read_", "pandas.read_"))
+        ):
+            roads.add(node.attr)
+    return roads
+
+
+def test_one_module_reads_and_writes_tables():
+    """Other roads through pyarrow start threads that outlive the call."""
+    found = {
+        path.name
+        for path in [*sources(), *plugin_sources()]
+        if table_roads(path.read_text(encoding="utf-8"))
+    }
+    assert found == {"tables.py"}
+    assert table_roads("import pandas as pd; pd.read_parquet(p)") == {"read_parquet"}
+
+
 def loaded_by(code: str) -> set[str]:
     code += "; import sys; print(' '.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mmbench.check.baseline import MARGIN, best_guess
+from mmbench.check.baseline import best_guess
 from mmbench.check.compare import demand_identical
 from mmbench.check.contract import RUNS
 from mmbench.check.lab import PROTOCOL, Lab
@@ -12,6 +12,8 @@ from mmbench.grid.question import ask_question
 from mmbench.protocol import CANDIDATE_SETS, get_protocol
 
 SHOWN = 5
+MARGIN = 0.1
+"""Of ndcg@10: the standard error over the queries of a check's world is about 0.03 at most."""
 
 
 def deterministic_under_a_seed(lab: Lab) -> None:
@@ -39,7 +41,7 @@ def no_better_than_chance_where_nothing_tells(lab: Lab) -> None:
         raise CheckFailed(f"on random events: {cell.problem}")
     question = ask_question(lab.random_world, get_protocol(PROTOCOL))
     for name, figures in cell.outcome.record.metrics.items():
-        ours, bar = figures["ndcg@10"], best_guess(question, CANDIDATE_SETS[name])
+        ours, bar = figures["ndcg@10"], best_guess(question, CANDIDATE_SETS[name]).mean()
         if ours > bar + MARGIN:
             raise CheckFailed(
                 f"on random events ndcg@10 ({name}) is {ours:.3f}, and the better of chance and "

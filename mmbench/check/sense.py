@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mmbench.check import worlds
-from mmbench.check.baseline import MARGIN, best_guess
+from mmbench.check.baseline import best_guess
 from mmbench.check.compare import ROUNDING
 from mmbench.check.contract import RUNS
 from mmbench.check.honesty import SAME
@@ -13,21 +13,32 @@ from mmbench.check.lab import PROTOCOL, Lab
 from mmbench.check.rules import Check, CheckFailed, NotAsked
 from mmbench.grid.question import ask_question
 from mmbench.protocol import get_protocol
+from mmbench.protocol.metrics import per_query
 from mmbench.views import Float32
 
+ERRORS = 2  # standard errors of a gain that is believed
 AGREEMENT = 0.99  # mean rank correlation between embeddings and scores
 
 
 def learns_which_item_follows_which(lab: Lab) -> None:
-    """Where each item has its usual successor, ndcg@10 is 0.1 above chance and popularity."""
-    record = lab.cell("first").outcome.record
+    """Where each item has its usual successor, ndcg@10 is surely above chance and popularity.
+
+    Surely: by more than two standard errors of the gain, query by query, over the better of both.
+    """
+    ranks = lab.cell("first").outcome.ranks
+    assert ranks is not None
     chosen = lab.offer.sets[0]
-    ours = record.metrics[chosen.name]["ndcg@10"]
-    bar = best_guess(ask_question(lab.world, get_protocol(PROTOCOL)), chosen)
-    if ours < bar + MARGIN:
+    counts = (ranks[f"{count}_{chosen.name}"] for count in ("greater", "equal"))
+    ours = per_query("ndcg@10", *counts)
+    guessed = best_guess(ask_question(lab.world, get_protocol(PROTOCOL)), chosen)
+    gain = ours - guessed
+    mean, error = gain.mean(), gain.std(ddof=1) / np.sqrt(len(gain))
+    if not mean > ERRORS * error:
         raise CheckFailed(
-            f"ndcg@10 is {ours:.3f}; the better of chance and popularity has {bar:.3f}, and "
-            f"{bar + MARGIN:.3f} is asked for"
+            f"ndcg@10 is {ours.mean():.3f}, and the better of chance and popularity has "
+            f"{guessed.mean():.3f}: the gain is {mean:+.3f}, between {mean - ERRORS * error:+.3f} "
+            f"and {mean + ERRORS * error:+.3f} ({ERRORS} standard errors, {len(gain)} queries), "
+            "and an interval above 0 is asked for"
         )
 
 

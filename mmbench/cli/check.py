@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
+from mmbench.cli.options import Json
 from mmbench.cli.quantities import seconds
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")]
 
 
 def check(

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -17,6 +18,7 @@ from mmbench.cli.check import check
 from mmbench.cli.compare import compare
 from mmbench.cli.data import data_app
 from mmbench.cli.new import new_app
+from mmbench.cli.options import Json
 from mmbench.cli.run import demo, run
 from mmbench.cli.show import show
 from mmbench.problems import Stop, UserError
@@ -36,12 +38,18 @@ app.command("check")(check)
 app.command("show")(show)
 app.command("compare")(compare)
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")]
-
 
 def main() -> None:
     """Entry point: turns errors that are the user's to mend into one line and exit code 2."""
     _heed_signals()
+    try:
+        _main()
+    except SystemExit as end:
+        _leave_plugins(end.code)
+        raise
+
+
+def _main() -> None:
     try:
         app()
     except UserError as error:
@@ -57,6 +65,16 @@ def main() -> None:
         where = f": {error.filename}" if error.filename else ""
         _say(f"error: {error.strerror or error}{where}{_cure(error)}")
         sys.exit(1)
+
+
+def _leave_plugins(code: object) -> None:
+    """End at once where a plugin's thread is at work: Python's end under it aborts the process."""
+    from mmbench.grid.channel import PLUGIN_THREAD
+
+    if any(thread.name == PLUGIN_THREAD for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code if isinstance(code, int) else int(code is not None))
 
 
 def _heed_signals() -> None:

@@ -9,19 +9,15 @@ from typing import Annotated
 
 import typer
 
+from mmbench.cli.options import Data, Json, Results
+
 
 def compare(
     a: Annotated[str, typer.Argument(metavar="A", help="A row: its name, model, or a cell's id.")],
     b: Annotated[str, typer.Argument(metavar="B", help="The row that A is held against.")],
-    results: Annotated[Path, typer.Option("--results", "-r", help="A folder of results.")] = Path(
-        "results"
-    ),
-    data: Annotated[
-        str | None, typer.Option("--data", "-d", help="Only this dataset; with --across A's,B's.")
-    ] = None,
-    protocol: Annotated[
-        str | None, typer.Option(help="Only this protocol; with --across A's,B's.")
-    ] = None,
+    results: Results = Path("results"),
+    data: Data = None,
+    protocol: Annotated[str | None, typer.Option(help="Only this protocol.")] = None,
     candidates: Annotated[
         str, typer.Option("--set", help="The candidate set; see: mmbench ls protocols.")
     ] = "unseen",
@@ -30,11 +26,12 @@ def compare(
         str, typer.Option(help="Within what share of B's figure A counts as equivalent.")
     ] = "1%",
     across: Annotated[
-        bool, typer.Option("--across", help="Let A and B answer different questions.")
+        bool,
+        typer.Option(
+            "--across", help="Let A and B answer different questions: --data a,b; --protocol a,b."
+        ),
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Tell how far A differs from B, from the stored ranks of every user and seed.
 

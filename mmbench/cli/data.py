@@ -8,13 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
+from mmbench.cli.options import Json
+
 data_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     help="Look at datasets, and make one from a folder.",
 )
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")]
 
 
 @data_app.command("describe")

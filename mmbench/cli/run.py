@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mmbench.cli.options import Json
 from mmbench.cli.quantities import bytes_of, seconds
 from mmbench.problems import Stop
 
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from mmbench.grid.execute import Finished
     from mmbench.grid.plan import Grid, Planned
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")]
-Results = Annotated[Path, typer.Option("--out", "-o", help="Where results are stored.")]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Where results are stored.")]
 
 # popularity, counting, and a network twice: without and with the items' titles and pictures
 DEMO = "pop,markov,gru4rec-ce[epochs=10],gru4rec-ce[epochs=10,init=hybrid,init_frozen=false]"
@@ -56,7 +56,7 @@ def run(
         int | None, typer.Option(min=1, help="Only so many users: a smoke run, and marked so.")
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Cells side by side.")] = 1,
-    out: Results = Path("results"),
+    out: Out = Path("results"),
     overwrite: Annotated[
         str, typer.Option(help="Run again what is stored: never, failed, or always.")
     ] = "failed",
@@ -121,7 +121,7 @@ def run(
         raise typer.Exit(1)
 
 
-def demo(out: Results = Path("results"), as_json: Json = False) -> None:
+def demo(out: Out = Path("results"), as_json: Json = False) -> None:
     """Run a few models on a made-up shop and print the board.
 
     What follows what tells more than popularity. The network is there twice, trained for ten

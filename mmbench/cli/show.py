@@ -8,24 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mmbench.cli.options import Data, Json, Results
 from mmbench.problems import UserError
 
 if TYPE_CHECKING:
     from mmbench.report import Board, Row
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")]
 
 
 def show(
     cells: Annotated[
         list[str], typer.Argument(metavar="CELL...", help="A cell's id, a row's name, or a model.")
     ],
-    results: Annotated[Path, typer.Option("--results", "-r", help="A folder of results.")] = Path(
-        "results"
-    ),
-    data: Annotated[
-        str | None, typer.Option("--data", "-d", help="Only this dataset (an id or an alias).")
-    ] = None,
+    results: Results = Path("results"),
+    data: Data = None,
     plot: Annotated[
         Path | None, typer.Option(help="Draw the curves into this file (.svg, .png, .pdf).")
     ] = None,

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.csv as pacsv
-import pyarrow.parquet as pq
 
 from mmbench.data.log import DataError
 from mmbench.data.spec import EventsSpec, ItemsSpec, file_format
+from mmbench.data.tables import as_frame, parquet_names, read_csv, read_parquet
 
 DELIMITERS = {"csv": ",", "tsv": "\t", "atomic": "\t"}
 # Larger than any time of the finer unit before the year 5000, in seconds.
@@ -27,14 +27,20 @@ def header(path: Path, form: str) -> list[str]:
     if not path.is_file():
         raise DataError(f"{path}: no such file; put it there or mend its name in dataset.toml")
     if form == "parquet":
-        try:
-            return [str(name) for name in pq.read_schema(path).names]
-        except (pa.ArrowException, OSError) as error:
-            raise DataError(f"{path}: not a readable parquet file: {error}") from error
+        with _readable(path):
+            return parquet_names(path)
     if form == "jsonl":
         return list(next(iter(json_rows(path)), (0, {}))[1])
     names = _raw_header(path, form)
     return [name.split(":")[0] for name in names] if form == "atomic" else names
+
+
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path}: not a readable parquet file: {error}") from error
 
 
 def _raw_header(path: Path, form: str) -> list[str]:
@@ -106,7 +112,8 @@ def read_table(path: Path, form: str, columns: Sequence[str] | None = None) -> p
     if form == "jsonl":
         table = _read_jsonl(path, chosen)
     elif form == "parquet":
-        table = pq.read_table(path, columns=chosen).to_pandas()
+        with _readable(path):
+            table = as_frame(read_parquet(path, chosen))
     else:
         table = _read_delimited(path, form)[chosen]
     if table.empty:
@@ -125,29 +132,15 @@ def _read_jsonl(path: Path, columns: Sequence[str]) -> pd.DataFrame:
 
 def _read_delimited(path: Path, form: str) -> pd.DataFrame:
     raw = _raw_header(path, form)
-    quoted = form == "csv"
     try:
-        table = pacsv.read_csv(
-            path,
-            # One thread, for messages with row numbers.
-            read_options=pacsv.ReadOptions(use_threads=False, block_size=1 << 24),
-            parse_options=pacsv.ParseOptions(
-                delimiter=DELIMITERS[form],
-                quote_char='"' if quoted else False,
-                double_quote=quoted,
-                newlines_in_values=quoted,
-            ),
-            convert_options=pacsv.ConvertOptions(
-                column_types=dict.fromkeys(raw, pa.string()), strings_can_be_null=False
-            ),
-        )
+        table = read_csv(path, DELIMITERS[form], form == "csv", raw)
     except pa.ArrowInvalid as error:
         if "UTF8" in str(error):
             raise _not_utf8(path) from error
         raise DataError(
             f"{path}: {error} (row 1 is the header). Mend the row, or name another format"
         ) from error
-    frame = cast(pd.DataFrame, table.to_pandas())
+    frame = as_frame(table)
     return frame.rename(columns=lambda name: name.split(":")[0]) if form == "atomic" else frame
 
 

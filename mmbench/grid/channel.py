@@ -14,6 +14,7 @@ from typing import IO, Any, Protocol
 
 Message = dict[str, Any]
 _END: Any = object()
+PLUGIN_THREAD = "plugin"  # the name of one that runs a plugin inside this process
 
 
 class ChannelClosed(Exception):

@@ -13,6 +13,7 @@ from mmbench.grid.registry import ModelRef, UsageError
 from mmbench.problems import did_you_mean
 
 STAND_IN = "stand-in"  # as a size: the stand-in of a model that has one
+WEIGHTS = ("backbone", "encoder")  # ends of the names of settings that name pretrained weights
 
 
 def choose_preset(
@@ -39,6 +40,44 @@ def choose_preset(
     )
 
 
+def stand_in_size(
+    presets: Mapping[str, Any], stand_ins: Sequence[str], preset: str, config: Mapping[str, Any]
+) -> str:
+    """The size that a resolved config stands in by, empty for the real thing.
+
+    It is the preset's own size, or that of a preset whose weights the config was given: a text of a
+    setting in ``WEIGHTS`` that only stand-ins have. What follows a colon does not matter: no
+    ``tiny:...`` is pretrained where one stand-in's is not.
+    """
+    size = _size(preset)
+    if size in stand_ins:
+        return size
+    real = set().union(
+        *(_weights(presets[name]) for name in presets if _size(name) not in stand_ins)
+    )
+    for name in presets:
+        if _size(name) in stand_ins and _weights(config) & (_weights(presets[name]) - real):
+            return _size(name)
+    return ""
+
+
+def _size(preset: str) -> str:
+    return preset.rpartition("/")[2]
+
+
+def _weights(config: Any) -> set[tuple[str, str]]:
+    """The settings that name weights, and the texts in them up to a colon."""
+    values = config if isinstance(config, Mapping) else as_dict(config)
+    found = {
+        (key, value.partition(":")[0])
+        for key, value in values.items()
+        if isinstance(value, str) and value and key.endswith(WEIGHTS)
+    }
+    return found.union(
+        *(_weights(value) for value in values.values() if isinstance(value, Mapping))
+    )
+
+
 def resolve(model_class: Any, ref: ModelRef, preset: str, overrides: Mapping[str, str]) -> Any:
     """The Config object: preset, then the family's field, then overrides (texts are coerced)."""
     values = as_dict(model_class.presets[preset])
@@ -61,6 +100,8 @@ def build(config_class: Any, values: Mapping[str, Any], name: str) -> Any:
     except pydantic.ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}, not {problem['input']!r}"
+            if problem["loc"]
+            else problem["msg"].removeprefix("Value error, ")  # of settings that do not go together
             for problem in error.errors()
         )
         raise UsageError(f"{name}: {problems}") from error

@@ -22,7 +22,14 @@ from typing import IO, Any
 import psutil
 
 from mmbench.grid import exchange, shared_memory
-from mmbench.grid.channel import Channel, ChannelClosed, Message, PipeChannel, queue_pair
+from mmbench.grid.channel import (
+    PLUGIN_THREAD,
+    Channel,
+    ChannelClosed,
+    Message,
+    PipeChannel,
+    queue_pair,
+)
 from mmbench.grid.registry import ModelRef, Plugin, UsageError
 from mmbench.grid.surroundings import environment_for, shorten
 from mmbench.grid.wall import OWN, PACKAGES, Gates
@@ -71,6 +78,7 @@ class Host:
 
     ``wall`` names what stands around it: ``landlock:<abi>``, ``process``, or ``none`` for a thread.
     ``temporary`` is where it keeps temporary files, ``shared`` what was in shared memory before it.
+    ``thread`` is the plugin's where it has no process.
     """
 
     channel: Channel
@@ -89,6 +97,7 @@ class Host:
     temporary: Path | None = None
     shared: frozenset[tuple[str, int]] = frozenset()
     validations: int = 0
+    thread: threading.Thread | None = None
 
     def describe(self, plugin: Plugin, ref: ModelRef, size: str, overrides: Message) -> Message:
         """What the plugin's class declares, with the whole resolved config."""
@@ -180,6 +189,8 @@ class Host:
             kill_tree(self.process, self.watch.family)
             psutil.wait_procs(self.watch.family, timeout=1)  # what they hold is not removed
             shared_memory.remove_new(self.shared)
+        if self.thread is not None and not self.stop.is_set():  # else it may be at work for hours
+            self.thread.join(timeout=2)
         if self.temporary is not None and self.temporary.is_symlink():
             self.temporary.unlink()
         self.channel.close()
@@ -308,8 +319,9 @@ def launch(
             serve(theirs, folder)
             theirs.close()
 
-        threading.Thread(target=run, daemon=True, name="plugin").start()
-        return Host(ours, folder, Limits(), on_event, stop=stop)
+        thread = threading.Thread(target=run, daemon=True, name=PLUGIN_THREAD)
+        thread.start()
+        return Host(ours, folder, Limits(), on_event, stop=stop, thread=thread)
     temporary, shared = shorten(folder), shared_memory.list_files()
     settings = environment_for(folder, temporary, network=gates.network)
     words = json.dumps({**asdict(gates), "watched": watched})

@@ -305,15 +305,16 @@ def describe_plugin(
 
 
 def make_label(
-    ref: ModelRef, preset: str, overrides: Mapping[str, str], *, stand_in: bool = False
+    ref: ModelRef, preset: str, overrides: Mapping[str, str], *, stand_in: str = ""
 ) -> str:
-    """A row's name: what was asked, which preset of it, and that it stands in where it does."""
+    """A row's name: what was asked, which preset of it, and the size by which it stands in."""
     given = {**dict(ref.overrides), **overrides}
-    variant, _, size = preset.rpartition("/") if stand_in else (preset, "", "")
+    variant, _, size = preset.rpartition("/")
+    variant = variant if stand_in and size == stand_in else preset
     name = ref.model + (f"/{variant}" if variant not in ("", "paper") else "")
     if given:
         name += "[" + ",".join(f"{key}={value}" for key, value in sorted(given.items())) + "]"
-    return f"{name} ({size})" if stand_in else name
+    return f"{name} ({stand_in})" if stand_in else name
 
 
 @dataclass(frozen=True, slots=True)

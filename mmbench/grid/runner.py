@@ -375,7 +375,7 @@ def begin_record(
         label=job.label,
         status=Status(kind="done"),
         preset=job.preset,
-        stand_in=declared.get("stand_in", False),
+        stand_in=bool(declared.get("stand_in")),
         loss=declared["loss"],
         needs=declared["needs"],
         known_failures=declared.get("known_failures", {}),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pluggy
 
-from mmbench.grid.config import as_dict, build, choose_preset, resolve
+from mmbench.grid.config import as_dict, build, choose_preset, resolve, stand_in_size
 from mmbench.grid.registry import ModelRef, Plugin, UsageError
 from mmbench.hooks import ContractError, check_hooks, hooks_of, open_manager
 from mmbench.hookspecs import ModelHooks, Published
@@ -87,7 +87,7 @@ def describe(plugin: Plugin, ref: ModelRef, size: str, overrides: Mapping[str, s
         raise ContractError(f"{ref.name}: family is {family!r}, and Config has no such field")
     return {
         "preset": preset,
-        "stand_in": preset.rpartition("/")[2] in stand_ins,
+        "stand_in": stand_in_size(model_class.presets, stand_ins, preset, config),
         "config": config,
         "unnamed": family if family is not None and not config[family] else None,
         "needs": sorted(_needs(model_class, resolved)),

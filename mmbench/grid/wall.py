@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import glob
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -51,6 +52,8 @@ VARIABLES = (
     *("CUDA_HOME", "CUDA_PATH", "ROCM_HOME", "ROCM_PATH", "LD_LIBRARY_PATH"),
     "PYTHONPYCACHEPREFIX",
 )
+COMPILERS = ("cc", "gcc", "c++", "g++", "clang", "clang++", "nvcc", "ptxas", "ninja")
+OPTIONAL = "/opt"  # where systems keep what came without their package manager
 OF_PYTHON = ("bin", "lib", "lib64", "include", "share", "ssl", "etc")  # where all is in one folder
 UNLISTED = Right.READ_FILE | Right.WRITE_FILE | Right.TRUNCATE | Right.MAKE_FILE | Right.REMOVE_FILE
 
@@ -104,7 +107,7 @@ def put_up(folder: str, gates: Gates) -> str:
 def _kept(folder: str, gates: Gates) -> Iterator[tuple[str, Right]]:
     """All paths that stay open, and what for."""
     common = [path for pattern in READABLE for path in _matching(pattern)]
-    common += _python(folder)
+    common += [*_python(folder), *_compilers()]
     common += [path for name in VARIABLES for path in os.environ.get(name, "").split(os.pathsep)]
     common = [os.path.realpath(path) for path in common if path]
     common = [path for path in common if not _is_inside(folder, path)]
@@ -114,7 +117,8 @@ def _kept(folder: str, gates: Gates) -> Iterator[tuple[str, Right]]:
     )
     for path in (folder, *common, *packages, *_weights(gates.network), *gates.reads):
         yield path, READ
-    yield "/proc/self", READ | Right.WRITE_FILE  # threads get their names there
+    # threads get their names there; CUDA starts none whose name it cannot open as if to write anew
+    yield "/proc/self", READ | Right.WRITE_FILE | Right.TRUNCATE
     for pattern in DEVICES:
         for path in _matching(pattern):
             yield path, USE_DEVICE
@@ -139,6 +143,15 @@ def _python(folder: str) -> Iterator[str]:
         else:
             yield prefix
     yield os.path.dirname(os.__file__)
+
+
+def _compilers() -> Iterator[str]:
+    """Compilers that have a folder of their own below ``/opt``; torch and triton start them."""
+    for name in COMPILERS:
+        real = os.path.realpath(shutil.which(name) or "")
+        home, _, rest = real.removeprefix(f"{OPTIONAL}/").partition("/")
+        if real.startswith(f"{OPTIONAL}/") and rest:
+            yield os.path.join(OPTIONAL, home)
 
 
 def _matching(pattern: str) -> list[str]:

@@ -48,7 +48,7 @@ def compare(
 ) -> Iterator[Comparison]:
     """The comparisons of one row; ``means`` maps candidate set to metric to our mean.
 
-    Figures of other datasets are left out. ``stand_in`` says that ours is a tiny preset.
+    Figures of other datasets are left out. ``stand_in`` says that ours is one.
     """
     told = {paper for r in records for paper in r.papers if paper.dataset == r.cell.dataset}
     papers = sorted(told, key=astuple)
@@ -56,7 +56,7 @@ def compare(
     for paper in papers:
         differs = [paper.differs] if paper.differs else []
         if stand_in:
-            differs.append("ours is the tiny preset")
+            differs.append("ours is a stand-in")
         yield Comparison(
             name=name,
             model=paper.model,

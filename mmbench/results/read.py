@@ -109,15 +109,16 @@ def read_ranks(path: Path, record: Record) -> pa.Table:
         ResultError: the file is absent, damaged, or another than the record was stored with.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
+
+    from mmbench.data.tables import read_parquet
 
     place = path.with_suffix(RANKS)
     try:
         data = place.read_bytes()
         if record.ranks_sha256 not in ("", hashlib.sha256(data).hexdigest()):
             raise ResultError(f"{place} is not what its record was stored with: run the cell again")
-        return pq.read_table(pa.BufferReader(data))
-    except (pa.ArrowInvalid, OSError) as error:
+        return read_parquet(data)
+    except (pa.ArrowException, OSError) as error:
         told = getattr(error, "strerror", None) or error
         raise ResultError(f"{place} cannot be read ({told}): run the cell again") from error
 

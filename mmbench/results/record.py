@@ -107,7 +107,7 @@ class Record(Part):
         cell: what was run.
         label: as boards call its row.
         status: how it ended.
-        stand_in: whether the preset stands in for the real one; not told before there was the word.
+        stand_in: whether the config stands in for the real one; not told before there was the word.
         preset, loss, needs, known_failures, papers: as the model's class declares them.
         metrics, beyond: candidate set to metric to value.
         tie_rate, unanswered: candidate set to share of queries.

@@ -20,8 +20,8 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from mmbench.data.tables import parquet_bytes
 from mmbench.files import put_in_place, slug, write_beside
 from mmbench.results.cell import Cell
 from mmbench.results.read import RANKS, load_record
@@ -152,23 +152,13 @@ def _parquet(columns: Columns) -> bytes:
         else pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values.shape[1])
         for name, values in columns.items()
     }
-    sink = pa.BufferOutputStream()
     # small whole numbers have empty high bytes: split into streams they take half the room
     split = {
         name: "BYTE_STREAM_SPLIT"
         for name, values in columns.items()
         if values.ndim == 1 and values.dtype.kind == "i"
     }
-    pq.write_table(
-        pa.table(arrays),
-        sink,
-        compression="zstd",
-        compression_level=19,
-        use_dictionary=False,
-        column_encoding=split,
-    )
-    data: bytes = sink.getvalue().to_pybytes()
-    return data
+    return parquet_bytes(pa.table(arrays), split)
 
 
 def _npy(array: np.ndarray) -> bytes:

@@ -1,4 +1,4 @@
-"""The help of every command, as it is printed."""
+"""The help of every command as it is printed, and the version."""
 
 import inspect
 
@@ -6,6 +6,8 @@ import pytest
 from typer.main import get_command
 
 from mmbench.cli import app
+
+ESCAPE = "\x1b"
 
 
 def commands(command, *names):
@@ -32,3 +34,13 @@ def test_help_shows_no_mark_of_its_formatting_and_an_example_a_line(names):
 
 def test_every_command_is_looked_at():
     assert {("show",), ("compare",), ("leaderboard",), ("data", "import")} <= EVERY.keys()
+
+
+def test_help_and_version(bench):
+    for words in (["--help"], ["run", "-h"], ["data", "-h"], ["audit", "-h"], ["demo", "-h"]):
+        shown = bench.run(*words)
+        assert shown.code == 0
+        assert ESCAPE not in shown.out
+    shown = " ".join(bench.run("run", "-h").out.split())
+    assert "Examples: mmbench run --models" in shown
+    assert bench.run("--version").out.startswith("mmbench ")

@@ -59,6 +59,15 @@ def test_without_a_time_column_the_order_of_rows_counts(tmp_path):
     assert formats.read_events(path, spec)["time"].tolist() == [0, 1, 0]
 
 
+def test_a_parquet_file_with_damaged_rows_is_told_by_its_name(tmp_path):
+    path = write_events(tmp_path, "parquet")
+    data = path.read_bytes()
+    path.write_bytes(data[:4] + b"\xff" * 60 + data[64:])  # its header is at its end
+    assert formats.header(path, "parquet") == list(COLUMNS.values())
+    with pytest.raises(DataError, match=r"events\.parquet: not a readable parquet file"):
+        formats.read_events(path, EventsSpec(path.name, **COLUMNS))
+
+
 @pytest.mark.parametrize("form", ["csv", "tsv", "parquet", "jsonl", "atomic"])
 def test_every_format_of_items_reads_alike(tmp_path, form):
     path = tmp_path / f"items.{'item' if form == 'atomic' else form}"

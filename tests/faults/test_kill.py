@@ -123,6 +123,30 @@ def test_a_polite_end(bench, stored, leftovers, children, number, way):
         assert leftovers(out) == []
 
 
+LATE = """
+import atexit, os, signal, time
+import shelf
+from mmbench import hookimpl
+
+class Late(shelf.Noise):
+    @hookimpl
+    def fit(self, train, run):
+        atexit.register(print, "Python has ended", flush=True)
+        os.kill(os.getpid(), signal.SIGINT)
+        while True:
+            time.sleep(0.01)
+"""
+
+
+def test_python_does_not_end_under_a_plugin_that_is_at_work(bench):
+    """Compiled code that comes back to a Python that has ended aborts the process."""
+    bench.add("late", LATE, late="Late")
+    grid = bench.start("run", "-m", "late", "-d", "shop", "--in-process")
+    out, err = grid.communicate(timeout=60)
+    assert grid.returncode == 130, err
+    assert "Python has ended" not in out
+
+
 def test_under_nohup_the_end_of_a_terminal_ends_nothing(bench, stored):
     run = bench.command("run", "-m", "counts/slow", "-d", "shop")
     grid = subprocess.Popen(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import pydantic
 import pytest
 
-from mmbench.grid.config import STAND_IN, as_dict, choose_preset, resolve
+from mmbench.grid.config import STAND_IN, as_dict, choose_preset, resolve, stand_in_size
 from mmbench.grid.registry import UsageError, parse_ref
 
 
@@ -79,6 +79,49 @@ def test_an_unknown_variant_is_refused():
         choose_preset(Model.presets, parse_ref("m/wyde"), "paper")
 
 
+@dataclass(frozen=True)
+class Larger:
+    backbone: str = "org/large"
+
+
+@dataclass(frozen=True)
+class Backed:
+    backbone: str = "org/real"
+    text_encoder: str = "org/words@1"
+    schedule: str = "constant"
+    larger: Larger | None = None
+
+
+BACKED = {
+    "paper": Backed(),
+    "routed": Backed(larger=Larger()),
+    "tiny": Backed("tiny:a", "counts", "linear"),
+    "routed/tiny": Backed("tiny:a", "counts", "linear", Larger("tiny:b")),
+}
+
+
+@pytest.mark.parametrize(
+    ("preset", "overrides", "size"),
+    [
+        ("paper", {}, ""),
+        ("tiny", {}, "tiny"),
+        ("routed/tiny", {"backbone": "org/real"}, "tiny"),  # its other settings are small too
+        ("paper", {"backbone": "tiny:a"}, "tiny"),
+        ("paper", {"backbone": "tiny:another"}, "tiny"),
+        ("paper", {"backbone": "org/another"}, ""),
+        ("paper", {"text_encoder": "counts"}, "tiny"),
+        ("paper", {"text_encoder": "org/words@2"}, ""),
+        ("routed", {"larger": '{"backbone": "tiny:b"}'}, "tiny"),
+        ("paper", {"schedule": "linear"}, ""),  # names no weights
+    ],
+)
+def test_a_stand_in_s_weights_make_a_stand_in(preset, overrides, size):
+    model = type("M", (), {"Config": Backed, "presets": BACKED})
+    config = as_dict(resolve(model, parse_ref("m"), preset, overrides))
+    assert stand_in_size(BACKED, ("tiny",), preset, config) == size
+    assert stand_in_size(BACKED, (), preset, config) == ""
+
+
 @pytest.mark.parametrize("model", [Model, TypedModel])
 def test_overrides_take_the_field_s_type(model):
     config = resolve(model, parse_ref("m"), "paper", {"dim": "32", "rate": "1"})
@@ -104,6 +147,22 @@ def test_a_wrong_key_and_a_wrong_type_are_refused():
         resolve(Model, parse_ref("m"), "paper", {"dims": "32"})
     with pytest.raises(UsageError, match=r"dim: .*not 'many'"):
         resolve(Model, parse_ref("m"), "paper", {"dim": "many"})
+
+
+@dataclass(frozen=True)
+class Bound:
+    heads: int = 2
+    dim: int = 8
+
+    def __post_init__(self):
+        if self.dim % self.heads:
+            raise ValueError(f"dim={self.dim} is no multiple of heads={self.heads}")
+
+
+def test_settings_that_do_not_go_together_are_told_in_the_config_s_words():
+    model = type("M", (), {"Config": Bound, "presets": {"paper": Bound()}})
+    with pytest.raises(UsageError, match=r"^m: dim=8 is no multiple of heads=3$"):
+        resolve(model, parse_ref("m"), "paper", {"heads": "3"})
 
 
 def test_plain_data_round_trips():

@@ -1,7 +1,5 @@
 """Fit on one dataset, ask on another."""
 
-import json
-
 import numpy as np
 import pytest
 
@@ -52,15 +50,10 @@ def shops(bench):
     return bench
 
 
-def records(shops):
-    found = [json.loads(path.read_text()) for path in shops.folder.glob("results/*/*/*/*.json")]
-    return {record["label"]: record for record in found}
-
-
 def test_a_model_is_fitted_there_and_asked_here(shops):
     done = shops.run("run", "-m", "traveller", "-d", "kiosk", "--fit-on", "shop", "--json")
     assert done.code == 0, done.out + done.err
-    (record,) = records(shops).values()
+    (record,) = shops.rows().values()
     assert record["label"] == "traveller[fit-on=shop]"
     cell = record["cell"]
     assert cell["dataset"] == "kiosk" and cell["fit_on"]["dataset"] == "shop"
@@ -75,7 +68,7 @@ def test_a_model_is_fitted_there_and_asked_here(shops):
 def test_it_is_another_cell_than_the_one_at_home(shops):
     for more in ((), ("--fit-on", "shop")):
         shops.run("run", "-m", "traveller", "-d", "kiosk", "--json", *more)
-    found = [json.loads(path.read_text()) for path in shops.folder.glob("results/*/*/*/*.json")]
+    found = shops.stored()
     assert len({record["cell"]["id"] for record in found}) == 2
     # at home its own assertion holds: it is never turned to another catalogue
     assert {record["status"]["kind"] for record in found} == {"done"}
@@ -84,14 +77,14 @@ def test_it_is_another_cell_than_the_one_at_home(shops):
 def test_who_cannot_move_is_not_applicable(shops):
     done = shops.run("run", "-m", "counts", "-d", "kiosk", "--fit-on", "shop", "--json")
     assert done.code == 1  # nothing could be run
-    status = records(shops)["counts[fit-on=shop]"]["status"]
+    status = shops.rows()["counts[fit-on=shop]"]["status"]
     assert status["kind"] == "not-applicable" and "no hook `transfer`" in status["reason"]
 
 
 def test_a_failing_move_is_a_failed_row(shops):
     done = shops.run("run", "-m", "traveller[fail=true]", "-d", "kiosk", "--fit-on", "shop")
     assert done.code == 1
-    (record,) = records(shops).values()
+    (record,) = shops.rows().values()
     assert record["status"]["kind"] == "failed" and "seasick" in record["status"]["reason"]
 
 
@@ -105,7 +98,7 @@ def test_a_grid_file_says_it_too(shops):
         'models = ["traveller"]\ndata = ["kiosk"]\nfit_on = "shop"\n'
     )
     assert shops.run("run", "grid.toml").code == 0
-    assert "traveller[fit-on=shop]" in records(shops)
+    assert "traveller[fit-on=shop]" in shops.rows()
 
 
 def write_market(folder, user="u{}", item="i{}", titles=True, words="Thing"):

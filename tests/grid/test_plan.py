@@ -118,17 +118,18 @@ def test_an_interrupt_does_not_wait_for_a_plugin_that_hangs(monkeypatch):
 @pytest.mark.parametrize(
     ("ref", "preset", "stand_in", "overrides", "label"),
     [
-        ("sasrec", "paper", False, {}, "sasrec"),
-        ("sasrec/paper", "paper", False, {}, "sasrec"),
-        ("sasrec", "tiny", True, {"dim": "8"}, "sasrec[dim=8] (tiny)"),
-        ("sasrec", "small", True, {}, "sasrec (small)"),
-        ("vlm/ext", "ext/tiny", True, {}, "vlm/ext (tiny)"),
-        ("recbole:NARM[b=1,a=2]", "paper", False, {}, "recbole:NARM[a=2,b=1]"),
-        ("x/tiny", "tiny", True, {}, "x (tiny)"),
+        ("sasrec", "paper", "", {}, "sasrec"),
+        ("sasrec/paper", "paper", "", {}, "sasrec"),
+        ("sasrec", "tiny", "tiny", {"dim": "8"}, "sasrec[dim=8] (tiny)"),
+        ("sasrec", "small", "small", {}, "sasrec (small)"),
+        ("vlm/ext", "ext/tiny", "tiny", {}, "vlm/ext (tiny)"),
+        ("recbole:NARM[b=1,a=2]", "paper", "", {}, "recbole:NARM[a=2,b=1]"),
+        ("x/tiny", "tiny", "tiny", {}, "x (tiny)"),
+        ("x", "paper", "tiny", {"backbone": "tiny:a"}, "x[backbone=tiny:a] (tiny)"),
         # a size of the model's own is a variant like any other
-        ("x", "tiny", False, {}, "x/tiny"),
-        ("x/tiny", "tiny", False, {}, "x/tiny"),
-        ("x/ext", "ext/tiny", False, {"k": "1"}, "x/ext/tiny[k=1]"),
+        ("x", "tiny", "", {}, "x/tiny"),
+        ("x/tiny", "tiny", "", {}, "x/tiny"),
+        ("x/ext", "ext/tiny", "", {"k": "1"}, "x/ext/tiny[k=1]"),
     ],
 )
 def test_labels(ref, preset, stand_in, overrides, label):
@@ -146,7 +147,7 @@ def test_cheap_is_not_a_stand_in(planned):
     assert (stand_in.label, stand_in.job.preset) == ("feigned (tiny)", "tiny")
     assert stand_in.job.declared["stand_in"]
     (real,) = planned("feigned", preset="paper")
-    assert (real.label, real.job.declared["stand_in"]) == ("feigned", False)
+    assert (real.label, real.job.declared["stand_in"]) == ("feigned", "")
     (variant,) = planned("feigned/topk")
     assert (variant.label, variant.job.preset) == ("feigned/topk (tiny)", "topk/tiny")
 

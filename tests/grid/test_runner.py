@@ -170,6 +170,7 @@ def test_the_next_question_is_asked_before_an_answer_is_handed_out(log, tmp_path
             time.sleep(0.01)
         assert asked() == queries.user[: min(number + 2, 4)].tolist()
     host.close()
+    assert host.thread is not None and not host.thread.is_alive()
 
 
 def test_a_reranker_is_asked_only_what_it_can_afford(cell, log):

@@ -1,7 +1,5 @@
 """Fit on several datasets together, ask on each: ``--data a+b``."""
 
-import json
-import re
 from dataclasses import replace
 
 import numpy as np
@@ -91,15 +89,14 @@ def shops(bench):
 
 def records(shops):
     """``{(label, dataset): record}`` of all that is stored."""
-    found = [json.loads(path.read_text()) for path in shops.folder.glob("results/*/*/*/*.json")]
+    found = shops.stored()
     made = {(record["label"], record["cell"]["dataset"]): record for record in found}
     assert len(made) == len(found)
     return made
 
 
 def columns(shops, record, kind):
-    (path,) = shops.folder.glob(f"results/*/*/*/{record['cell']['id']}.{kind}.parquet")
-    return pq.read_table(path).to_pydict()
+    return pq.read_table(shops.beside(record, f"{kind}.parquet")).to_pydict()
 
 
 def test_every_part_is_asked_what_it_is_asked_alone(shops):
@@ -163,11 +160,10 @@ def test_what_is_done_is_done(shops):
 
 def test_rows_of_one_board_that_never_average(shops):
     assert shops.run("run", "-m", "counts", "-d", "kiosk+shop,kiosk", "--seeds", "2").code == 0
-    assert shops.run("leaderboard", "results", "-o", "boards").code == 0
-    (page,) = shops.folder.glob("boards/*/kiosk.md")
-    row = r"\n\| (counts\S*)(?: \[[\d, ]+\])? *\| text +\| counting \| +(\d+) \|"
-    plain = {(name.replace("\\", ""), n) for name, n in re.findall(row, page.read_text())}
-    assert plain == {("counts", "2"), ("counts[with=shop]", "2")}
+    boards = shops.run("leaderboard", "results", "--json").json["boards"]
+    (kiosk,) = (board for board in boards if board["dataset"] == "kiosk")
+    seeds = {row["name"]: len(row["cells"]) for row in kiosk["rows"]}
+    assert seeds == {"counts": 2, "counts[with=shop]": 2}
 
 
 def test_the_upstream_is_fitted_on_the_same_join(shops):
@@ -182,8 +178,7 @@ def test_the_upstream_is_fitted_on_the_same_join(shops):
         for one in (upstream, record)
     ]
     assert parts[0] == parts[1]
-    (path,) = shops.folder.glob(f"results/*/*/*/{upstream['cell']['id']}.items.npy")
-    assert np.load(path).shape == (1 + 40 + 25, 6)
+    assert np.load(shops.beside(upstream, "items.npy")).shape == (1 + 40 + 25, 6)
     (kept,) = record["curves"]["items"]
     assert kept[1] == 65
 

@@ -1,6 +1,5 @@
 """A model that starts from another's item embeddings: who runs first, what is kept, what fails."""
 
-import json
 import re
 
 import numpy as np
@@ -74,14 +73,8 @@ def shop(bench):
     return bench
 
 
-def records(shop):
-    found = [json.loads(path.read_text()) for path in shop.folder.glob("results/*/*/*/*.json")]
-    return {record["label"]: record for record in found}
-
-
 def items(shop, record):
-    (path,) = shop.folder.glob(f"results/*/*/*/{record['cell']['id']}.items.npy")
-    return np.load(path, allow_pickle=False)
+    return np.load(shop.beside(record, "items.npy"), allow_pickle=False)
 
 
 def run(shop, models, *more):
@@ -91,7 +84,7 @@ def run(shop, models, *more):
 def test_the_upstream_runs_first_once_and_its_embeddings_arrive(shop):
     done = run(shop, "taker[init=giver],giver,taker[init=taker[init=giver]]", "-j", "3")
     assert done.code == 0, done.err
-    found = records(shop)
+    found = shop.rows()
     names = {"giver", "taker[init=giver]", "taker[init=taker[init=giver]]"}
     assert set(found) == names
     giver, taker = found["giver"], found["taker[init=giver]"]
@@ -106,10 +99,10 @@ def test_the_upstream_runs_first_once_and_its_embeddings_arrive(shop):
 
 def test_what_is_done_is_not_done_again_unless_its_embeddings_are_gone(shop):
     assert run(shop, "giver").code == 0
-    first = records(shop)["giver"]
+    first = shop.rows()["giver"]
     assert not list(shop.folder.glob("results/*/*/*/*.items.npy"))  # nobody wanted them
     assert run(shop, "taker[init=giver]").code == 0
-    again = records(shop)["giver"]
+    again = shop.rows()["giver"]
     assert again["started"] >= first["started"] and again["metrics"] == first["metrics"]
     items(shop, again)
     plan = shop.run(
@@ -120,7 +113,7 @@ def test_what_is_done_is_not_done_again_unless_its_embeddings_are_gone(shop):
 
 def test_each_seed_starts_from_the_upstream_of_its_seed(shop):
     assert run(shop, "taker[init=giver]", "--seeds", "2").code == 0
-    found = [json.loads(path.read_text()) for path in shop.folder.glob("results/*/*/*/*.json")]
+    found = shop.stored()
     pairs = {
         (r["cell"]["seed"], r["cell"]["upstream"]["seed"]) for r in found if "upstream" in r["cell"]
     }
@@ -133,18 +126,18 @@ def test_each_seed_starts_from_the_upstream_of_its_seed(shop):
 
 def test_a_setting_of_the_upstream_is_part_of_the_identity(shop):
     assert run(shop, "taker[init=giver[dim=7]],taker[init=giver]").code == 0
-    found = records(shop)
+    found = shop.rows()
     first, second = (found[f"taker[init=giver{dim}]"] for dim in ("[dim=7]", ""))
     assert first["cell"]["id"] != second["cell"]["id"]
     assert items(shop, found["giver[dim=7]"]).shape[1] == 7
     assert run(shop, "taker[init=giver]", "--set", "giver.dim=5").code == 0
-    assert records(shop)["giver[dim=5]"]["cell"]["config"]["dim"] == 5
+    assert shop.rows()["giver[dim=5]"]["cell"]["config"]["dim"] == 5
 
 
 def test_a_miniature_upstream_shows_in_the_name(shop):
     done = shop.run("run", "-m", "taker[init=giver]", "-d", "shop", "--json", "--preset", "tiny")
     assert done.code == 0, done.err
-    assert "taker[init=giver/tiny]" in records(shop)
+    assert "taker[init=giver/tiny]" in shop.rows()
 
 
 @pytest.mark.parametrize(
@@ -159,7 +152,7 @@ def test_a_miniature_upstream_shows_in_the_name(shop):
 def test_a_failed_upstream_is_a_failed_row_of_both(shop, fail, words):
     done = run(shop, f"taker[init=giver[fail={fail}]],giver")
     assert done.code == 1
-    found = records(shop)
+    found = shop.rows()
     upstream, down = found[f"giver[fail={fail}]"], found[f"taker[init=giver[fail={fail}]]"]
     assert upstream["status"]["kind"] == down["status"]["kind"] == "failed"
     assert words in upstream["status"]["reason"] and words in down["status"]["reason"]
@@ -186,18 +179,18 @@ def test_an_upstream_field_that_config_has_not_is_a_broken_row(shop):
     done = run(shop, "strange,giver")
     assert done.code == 1
     assert "Config has no such field" in done.out + done.err
-    assert records(shop)["giver"]["status"]["kind"] == "done"
+    assert shop.rows()["giver"]["status"]["kind"] == "done"
 
 
 def test_damaged_embeddings_are_named(shop):
     assert run(shop, "taker[init=giver]").code == 0
-    found = records(shop)
+    found = shop.rows()
     (path,) = shop.folder.glob("results/*/*/*/*.items.npy")
     path.write_bytes(path.read_bytes()[:100])
     for name in shop.folder.glob(f"results/*/*/taker/{found['taker[init=giver]']['cell']['id']}.*"):
         name.unlink()
     assert run(shop, "taker[init=giver]").code == 1
-    assert "remove it and run again" in records(shop)["taker[init=giver]"]["status"]["reason"]
+    assert "remove it and run again" in shop.rows()["taker[init=giver]"]["status"]["reason"]
 
 
 def test_brackets_nest():

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import mmbench
-from mmbench.grid import landlock, seccomp, shared_memory
+from mmbench.grid import landlock, seccomp, shared_memory, wall
 from mmbench.grid.exchange import VIEWS
 from mmbench.grid.landlock import Right
 from mmbench.grid.surroundings import LONGEST, environment_for, shorten
@@ -242,6 +242,26 @@ def test_of_a_search_path_only_packages_can_be_read(walled, tmp_path):
 
 
 @needs_landlock
+def test_threads_can_be_named_as_cuda_does_it(walled):
+    """CUDA opens the name as if to write it anew, and gives up where that is refused."""
+    came = walled("""
+        import threading
+
+        def name(thread):
+            path = f"/proc/self/task/{thread.native_id}/comm"
+            with open(path, "w") as file:
+                file.write("named")
+            return open(path).read()
+
+        idle = threading.Event()
+        thread = threading.Thread(target=idle.wait)
+        thread.start()
+        attempt("name", lambda: name(thread))
+        idle.set()
+    """)
+    assert came["name"] == "named\n"
+
+
 def test_locks_pools_and_loaders_work_and_certificates_and_devices_are_there(walled):
     assert len(os.fsencode(walled.room)) > LONGEST - 10  # a long path, as pytest's are
     came = walled(
@@ -268,6 +288,16 @@ def test_locks_pools_and_loaders_work_and_certificates_and_devices_are_there(wal
     assert came["list shared memory"] == "PermissionError"
     paths = [Path("/etc/ssl/certs/ca-certificates.crt"), Path("/etc/pki/tls/certs/ca-bundle.crt")]
     assert came["certificates"] > 0 or not any(map(Path.exists, paths))
+
+
+def test_compilers_with_a_folder_of_their_own_can_be_started(tmp_path, monkeypatch):
+    for place in ("opt/gcc/bin", "home/bin"):
+        (tmp_path / place).mkdir(parents=True)
+    for path in (tmp_path / "opt/gcc/bin/gcc", tmp_path / "home/bin/clang"):
+        path.touch(mode=0o755)
+    monkeypatch.setattr(wall, "OPTIONAL", str(tmp_path / "opt"))
+    monkeypatch.setenv("PATH", f"{tmp_path}/opt/gcc/bin{os.pathsep}{tmp_path}/home/bin")
+    assert list(wall._compilers()) == [str(tmp_path / "opt/gcc")]
 
 
 @needs_landlock

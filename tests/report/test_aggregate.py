@@ -160,7 +160,7 @@ def test_paper_and_ours(make_record, papers, board):
     assert ndcg.ours == pytest.approx(0.045)
     assert ndcg.difference == pytest.approx(0.045 - 0.0364)
     assert ndcg.differs == "negatives instead of full softmax"
-    assert small.differs == "negatives instead of full softmax; ours is the tiny preset"
+    assert small.differs == "negatives instead of full softmax; ours is a stand-in"
 
 
 def test_a_published_figure_without_ours_has_no_difference(make_record, papers, board):

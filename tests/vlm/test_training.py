@@ -6,7 +6,7 @@ import os
 import socket
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,8 @@ from torch.nn.functional import cross_entropy
 
 from mmbench import vlm
 
-from .conftest import FAMILIES, TITLES, make_run, shown
+from .conftest import FAMILIES, TITLES, shown
+from .regression import POINTS, Diary, Regression, fit, stack, weights
 
 
 class NextToken(nn.Module):
@@ -50,66 +51,6 @@ def test_every_family_learns(name, fresh, run, store):
     )
     assert len(losses) == 8
     assert losses[-1] < losses[0] - 0.3
-
-
-@dataclass
-class Diary:
-    """A run that writes down what it is told, and validates by a script."""
-
-    values: list
-
-    def __post_init__(self):
-        self.curves, self.bars, self.asked = [], [], []
-
-    def run(self, folder, **changes):
-        return make_run(
-            folder,
-            log=lambda step, **values: self.curves.append((step, values)),
-            progress=lambda done, total, unit: self.bars.append((done, total, unit)),
-            validate=self.validate,
-            **changes,
-        )
-
-    def validate(self, limit=None):
-        self.asked.append(limit)
-        return self.values[min(len(self.asked), len(self.values)) - 1]
-
-
-class Regression(nn.Module):
-    """A small module with chance in it: a line through points, with dropout."""
-
-    def __init__(self, dropout=0.3):
-        super().__init__()
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            self.line = nn.Sequential(nn.Linear(3, 8), nn.Dropout(dropout), nn.Linear(8, 1))
-            self.offset = nn.Linear(1, 1)
-        self.frozen = nn.Parameter(torch.ones(1), requires_grad=False)
-
-    def forward(self, batch):
-        error = (self.line(batch) + self.offset.bias - batch.sum(1, keepdim=True)).square().mean()
-        return {"loss": error, "twice": 2 * error.detach()}
-
-
-POINTS = list(np.random.default_rng(0).standard_normal((20, 3)).astype(np.float32))
-
-
-def stack(some, rng):
-    return torch.from_numpy(np.stack(some)) + torch.from_numpy(
-        rng.standard_normal((len(some), 3)).astype(np.float32) * 0.1
-    )
-
-
-def weights(module):
-    return torch.cat([weight.detach().flatten() for weight in module.parameters()])
-
-
-def fit(folder, diary=None, module=None, **settings):
-    module = module or Regression()
-    diary = diary or Diary([0.0])
-    config = vlm.TrainingConfig(**{"epochs": 4, "learning_rate": 1e-2, "patience": 9, **settings})
-    vlm.train(module, POINTS, stack, config, diary.run(folder))
-    return module
 
 
 def test_a_seed_gives_the_same_weights_and_leaves_global_streams_alone(tmp_path):
@@ -214,119 +155,6 @@ def test_checkpoints_hold_what_is_trained_and_can_be_left_out(tmp_path):
     assert not list((tmp_path / "none").rglob("checkpoint-*"))
 
 
-def test_accumulated_batches_make_the_step_of_a_large_one(tmp_path):
-    def exact(some, rng):
-        return torch.from_numpy(np.stack(some))
-
-    results = []
-    for size, parts in ((20, 1), (5, 4)):
-        module = Regression(dropout=0.0)
-        config = vlm.TrainingConfig(
-            epochs=3, batch_size=size, accumulation=parts, learning_rate=1e-2, validate_every=0
-        )
-        vlm.train(module, POINTS, exact, config, make_run(tmp_path / str(size)))
-        results.append(weights(module))
-    assert torch.allclose(*results, atol=1e-6)
-
-
-def test_rates_by_name_and_decay_of_matrices_alone(tmp_path):
-    module = Regression(dropout=0.0)
-    before = {name: weight.detach().clone() for name, weight in module.named_parameters()}
-    config = vlm.TrainingConfig(epochs=1, learning_rate=1e-2, validate_every=0, weight_decay=0.0)
-    rates = {"line.0": 0.0}
-    vlm.train(module, POINTS, stack, config, make_run(tmp_path / "a"), learning_rates=rates)
-    moved = {n for n, w in module.named_parameters() if not torch.equal(w.detach(), before[n])}
-    assert moved == {"line.2.weight", "line.2.bias", "offset.bias"}
-
-    class Still(Regression):
-        def forward(self, batch):
-            return super().forward(batch)["loss"] * 0
-
-    module = Still()
-    config = replace(config, weight_decay=0.5)
-    vlm.train(module, POINTS, stack, config, make_run(tmp_path / "b"))
-    for name, weight in module.named_parameters():
-        if name.startswith("line"):
-            assert torch.equal(weight.detach(), before[name]) == name.endswith("bias")
-
-
-def test_warmup_and_schedule(tmp_path):
-    """Rates are seen in how far a weight with a constant gradient moves: AdamW moves it by lr."""
-
-    class Slide(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.place = nn.Parameter(torch.zeros(1))
-            self.path = []
-
-        def forward(self, batch):
-            self.path.append(float(self.place.detach()))
-            return self.place.sum()
-
-    def rates(**settings):
-        module = Slide()
-        config = vlm.TrainingConfig(
-            epochs=5,
-            batch_size=10,
-            learning_rate=0.1,
-            weight_decay=0.0,
-            validate_every=0,
-            **settings,
-        )
-        vlm.train(module, POINTS, stack, config, make_run(tmp_path / str(settings)))
-        return -np.diff([*module.path, float(module.place.detach())]) / 0.1
-
-    assert np.allclose(rates(warmup=0.0), 1, atol=1e-3)
-    assert np.allclose(rates(warmup=0.2), [0, 0.5, *[1] * 8], atol=1e-3)
-    linear = rates(warmup=0.0, schedule="linear")
-    assert np.allclose(linear, 1 - np.arange(10) / 10, atol=1e-3)
-    cosine = rates(warmup=0.0, schedule="cosine")
-    assert np.allclose(cosine, (1 + np.cos(np.pi * np.arange(10) / 10)) / 2, atol=1e-3)
-
-
-def test_gradients_are_cut(tmp_path):
-    class Steep(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.place = nn.Parameter(torch.ones(2))
-            self.norms = []
-
-        def forward(self, batch):
-            if self.place.grad is not None:
-                self.norms.append(float(self.place.grad.norm()))
-            return 1000 * self.place.sum()
-
-    norms = []
-    module = Steep()
-    module.place.register_post_accumulate_grad_hook(lambda w: norms.append(float(w.grad.norm())))
-    optimizer_step = torch.optim.AdamW.step
-    seen = []
-
-    def step(self, *args, **kwargs):
-        seen.append(float(module.place.grad.norm()))
-        return optimizer_step(self, *args, **kwargs)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(torch.optim.AdamW, "step", step)
-        config = vlm.TrainingConfig(epochs=1, batch_size=20, clip=0.5, validate_every=0)
-        vlm.train(module, POINTS, stack, config, make_run(tmp_path))
-    assert norms[0] > 1000
-    assert seen == pytest.approx([0.5], rel=1e-4)
-
-
-def test_a_loss_that_is_not_finite_is_said(tmp_path):
-    class Burst(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.place = nn.Parameter(torch.ones(1))
-
-        def forward(self, batch):
-            return self.place.sum() / 0
-
-    with pytest.raises(FloatingPointError, match=r"the loss became inf: lower learning_rate"):
-        vlm.train(Burst(), POINTS, stack, vlm.TrainingConfig(), make_run(tmp_path))
-
-
 def test_nothing_to_train_is_said(tmp_path, run):
     with pytest.raises(ValueError, match="no examples"):
         vlm.train(Regression(), [], stack, vlm.TrainingConfig(), run)
@@ -369,12 +197,14 @@ def test_two_processes_train_one_model(tmp_path):
 
 
 ROOT = Path(__file__).parents[2]
+
+
 IN_PARALLEL = """
 import json, os
 from pathlib import Path
 import numpy as np, torch
 from mmbench import vlm
-from tests.vlm.test_training import POINTS, Diary, Regression, weights
+from tests.vlm.regression import POINTS, Diary, Regression, weights
 
 folder, rank = Path(sys.argv[1]), os.environ["RANK"]
 module, diary = Regression(dropout=0.0), Diary([0.1, 0.2, 0.3])
@@ -391,18 +221,3 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
-
-
-def test_eight_bit_moments(tmp_path):
-    pytest.importorskip("bitsandbytes")
-    module = Regression(dropout=0.0)
-    before = float(module(torch.from_numpy(np.stack(POINTS)))["loss"].detach())
-    fit(tmp_path, module=module, optimizer="adamw8bit", epochs=20, validate_every=0)
-    assert float(module(torch.from_numpy(np.stack(POINTS)))["loss"].detach()) < before / 2
-
-
-def test_configs_refuse_what_cannot_be():
-    with pytest.raises(ValueError, match="epochs is 0; at least 1 is due"):
-        vlm.TrainingConfig(epochs=0)
-    with pytest.raises(ValueError, match="lora_rank is 0; at least 1 is due"):
-        vlm.BackboneConfig(lora_rank=0)

@@ -1,0 +1,75 @@
+"""The one way to Parquet and CSV files: pyarrow, without the threads that it would start.
+
+Arrow's thread pools outlive a call and are torn down while the interpreter ends, which now and then
+aborts a process whose work is done. What is read here starts no thread that outlives the call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+
+def parquet_names(path: Path) -> list[str]:
+    """The names of the columns. Raises pyarrow.ArrowException, OSError."""
+    return [str(name) for name in pq.read_schema(path).names]
+
+
+def read_parquet(source: Path | bytes, columns: Sequence[str] | None = None) -> pa.Table:
+    """The named columns (default: all), in that order. Raises pyarrow.ArrowException, OSError."""
+    place = pa.BufferReader(source) if isinstance(source, bytes) else source
+    # not ``pq.read_table``: it scans a file as a dataset, with threads, whatever it is told
+    with pq.ParquetFile(place, pre_buffer=False) as file:
+        chosen = None if columns is None else list(columns)
+        table = file.read(chosen, use_threads=False)
+    return table if chosen is None else table.select(chosen)
+
+
+def parquet_bytes(table: pa.Table, encodings: Mapping[str, str]) -> bytes:
+    """A table as a small Parquet file; ``encodings`` of columns, by Parquet's names for them."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(
+        table,
+        sink,
+        compression="zstd",
+        compression_level=19,
+        use_dictionary=False,
+        column_encoding=dict(encodings),
+    )
+    data: bytes = sink.getvalue().to_pybytes()
+    return data
+
+
+def read_csv(path: Path, delimiter: str, quoted: bool, names: Sequence[str]) -> pa.Table:
+    """A table with a header, whose columns ``names`` are strings as they stand in the file.
+
+    ``quoted`` cells may hold delimiters, line ends and doubled quotes. Raises
+    pyarrow.ArrowInvalid, which tells the row.
+    """
+    # Arrow would catch Ctrl-C by a thread that stays: now Ctrl-C waits for the file's end
+    pa.enable_signal_handlers(False)
+    return pacsv.read_csv(
+        path,
+        # one thread, for messages with row numbers too
+        read_options=pacsv.ReadOptions(use_threads=False, block_size=1 << 24),
+        parse_options=pacsv.ParseOptions(
+            delimiter=delimiter,
+            quote_char='"' if quoted else False,
+            double_quote=quoted,
+            newlines_in_values=quoted,
+        ),
+        convert_options=pacsv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+        ),
+    )
+
+
+def as_frame(table: pa.Table) -> pd.DataFrame:
+    """The table for pandas."""
+    frame: pd.DataFrame = table.to_pandas(use_threads=False)
+    return frame

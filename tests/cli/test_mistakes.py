@@ -1,0 +1,110 @@
+"""What cannot be done: a mistake is told with a hint, a broken plugin is a row."""
+
+import pytest
+
+RUN = ["run", "-m", "counts,noise", "-d", "shop"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run", "-m", "cunts", "-d", "shop"], "no model is called 'cunts'. Did you mean counts?"),
+        (["run", "-m", "counts", "-d", "shp"], "no dataset 'shp'; did you mean 'shop'?"),
+        ([*RUN, "--protocol", "lo@1"], "unknown protocol 'lo@1'; did you mean 'loo@2'?"),
+        ([*RUN, "--set", "counts.epoch=1"], "no setting 'epoch'. Did you mean epochs?"),
+        ([*RUN, "--set", "count.epochs=1"], "count is not run. Did you mean counts?"),
+        ([*RUN, "--set", "counts.epochs=x"], "counts: epochs: Input should be a valid integer"),
+        (["run", "-m", "noise/topj", "-d", "shop"], "no variant 'topj'. Did you mean topk?"),
+        ([*RUN, "--preset", "papr"], "--preset is auto, paper or tiny, not papr"),
+        ([*RUN, "--overwrite", "no"], "--overwrite is one of never, failed, always, not no"),
+        ([*RUN, "--timeout", "soon"], "--timeout takes 90s, 30m or 2h, not 'soon'"),
+        ([*RUN, "--memory", "0"], "--memory takes 800M or 8G, not '0'"),
+        ([*RUN, "--seeds", "many"], "seeds is a count or a list"),
+        ([*RUN, "--in-proces"], "--in-process"),
+        ([*RUN, "--observer", "spy"], "no observer is called 'spy'"),
+        (["run", "-m", "noise"], "say which data"),
+        (["run", "absent.toml"], "cannot read absent.toml: No such file"),
+        (["run", "-m", "noise", "-d", "toys"], "How to get it:"),
+        (["data", "describe", "toys"], "is known, but not on this machine"),
+        (["ls", "model"], "say one of: models, data, protocols"),
+        (["leaderboard", "nowhere"], "nowhere is not a folder of results"),
+        (["audit", "nothing.csv"], "does not exist"),
+        (["rum"], "Did you mean 'run'"),
+    ],
+)
+def test_a_mistake_ends_with_code_2_and_a_hint(bench, words, message):
+    done = bench.run(*words, *(["--in-process"] if words[0] == "run" else []))
+    assert done.code == 2
+    assert message in " ".join(done.err.split())
+    assert "Traceback" not in done.err
+
+
+def test_broken_plugins_are_rows_that_name_the_package_and_others_run(bench):
+    bench.add("absent", "import nothing_of_this_name\n", absent="Model")
+    bench.add("leaver", "raise SystemExit(3)\n", leaver="Model")
+    bench.add("crasher", "import os\nos._exit(7)\n", crasher="Model")
+    bench.add("shapeless", "class Model: ...\n", shapeless="Model")
+    words = ["run", "-m", "absent,leaver,crasher,shapeless,noise", "-d", "shop"]
+    done = bench.run(*words)
+    assert done.code == 1
+    for line in (
+        "broken absent: absent 1.0: ModuleNotFoundError: No module named 'nothing_of_this_name'",
+        "broken leaver: leaver 1.0: SystemExit: 3",
+        "broken crasher: crasher 1.0: the process ended with exit code 7",
+        "broken shapeless: shapeless 1.0: ContractError: shapeless:Model (shapeless 1.0) has no "
+        "hook fit and no score",
+    ):
+        assert line in done.out
+    assert "done noise on shop, seed 0" in done.out
+    listed = bench.run(*words, "--json").json
+    assert [row.get("state", "done") for row in listed] == ["broken"] * 4 + ["done"]
+
+
+def test_a_name_that_two_packages_claim(bench):
+    bench.install("rival", "mmbench-rival", noise="shelf:Counts")
+    done = bench.run("run", "-m", "noise", "-d", "shop")
+    assert done.code == 2
+    assert "mmbench-rival (shelf:Counts) and mmbench-shelf (shelf:Noise)" in done.err
+    listed = bench.run("ls", "models", "--json")
+    assert listed.code == 0
+    twice = [row["package"] for row in listed.json if row["problem"] == "name declared twice"]
+    assert twice == ["mmbench-rival", "mmbench-shelf"]
+
+
+def test_what_cannot_apply_is_planned_so_and_recorded(bench):
+    bench.install("painter", "mmbench-painter", painter="shelf:Painter")
+    run = ["run", "-m", "painter,noise", "-d", "shop", "--seeds", "2", "--in-process"]
+    why = "not applicable: needs images, which the data has not"
+    planned = bench.run(*run, "--dry-run")
+    assert f"2 {why}" in " ".join(planned.out.split())
+    row = bench.run(*run, "--dry-run", "--json").json[0]
+    assert (row["state"], row["inapplicable"]) == ("not-applicable", why.partition(": ")[2])
+    done = bench.run(*run)
+    assert done.code == 0  # beside rows that are done
+    assert "2 of 4 cells to run" in done.out
+    assert "not-applicable painter on shop, seed 0: needs images" in done.out
+    again = bench.run(*run)
+    assert "0 of 4 cells to run" in again.out
+    assert "not-applicable painter" not in again.out  # it is recorded, and not once more
+    assert len(list(bench.folder.glob("results/shop/*/painter/*.json"))) == 2
+    alone = bench.run("run", "-m", "painter", "-d", "shop", "--in-process", "--json")
+    assert alone.code == 1  # nothing could be run
+    assert alone.json[0]["status"]["kind"] == "not-applicable"
+
+
+def test_what_starts_from_what_cannot_apply_does_not_either(bench):
+    bench.add(
+        "vain",
+        "from dataclasses import dataclass\nimport shelf\nfrom mmbench import hookimpl\n"
+        "@dataclass(frozen=True)\nclass C:\n    k: int = 0\n    init: str = 'blind'\n"
+        "class Blind(shelf.Products):\n    needs = frozenset({'image'})\n"
+        "class Model(shelf.Noise):\n    Config, presets, upstream = C, {'paper': C()}, 'init'\n",
+        vain="Model",
+        blind="Blind",
+    )
+    run = ["run", "-m", "vain,noise", "-d", "shop", "--in-process"]
+    done = bench.run(*run)
+    assert done.code == 0
+    assert "1 of 2 cells to run" in done.out
+    reason = "starts from blind, which needs images, which the data has not"
+    assert f"not-applicable vain[init=blind] on shop, seed 0: {reason}" in done.out
