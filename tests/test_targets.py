@@ -12,8 +12,9 @@ import pytest
 
 from mmbench import hookspecs, views
 from mmbench.data.log import Log
+from mmbench.grid.declared import describe_plugin
 from mmbench.grid.host import Host
-from mmbench.grid.plan import Planned, describe_plugin
+from mmbench.grid.plan import Planned
 from mmbench.grid.question import Question, ask_question
 from mmbench.grid.registry import Plugin, parse_ref
 from mmbench.grid.runner import Circumstances, Job, run_cell

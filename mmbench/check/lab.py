@@ -22,7 +22,9 @@ from mmbench.data.log import Log
 from mmbench.grid import fetch
 from mmbench.grid.config import STAND_IN
 from mmbench.grid.environment import cuda_gpus
-from mmbench.grid.host import Host, Limits, PluginFailure, launch
+from mmbench.grid.family import Limits
+from mmbench.grid.host import Host, PluginFailure
+from mmbench.grid.launch import launch
 from mmbench.grid.plan import demand_member
 from mmbench.grid.question import Question, ask_question
 from mmbench.grid.registry import ModelRef

@@ -17,6 +17,7 @@ import typer
 from mmbench.cli.check import check
 from mmbench.cli.compare import compare
 from mmbench.cli.data import data_app
+from mmbench.cli.fetch import fetch
 from mmbench.cli.new import new_app
 from mmbench.cli.options import Json
 from mmbench.cli.run import demo, run
@@ -35,6 +36,7 @@ app.add_typer(new_app, name="new")
 app.command("run")(run)
 app.command("demo")(demo)
 app.command("check")(check)
+app.command("fetch")(fetch)
 app.command("show")(show)
 app.command("compare")(compare)
 

@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,15 @@ tick of the file system's clock, so its digest is not remembered."""
 logger = logging.getLogger("mmbench.data")
 
 
-def contents(path: Path, memory: Path) -> dict[str, str]:
-    """``{name: sha256}`` of a file (its name is ``.``), or of all files below a folder.
+def contents(
+    path: Path, memory: Path, wanted: Callable[[str], bool] = lambda name: True
+) -> dict[str, str]:
+    """``{name: sha256}`` of a file (its name is ``.``), or of the wanted files below a folder.
 
     Args:
         path: the file or folder.
         memory: the folder of what is remembered; made where it is absent.
+        wanted: which files of a folder count, by their path in it.
 
     Raises:
         OSError: a file cannot be read.
@@ -40,6 +44,8 @@ def contents(path: Path, memory: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     kept: dict[str, list[Any]] = {}
     for name, file in _files(path):
+        if name != "." and not wanted(name):
+            continue
         state = _state(file)
         told = known.get(name)
         found[name] = told[1] if told is not None and told[0] == state else _digest(file)

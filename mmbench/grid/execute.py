@@ -12,9 +12,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from mmbench.grid.declared import read_code
 from mmbench.grid.environment import cuda_gpus
 from mmbench.grid.host import Interrupted
-from mmbench.grid.plan import Planned, read_code
+from mmbench.grid.plan import Planned
 from mmbench.grid.registry import UsageError
 from mmbench.grid.runner import Circumstances, Job, refuse, run_cell
 from mmbench.results.record import Record, Status

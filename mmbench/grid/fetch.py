@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mmbench.files import slug
-from mmbench.grid.host import launch
+from mmbench.grid.launch import launch
+from mmbench.grid.registry import Plugin
 from mmbench.grid.wall import Gates
 from mmbench.results.record import is_tiny
 
@@ -36,9 +37,9 @@ class Fetched:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
-def models_folder(job: Job, how: Circumstances) -> Path:
-    """The model cache of a job's plugin."""
-    return how.cache / "models" / slug(job.plugin.distribution)
+def models_folder(plugin: Plugin, cache: Path) -> Path:
+    """The model cache of a plugin's distribution, in the harness's cache."""
+    return cache / "models" / slug(plugin.distribution)
 
 
 def encodings_folder(how: Circumstances, question: Question, source: Question | None) -> Path:
@@ -54,32 +55,53 @@ def _name(log: Log) -> str:
 
 
 def fetch(job: Job, scratch: Path, how: Circumstances) -> None:
-    """Let a plugin fetch its weights, unless it has for these settings. Raises PluginFailure."""
-    if not job.declared.get("fetches"):
-        return
-    cache, network = models_folder(job, how), not is_tiny(job.preset)
-    name = json.dumps([str(cache), job.plugin.value, job.preset, job.cell.config], sort_keys=True)
+    """Let a job's plugin fetch its weights, unless it has. Raises PluginFailure."""
+    if job.declared.get("fetches"):
+        folder = scratch / FOLDER
+        folder.mkdir(exist_ok=True)
+        fetch_for(job.plugin, job.cell.config, job.preset, job.reads, folder, how)
+
+
+def fetch_for(
+    plugin: Plugin,
+    config: Mapping[str, Any],
+    preset: str,
+    reads: tuple[str, ...],
+    scratch: Path,
+    how: Circumstances,
+) -> None:
+    """Let a plugin fetch its weights, unless it has for these settings. Raises PluginFailure.
+
+    Args:
+        plugin: whose hook is called.
+        config: the whole of it.
+        preset: its name; miniatures get no network.
+        reads: files and folders that the user's settings name.
+        scratch: an empty folder.
+        how: limits and places.
+    """
+    cache, network = models_folder(plugin, how.cache), not is_tiny(preset)
+    name = json.dumps([str(cache), plugin.value, preset, config], sort_keys=True)
     with how.fetched.lock:
         if name in how.fetched.done:
             return
-        folder = scratch / FOLDER
-        folder.mkdir(exist_ok=True)
+        cache.mkdir(parents=True, exist_ok=True)
         host = launch(
-            folder,
+            scratch,
             isolated=how.isolated,
             limits=how.limits,
             stop=how.stop,
             environment=how.environment,
             watched=how.watched,
             gates=Gates(
-                reads=job.reads,
+                reads=reads,
                 writes=(str(cache),),
                 network=network,
                 walled=how.walled,
             ),
         )
         try:
-            host.fetch(job.plugin, job.cell.config, cache, network=network)
+            host.fetch(plugin, dict(config), cache, network=network)
         finally:
             host.close()
         how.fetched.done.add(name)

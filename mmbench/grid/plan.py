@@ -2,41 +2,41 @@
 
 from __future__ import annotations
 
-import tempfile
-import threading
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pydantic
 
 from mmbench.data.log import Log, sample_users
-from mmbench.grid.code import code_digest
-from mmbench.grid.config import STAND_IN
+from mmbench.data.places import cache_home
+from mmbench.grid.declared import (
+    Description,
+    Setting,
+    describe_all,
+    given_to,
+    names_of,
+    size_of,
+    split_setting,
+)
 from mmbench.grid.environment import cuda_gpus
 from mmbench.grid.fetch import named_paths
-from mmbench.grid.host import Limits, PluginFailure, launch
 from mmbench.grid.question import Question, ask_all, ask_question, not_applicable, split_parts
 from mmbench.grid.registry import (
     ModelRef,
-    Plugin,
     UsageError,
-    find_plugin,
     parse_ref,
-    parse_setting,
 )
-from mmbench.grid.runner import Job
+from mmbench.grid.runner import Circumstances, Job
 from mmbench.grid.shelf import Shelf
+from mmbench.grid.weights import weigh
 from mmbench.problems import did_you_mean
 from mmbench.protocol import DEFAULT, get_protocol
 from mmbench.protocol.apart import refuse_kin
 from mmbench.results.cell import Cell, Source
 from mmbench.results.record import Record, ResultError
-
-DESCRIBE_SECONDS = 120.0
 
 
 class GridFile(pydantic.BaseModel, strict=True):
@@ -53,7 +53,6 @@ class GridFile(pydantic.BaseModel, strict=True):
 
 
 GRID_KEYS = sorted(GridFile.model_fields)
-Setting = tuple[str, str, str]  # model, key, value
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,22 +117,6 @@ class Planned:
         return "not-applicable" if self.inapplicable else "new"
 
 
-@dataclass(frozen=True, slots=True)
-class Description:
-    """What a plugin declares, or why it could not be asked."""
-
-    plugin: Plugin
-    declared: dict[str, Any] = field(default_factory=dict)
-    problem: str = ""
-    code: str = ""
-
-    @property
-    def upstream(self) -> ModelRef | None:
-        """The model whose item embeddings this one starts from."""
-        named = self.declared.get("upstream")
-        return parse_ref(named["model"]) if named else None
-
-
 def read_grid(path: Path) -> dict[str, Any]:
     """A grid file's keys, checked; the same words as the flags. Raises UsageError."""
     try:
@@ -188,20 +171,27 @@ def make_plan(
     load: Callable[[str], Log],
     isolated: bool = True,
     keep_stale: bool = False,
+    download: bool = True,
     say: Callable[[str], None] = lambda text: None,
 ) -> list[Planned]:
     """All cells of a grid, datasets outermost, with what the store already holds.
 
-    With ``keep_stale``, what other code left is taken for the cell's own where that is not done. A
-    plugin that cannot be described becomes rows with a problem; an unknown name, dataset or
-    setting is the user's to mend and raises UsageError (or the data layer's DataError).
+    With ``keep_stale``, what other code left is taken for the cell's own where that is not done.
+    With ``download``, weights that a branch names are fetched where they are not here, as the
+    commit is part of the cell; without it, such a row has a problem. A plugin that cannot be
+    described becomes rows with a problem; an unknown name, dataset or setting is the user's to mend
+    and raises UsageError (or the data layer's DataError).
     """
     protocol = get_protocol(grid.protocol)
     refs = [parse_ref(text) for text in grid.models]
-    settings = [_split_setting(text) for text in grid.settings]
-    size = grid.preset if grid.preset != "auto" else ("paper" if cuda_gpus() else STAND_IN)
-    described = _describe_all(refs, settings, size, isolated)
+    settings = [split_setting(text) for text in grid.settings]
+    described = describe_all(refs, settings, size_of(grid.preset), isolated)
     _refuse_idle(settings, described)
+    places = Circumstances(isolated=isolated, cache=cache_home())
+    described = {
+        ref: weigh(found, named_by(ref, settings), places, say if download else None)
+        for ref, found in described.items()
+    }
 
     def prepare(name: str) -> Question:
         say(f"preparing {name}")
@@ -233,75 +223,6 @@ def make_plan(
     for row in rows:
         unique.setdefault(row.job.cell.id if row.job else id(row), row)
     return list(unique.values())
-
-
-def _describe_all(
-    refs: Iterable[ModelRef], settings: Sequence[Setting], size: str, isolated: bool
-) -> dict[ModelRef, Description]:
-    """Every model that was asked for and every upstream of one, side by side."""
-    stop = threading.Event()
-    pool = ThreadPoolExecutor(4)
-    described: dict[ModelRef, Description] = {}
-    codes: dict[Plugin, str] = {}
-    pending = list(dict.fromkeys(refs))
-    try:
-        while pending:
-            plugins = {ref: find_plugin(ref.name) for ref in pending}
-            codes |= {plugin: read_code(plugin) for plugin in plugins.values()}
-            futures = [
-                pool.submit(
-                    describe_plugin,
-                    plugins[ref],
-                    ref,
-                    _given(ref, settings),
-                    size=size,
-                    isolated=isolated,
-                    stop=stop,
-                )
-                for ref in pending
-            ]
-            for ref, future in zip(pending, futures, strict=True):
-                while not future.done():  # a wait without a limit could keep Ctrl-C from here
-                    wait([future], timeout=0.5)
-                described[ref] = replace(future.result(), code=codes[plugins[ref]])
-            named = (described[ref].upstream for ref in pending)
-            pending = list(dict.fromkeys(ref for ref in named if ref and ref not in described))
-        return described
-    finally:
-        stop.set()  # Ctrl-C, or an error of one, need not wait for the others
-        pool.shutdown(cancel_futures=True)
-
-
-def read_code(plugin: Plugin) -> str:
-    """The digest of the code that can move a plugin's numbers, as it is now. Raises UsageError."""
-    try:
-        return code_digest(plugin.value, plugin.distribution)
-    except OSError as error:
-        raise UsageError(
-            f"{plugin.name} of {plugin.distribution} {plugin.version}: its code cannot be read: "
-            f"{error}"
-        ) from error
-
-
-def describe_plugin(
-    plugin: Plugin,
-    ref: ModelRef,
-    overrides: Mapping[str, str],
-    *,
-    size: str,
-    isolated: bool,
-    stop: threading.Event | None = None,
-) -> Description:
-    """Ask a plugin's class, in a process of its own, what it declares. Raises UsageError."""
-    limits = Limits(seconds=DESCRIBE_SECONDS)
-    with tempfile.TemporaryDirectory(prefix="mmbench-") as folder:
-        host = launch(Path(folder), isolated=isolated, limits=limits, stop=stop)
-        try:
-            return Description(plugin, host.describe(plugin, ref, size, dict(overrides)))
-        except PluginFailure as failure:
-            return Description(plugin, problem=failure.reason)
-        finally:
-            host.close()
 
 
 def make_label(
@@ -378,12 +299,13 @@ class _Planner:
             protocol=grid.protocol,
             seed=seed,
             limit=grid.limit,
+            weights=found.weights,
             upstream=before.cell if before else None,
             fit_on=name_source(self.source.log, needs) if self.source else None,
             together=tuple(name_source(one, needs) for one in joined) or None,
         )
-        given = _given(ref, self.settings)
-        reads = named_paths((*dict(ref.overrides).values(), *given.values()))
+        given = given_to(ref, self.settings)
+        reads = named_by(ref, self.settings)
         if upstream is not None:
             given[found.declared["upstream"]["field"]] = upstream.label
         if self.source is not None:
@@ -393,6 +315,11 @@ class _Planner:
         preset = found.declared["preset"]
         label = make_label(ref, preset, given, stand_in=found.declared["stand_in"])
         return Job(cell, found.plugin, label, preset, found.declared, self.device, before, reads)
+
+
+def named_by(ref: ModelRef, settings: Iterable[Setting]) -> tuple[str, ...]:
+    """The files and folders that the settings of a reference name."""
+    return named_paths((*dict(ref.overrides).values(), *given_to(ref, settings).values()))
 
 
 def name_source(log: Log, needs: Sequence[str]) -> Source:
@@ -427,28 +354,9 @@ def demand_member(ref: ModelRef, declared: Mapping[str, Any]) -> None:
         raise UsageError(f"say which {declared['unnamed']}, as in {ref.name}:Name")
 
 
-def _split_setting(text: str) -> Setting:
-    """``model.key=value`` as model, key and value. Raises UsageError."""
-    key, value = parse_setting(text)
-    target, dot, field_name = key.rpartition(".")
-    if not dot:
-        raise UsageError(f"--set {text}: write model.key=value")
-    return target, field_name, value
-
-
-def _given(ref: ModelRef, settings: Iterable[Setting]) -> dict[str, str]:
-    """The settings of a reference: one for ``name`` reaches all its variants."""
-    names = _names(ref)
-    return {key: value for target, key, value in settings if target in names}
-
-
-def _names(ref: ModelRef) -> set[str]:
-    return {ref.name, ref.model, f"{ref.model}/{ref.variant}"}
-
-
 def _refuse_idle(settings: Iterable[Setting], refs: Iterable[ModelRef]) -> None:
     """Raise UsageError where a setting belongs to no model of the grid."""
-    known = {name for ref in refs for name in _names(ref)}
+    known = {name for ref in refs for name in names_of(ref)}
     for target, key, value in settings:
         if target not in known:
             names = sorted({ref.model for ref in refs})

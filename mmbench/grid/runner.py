@@ -18,13 +18,17 @@ import numpy as np
 from mmbench.audit import violations
 from mmbench.grid import exchange
 from mmbench.grid.channel import Message
+from mmbench.grid.curves import Curves
 from mmbench.grid.environment import code_state, describe_machine, threads_of
+from mmbench.grid.family import Limits
 from mmbench.grid.fetch import Fetched, encodings_folder, fetch, models_folder
-from mmbench.grid.host import Host, Interrupted, Limits, PluginFailure, launch
+from mmbench.grid.host import Host, Interrupted, PluginFailure
+from mmbench.grid.launch import launch
 from mmbench.grid.question import Question, not_applicable
 from mmbench.grid.registry import Plugin
 from mmbench.grid.spaces import describe_spaces, embed_catalogue
 from mmbench.grid.wall import NO_WALL, Gates
+from mmbench.grid.weights import changed
 from mmbench.protocol import (
     AnswerError,
     Ask,
@@ -46,7 +50,6 @@ from mmbench.results.cell import Cell
 from mmbench.results.record import Data, Environment, Record, Status
 from mmbench.views import Answer
 
-CURVE_POINTS = 10_000
 OnEvent = Callable[[Message], None]
 
 
@@ -142,14 +145,11 @@ def run_cell(
     settings = how.environment if how.isolated else {}
     threads = threads_of({**os.environ, **settings})
     record = begin_record(job, question, how.isolated, threads)
-    curves: dict[str, list[tuple[int, float]]] = {}
+    curves = Curves()
 
     def listen(event: Message) -> None:
         if event["event"] == "log":
-            for name, value in event["values"].items():
-                points = curves.setdefault(name, [])
-                if len(points) < CURVE_POINTS and np.isfinite(value):
-                    points.append((event["step"], value))
+            curves.add(event["step"], event["values"])
         on_event(event)
 
     problem = not_applicable(job.declared, question, source)
@@ -171,6 +171,7 @@ def run_cell(
         try:
             answered = converse(host, job, question, scratch, how, witness, features, source)
             ranks = answered.ranks
+            demand_same_weights(job, how)
             record = record.changed(**measure(question, answered, record))
             demand_possible(record)
             reported = bool(job.declared["needs"]) and len(job.declared.get("embeds", ())) == 2
@@ -202,10 +203,10 @@ def run_cell(
             host.close()
             stood = {"wall": host.wall or NO_WALL, "validations": host.validations}
             record = record.changed(**stood)
-            if host.process is not None:
-                peak = round(host.watch.peak / 2**20, 1)
+            if host.family is not None:
+                peak = round(host.family.peak / 2**20, 1)
                 record = record.changed(cost={**dict(record.cost), "peak_memory_mb": peak})
-    record = record.changed(curves=curves, seconds=round(time.perf_counter() - clock, 3))
+    record = record.changed(curves=curves.kept(), seconds=round(time.perf_counter() - clock, 3))
     if ranks is None or not record.done:
         return Outcome(record)
     return Outcome(record, rank_columns(question, ranks), top_columns(ranks), items)
@@ -218,7 +219,7 @@ def refuse(job: Job, question: Question, isolated: bool, kind: str, reason: str)
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What a plugin's answers came to, and the seconds that it took to fit and to score."""
+    """What a plugin's answers came to, and its own seconds: to fit (and transfer), and to score."""
 
     ranks: Ranks
     fit_seconds: float
@@ -238,6 +239,7 @@ def converse(
 ) -> Answered:
     """Fit, score, rank."""
     fetch(job, scratch, how)  # before there is anything to be seen
+    host.open(job.plugin, job.cell.config)  # so is this: importing counts for no fit
     home, protocol = source or question, question.protocol
     items, valid = home.items, home.split.valid
     exchange.save_train(scratch, home.train)
@@ -254,18 +256,19 @@ def converse(
         "seed": job.cell.seed,
         "device": job.device,
         "preset": job.preset,
-        "cache": str(models_folder(job, how)),
+        "cache": str(models_folder(job.plugin, how.cache)),
         "encodings": str(encodings_folder(how, question, source)),
     }
-    fitted = host.fit(job.plugin, job.cell.config, run, validate)
+    host.busy = 0.0
+    parameters = host.fit(run, items.n_items, validate)
     if source is not None:
         exchange.save_items(scratch, question.items)
-        host.transfer()
+        host.transfer(question.items.n_items)
         sets = affordable(protocol.candidate_sets, widest, question.items.n_items)
     # only now: test histories hold validation targets
     parts = question.split
     width = save_fold(scratch, "test", question, sets, strangers=source is not None)
-    host.score_seconds = 0.0
+    fit_seconds, host.busy = host.busy, 0.0
     ranks = evaluate(
         parts.test,
         question.log.n_items,
@@ -276,7 +279,7 @@ def converse(
             {"event": "progress", "done": done, "total": total, "unit": unit}
         ),
     )
-    return Answered(ranks, fitted["seconds"], host.score_seconds, fitted["parameters"])
+    return Answered(ranks, fit_seconds, host.busy, parameters)
 
 
 def measure(question: Question, answered: Answered, record: Record) -> dict[str, Any]:
@@ -300,6 +303,13 @@ def measure(question: Question, answered: Answered, record: Record) -> dict[str,
     }
 
 
+def demand_same_weights(job: Job, how: Circumstances) -> None:
+    """Raise PluginFailure where the pretrained weights are not those that the cell names."""
+    models = models_folder(job.plugin, how.cache)
+    if problem := changed(job.cell.weights or {}, models, how.cache):
+        raise PluginFailure("failed", problem)
+
+
 def demand_possible(record: Record) -> None:
     """Raise PluginFailure for figures that no ranking can have."""
     broken = {name: violations(figures) for name, figures in record.metrics.items()}
@@ -309,7 +319,7 @@ def demand_possible(record: Record) -> None:
 
 def open_gates(job: Job, question: Question, how: Circumstances, source: Question | None) -> Gates:
     """What is open in the wall around a job's process; the folders are made."""
-    models = models_folder(job, how)
+    models = models_folder(job.plugin, how.cache)
     encodings = [encodings_folder(how, question, source)]
     encodings += [encodings_folder(how, one, None) for one in how.later]
     for folder in (models, *encodings):

@@ -91,6 +91,7 @@ def describe(plugin: Plugin, ref: ModelRef, size: str, overrides: Mapping[str, s
         "config": config,
         "unnamed": family if family is not None and not config[family] else None,
         "needs": sorted(_needs(model_class, resolved)),
+        "pretrained": _pretrained(model_class, resolved, ref.name),
         "loss": getattr(model_class, "loss", None),
         "max_candidates": getattr(model_class, "max_candidates", None),
         "papers": [_plain(published) for published in _papers(model_class, ref)],
@@ -113,6 +114,18 @@ def _needs(model_class: Any, config: Any) -> Iterable[str]:
     found = getattr(model_class, "needs", ())
     modalities: Iterable[str] = found(config) if callable(found) else found
     return modalities
+
+
+def _pretrained(model_class: Any, config: Any, name: str) -> list[str]:
+    """The sources of the pretrained weights that a class names for its Config."""
+    found = getattr(model_class, "pretrained", None)
+    sources = list(found(config)) if callable(found) else None if found else []
+    if sources is None or not all(isinstance(source, str) and source for source in sources):
+        raise ContractError(
+            f"{name}: pretrained is a static method that answers names of weights for a Config, as "
+            'in ("org/name@commit",)'
+        )
+    return sources
 
 
 def _papers(model_class: Any, ref: ModelRef) -> Sequence[Published]:

@@ -42,6 +42,8 @@ class Cell(Part):
         model, distribution, version: whose it is.
         code: 16 hex digits over the code that can move a number; empty where that is not known.
         config: the whole of it, JSON-able.
+        weights: the pretrained weights that it loads: source to ``commit:<40 hex digits>`` of a
+            hub, or ``sha256:<64 hex digits>`` of what was read.
         dataset, fingerprints: what it is asked on, as in ``Source``.
         protocol: a protocol's name.
         seed: the model's.
@@ -62,6 +64,7 @@ class Cell(Part):
     protocol: str
     seed: int
     limit: int | None = None
+    weights: dict[str, str] | None = None
     upstream: Cell | None = None
     fit_on: Source | None = None
     together: tuple[Source, ...] | None = None
@@ -85,7 +88,7 @@ class Cell(Part):
         return hashlib.sha256(canonical(identity).encode()).hexdigest()[:12]
 
     def to_json(self) -> dict[str, Any]:
-        """The cell as it is stored, id first; of the last four only what was given."""
+        """The cell as it is stored, id first; of the last five only what was given."""
         return self.model_dump(mode="json")
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mmbench.vlm.config import BackboneConfig, TrainingConfig
     from mmbench.vlm.embedding import embed, last_token, mean_over
     from mmbench.vlm.generation import Generated, generate
-    from mmbench.vlm.needs import fetch, lacking
+    from mmbench.vlm.needs import fetch, lacking, sources
     from mmbench.vlm.pictures import Pictures
     from mmbench.vlm.prompts import Encoded, Image, Part, Prompt, Span
     from mmbench.vlm.training import train
@@ -36,7 +36,7 @@ os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
 
 HOMES = {
     "config": ("BackboneConfig", "TrainingConfig"),
-    "needs": ("fetch", "lacking"),
+    "needs": ("fetch", "lacking", "sources"),
     "backbones": ("Backbone", "load_backbone"),
     "prompts": ("Encoded", "Image", "Part", "Prompt", "Span"),
     "pictures": ("Pictures",),
@@ -65,6 +65,7 @@ __all__ = [
     "last_token",
     "load_backbone",
     "mean_over",
+    "sources",
     "train",
 ]
 

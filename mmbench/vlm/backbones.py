@@ -7,7 +7,6 @@ is in memory need not be seen again, and nothing depends on how a family merges 
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import shutil
@@ -24,6 +23,7 @@ from torch import Tensor, nn
 from transformers.utils.import_utils import is_flash_attn_2_available
 
 import mmbench.vlm.quiet  # noqa: F401
+from mmbench.toolkit import weights
 from mmbench.views import Run
 from mmbench.vlm.adapters import (
     add_tokens,
@@ -35,7 +35,7 @@ from mmbench.vlm.adapters import (
 from mmbench.vlm.batches import Batch, collate
 from mmbench.vlm.config import BackboneConfig
 from mmbench.vlm.families import Family, family_of
-from mmbench.vlm.needs import find_weights, lacking
+from mmbench.vlm.needs import lacking
 from mmbench.vlm.pictures import Pictures
 from mmbench.vlm.prompts import Encoded, Prompt, Writer
 from mmbench.vlm.tiny import build_tiny
@@ -65,7 +65,7 @@ def load_backbone(
     missing = lacking(config, run.device, run.cache)
     if missing:
         raise RuntimeError("; ".join(missing))
-    source, about = _source(config, run, texts)
+    source, origin, about = _source(config, run, texts)
     added = tuple(about.get("tokens", tokens))
     model_config = transformers.AutoConfig.from_pretrained(source, local_files_only=True)
     family = family_of(model_config.model_type)
@@ -80,30 +80,28 @@ def load_backbone(
     trained = Path(config.backbone) / TRAINED
     if about:
         put_trained(model, load_file(trained, device=run.device))
-    return Backbone(model, tokenizer, family, config, source, added)
+    return Backbone(model, tokenizer, family, config, source, origin, added)
 
 
-def _source(config: BackboneConfig, run: Run, texts: Iterable[str]) -> tuple[Path, dict[str, Any]]:
-    """The folder of the weights before adaptation, and what ``Backbone.save`` wrote, if it did."""
+def _source(
+    config: BackboneConfig, run: Run, texts: Iterable[str]
+) -> tuple[Path, str, dict[str, Any]]:
+    """The folder of the weights before adaptation, the ``Backbone.origin`` of these, and what
+    ``Backbone.save`` wrote, if it did.
+    """
     if config.family:
         run.scratch.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix="backbone-", dir=run.scratch))
         build_tiny(config, texts, run.seed, folder)
-        return folder, {}
-    weights = find_weights(config, run.cache)
-    assert weights is not None  # lacking() has looked
-    if not (weights / ABOUT).exists():
-        return weights, {}
-    about = json.loads((weights / ABOUT).read_text(encoding="utf-8"))
+        return folder, "", {}
+    found = weights.require(config.source, run.cache)
+    if not (found / ABOUT).exists():
+        return found, weights.lasting(config.source, run.cache), {}
+    about = json.loads((found / ABOUT).read_text(encoding="utf-8"))
     if about["base"] is None:
-        return weights / "base", about
-    base = dataclasses.replace(
-        config, backbone=about["base"]["backbone"], revision=about["base"]["revision"]
-    )
-    found = find_weights(base, run.cache)
-    if found is None:
-        raise RuntimeError("; ".join(lacking(base, run.device, run.cache)))
-    return found, about
+        return found / "base", "", about
+    origin = weights.join(about["base"]["backbone"], about["base"].get("revision", ""))
+    return weights.require(origin, run.cache), origin, about
 
 
 def _load_model(
@@ -162,6 +160,8 @@ class Backbone(nn.Module):
         tokenizer: its tokenizer.
         family: what is special about it.
         config: as it was loaded.
+        origin: a name under which the same weights are found for ever, ``org/name@commit`` or
+            ``package:<distribution>``; empty for what has none.
         dim: width of a hidden state.
         image_size: the side of the pictures in pixels, 0 for a model that only reads.
         image_tokens: placeholders for a picture.
@@ -174,6 +174,7 @@ class Backbone(nn.Module):
         family: Family,
         config: BackboneConfig,
         source: Path,
+        origin: str = "",
         tokens: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
@@ -182,6 +183,7 @@ class Backbone(nn.Module):
         self.family = family
         self.config = config
         self.source = source
+        self.origin = origin
         self.tokens = tokens
         self._known: dict[tuple[str, bool], list[int]] = {}
         self.dim = int(model.config.get_text_config().hidden_size)
@@ -305,19 +307,19 @@ class Backbone(nn.Module):
 
     def identity(self) -> dict[str, Any]:
         """All that an embedding depends on beside the prompt, for ``mmbench.toolkit.encodings``."""
-        # a commit stands for the weights that are not trained
-        weights = take_trained(self.model) if self.revision else self.model.state_dict()
+        # its name stands for the weights that are not trained
+        counted = take_trained(self.model) if self.origin else self.model.state_dict()
         return {
             **self._sight(),
             "quantization": self.config.quantization,
             "chat": self.config.chat,
-            "weights": _digest(weights),
+            "weights": _digest(counted),
         }
 
     def vision_identity(self) -> dict[str, Any]:
         """All that a picture's features depend on beside it, where nothing of that is trained."""
-        weights = {} if self.revision else self._eyes(self.model.state_dict().items())
-        return {**self._sight(), "weights": _digest(weights)}
+        counted = {} if self.origin else self._eyes(self.model.state_dict().items())
+        return {**self._sight(), "weights": _digest(counted)}
 
     def vision_versions(self) -> tuple[int, ...]:
         """Other numbers as soon as a weight that a picture's features depend on was written to."""
@@ -325,40 +327,27 @@ class Backbone(nn.Module):
             weight._version for weight in self._eyes(self.model.named_parameters()).values()
         )
 
-    def _eyes(self, weights: Iterable[tuple[str, Tensor]]) -> dict[str, Tensor]:
+    def _eyes(self, named: Iterable[tuple[str, Tensor]]) -> dict[str, Tensor]:
         words = (f"model.{self.family.language}.", "lm_head.")
-        return {name: value for name, value in weights if not name.startswith(words)}
+        return {name: value for name, value in named if not name.startswith(words)}
 
     def _sight(self) -> dict[str, Any]:
         return {
-            "backbone": self.family.name if not self.revision else self.repository,
-            "revision": self.revision,
+            "backbone": self.origin or self.family.name,
             "precision": str(self.arithmetic),
             "image_size": self.image_size,
         }
 
-    @property
-    def repository(self) -> str:
-        """The Hugging Face id that was loaded, empty for what has none."""
-        home = self.source.resolve().parents[1].name  # as in models--org--name
-        return home.removeprefix("models--").replace("--", "/") if self.revision else ""
-
-    @property
-    def revision(self) -> str:
-        """The commit that was loaded, empty for what has none."""
-        found = self.source.resolve()
-        return found.name if found.parent.name == "snapshots" else ""
-
     def save(self, folder: Path) -> None:
         """Write what ``load_backbone(replace(config, backbone=str(folder)), run)`` brings back.
 
-        The folder holds the trained weights and, unless it is a Hugging Face checkpoint with a
-        revision, a copy of the model as it was before. Raises OSError.
+        The folder holds the trained weights and, unless the model has an ``origin``, a copy of it
+        as it was before. Raises OSError.
         """
         folder.mkdir(parents=True, exist_ok=True)
         base = None
-        if self.revision:
-            base = {"backbone": self.repository, "revision": self.revision}
+        if self.origin:
+            base = {"backbone": self.origin}
         else:
             shutil.copytree(self.source, folder / "base", dirs_exist_ok=True)
         about = {"base": base, "tokens": list(self.tokens), "trained": self.config.trained}
@@ -390,10 +379,10 @@ class Backbone(nn.Module):
         return self._known[text, ours]
 
 
-def _digest(weights: Mapping[str, Tensor]) -> str:
+def _digest(named: Mapping[str, Tensor]) -> str:
     """The sha256 of names, types, shapes and values."""
     found = hashlib.sha256()
-    for name, value in sorted(weights.items()):
+    for name, value in sorted(named.items()):
         found.update(f"{name} {value.dtype} {tuple(value.shape)} ".encode())
         found.update(value.detach().cpu().flatten().view(torch.uint8).numpy().data)
     return found.hexdigest()

@@ -13,6 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from mmbench.toolkit.weights import join
+
 TINY = "tiny:"
 
 
@@ -21,12 +23,13 @@ class BackboneConfig:
     """Which model, and how it is adapted.
 
     Attributes:
-        backbone: ``tiny:<family>`` for a miniature with random weights, a Hugging Face id, or a
-            folder that ``Backbone.save`` or ``save_pretrained`` wrote. Families: ``qwen2.5-vl``,
-            ``qwen2-vl``, ``smolvlm``, ``idefics3``, ``paligemma2``, ``llava``, ``internvl3``, and
-            for text alone ``qwen2.5`` and ``smollm2``.
-        revision: of a Hugging Face id, a commit; a branch works, and the commit that it stood for
-            is recorded.
+        backbone: ``tiny:<family>`` for a miniature with random weights, or pretrained ones: a
+            Hugging Face id, a folder that ``Backbone.save`` or ``save_pretrained`` wrote, a
+            ``.gguf`` file, or ``package:<distribution>``; see ``mmbench.toolkit.weights``.
+            Families: ``qwen2.5-vl``, ``qwen2-vl``, ``smolvlm``, ``idefics3``, ``paligemma2``,
+            ``llava``, ``internvl3``, and for text alone ``qwen2.5`` and ``smollm2``.
+        revision: of a Hugging Face id, a commit; a branch works: its commit is looked up when it is
+            fetched, and recorded.
         trained: ``lora`` trains adapters on all linear layers of the language model; ``language``
             its weights, embeddings and head; ``all`` the vision tower and projector too; ``none``
             nothing.
@@ -80,6 +83,14 @@ class BackboneConfig:
     def family(self) -> str:
         """The family of a miniature, empty for a checkpoint."""
         return self.backbone.removeprefix(TINY) if self.backbone.startswith(TINY) else ""
+
+    @property
+    def source(self) -> str:
+        """The pretrained weights, as ``mmbench.toolkit.weights`` names them; empty for none.
+
+        Raises RuntimeError where the backbone names no weights.
+        """
+        return "" if self.family else join(self.backbone, self.revision)
 
 
 @dataclass(frozen=True)

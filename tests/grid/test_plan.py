@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from mmbench.grid import plan
+from mmbench.grid import declared, plan
 from mmbench.grid.plan import Grid, make_label, make_plan, parse_seeds, read_grid
 from mmbench.grid.registry import ModelRef, Plugin, UsageError, parse_ref
 from mmbench.results.record import Record
@@ -24,7 +24,8 @@ def planned(monkeypatch, tmp_path, make):
     """``planned(models, **grid)``: the plan of shelf models on made-up data."""
     models = __import__("pathlib").Path(__file__).parents[1] / "models"
     monkeypatch.syspath_prepend(str(models))
-    monkeypatch.setattr(plan, "find_plugin", lambda name: SHELF[name])
+    monkeypatch.setattr(declared, "find_plugin", lambda name: SHELF[name])
+    monkeypatch.setattr(declared, "cuda_gpus", lambda: ())
     monkeypatch.setattr(plan, "cuda_gpus", lambda: ())
 
     def run(*models, **grid):
@@ -108,10 +109,10 @@ def test_an_interrupt_does_not_wait_for_a_plugin_that_hangs(monkeypatch):
         assert stop.wait(20)
         stopped.set()
 
-    monkeypatch.setattr(plan, "describe_plugin", describe)
-    monkeypatch.setattr(plan, "find_plugin", lambda name: SHELF["noise"])
+    monkeypatch.setattr(declared, "describe_plugin", describe)
+    monkeypatch.setattr(declared, "find_plugin", lambda name: SHELF["noise"])
     with pytest.raises(UsageError):
-        plan._describe_all([ModelRef("bad"), ModelRef("hangs")], [], "tiny", True)
+        declared.describe_all([ModelRef("bad"), ModelRef("hangs")], [], "tiny", True)
     assert stopped.is_set()
 
 
@@ -153,6 +154,7 @@ def test_cheap_is_not_a_stand_in(planned):
 
 
 def test_a_gpu_runs_the_real_thing(planned, monkeypatch):
+    monkeypatch.setattr(declared, "cuda_gpus", lambda: ("a card",))
     monkeypatch.setattr(plan, "cuda_gpus", lambda: ("a card",))
     assert [row.label for row in planned("quick", "feigned", "feigned/topk")] == [
         *("quick", "feigned", "feigned/topk"),

@@ -269,8 +269,7 @@ def test_a_checkpoint_is_found_in_the_cache(run, fresh, tmp_path, no_network):
         assert not vlm.lacking(asked, "cpu", run.cache)
         vlm.fetch(asked, run.cache)
         backbone = vlm.load_backbone(asked, run)
-        assert backbone.revision == backbone.identity()["revision"] == commit
-        assert backbone.repository == "some/model"
+        assert backbone.origin == backbone.identity()["backbone"] == f"some/model@{commit}"
     backbone.save(tmp_path / "kept")  # refers to the commit, and holds the adapters alone
     assert not (tmp_path / "kept" / "base").exists()
     again = vlm.load_backbone(replace(config, backbone=str(tmp_path / "kept")), run)

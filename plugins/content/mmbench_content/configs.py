@@ -70,8 +70,8 @@ class TextEncoderConfig(_History):
     """A frozen text encoder.
 
     Attributes:
-        encoder: ``name@revision`` of the Hugging Face hub, a folder with such a model, or
-            ``tfidf``.
+        encoder: pretrained weights as ``mmbench.toolkit.weights`` names them, such as
+            ``name@commit`` of the Hugging Face hub or a folder, or ``tfidf``.
         fields: the text columns; empty takes all.
         max_length: tokens of a text that are read.
         dim: columns of the ``tfidf`` vectors, at most.
@@ -94,8 +94,8 @@ class ImageEncoderConfig(_History):
     """A frozen image encoder.
 
     Attributes:
-        encoder: ``name@revision`` of the Hugging Face hub, a folder with such a model, or
-            ``colours``.
+        encoder: pretrained weights as ``mmbench.toolkit.weights`` names them, such as
+            ``name@commit`` of the Hugging Face hub or a folder, or ``colours``.
         batch_size: pictures that are encoded at a time.
     """
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmbench import ImageError, Items, Run
-from mmbench.toolkit import encodings
-from mmbench_content import weights
+from mmbench.toolkit import encodings, weights
 from mmbench_content.configs import COLOURS, TFIDF
 from mmbench_content.texts import item_texts, tfidf
 
@@ -22,12 +20,6 @@ Float32 = NDArray[np.float32]
 CHUNK = 1024  # contents that are encoded and stored at a time
 
 logger = logging.getLogger("mmbench_content")
-
-
-def fetch(encoder: str, cache: Path) -> None:
-    """Download what an encoder needs; nothing for those that need no weights."""
-    if encoder not in (TFIDF, COLOURS):
-        weights.download(encoder, cache)
 
 
 def encode_texts(
@@ -47,10 +39,10 @@ def encode_texts(
     texts = item_texts(items, fields)
     if encoder == TFIDF:
         return tfidf(texts, dim)
-    folder = weights.home(encoder, run.cache)
+    folder = weights.require(encoder, run.cache)
     described = {
         "kind": "text: unit mean over attended tokens",
-        **weights.identity(encoder, run.cache),
+        "weights": weights.identity(encoder, run.cache),
         "max_length": max_length,
     }
     present = [item for item, text in enumerate(texts) if text]
@@ -81,10 +73,10 @@ def encode_pictures(items: Items, run: Run, *, encoder: str, batch_size: int) ->
     if encoder == COLOURS:
         described: dict[str, Any] = {"kind": "image: colour histogram", "version": 1}
     else:
-        folder = weights.home(encoder, run.cache)
+        folder = weights.require(encoder, run.cache)
         described = {
             "kind": "image: unit features",
-            **weights.identity(encoder, run.cache),
+            "weights": weights.identity(encoder, run.cache),
         }
     present = list(digests)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbench import EmbeddingModel, Interactions, Items, Products, Queries, Run, hookimpl
+from mmbench.toolkit import weights
 from mmbench.toolkit.training import seeded
 from mmbench_content.configs import (
     COLOURS,
@@ -31,7 +32,19 @@ if TYPE_CHECKING:
 
 Float32 = NDArray[np.float32]
 
+UNTRAINED = (TFIDF, COLOURS)  # encoders without weights
 NO_ORDER = "it looks for what is like the history, above all the history itself; it knows no order"
+
+
+def sources(*encoders: str) -> tuple[str, ...]:
+    """Those of the encoders that are pretrained weights."""
+    return tuple(encoder for encoder in encoders if encoder not in UNTRAINED)
+
+
+def fetch(encoders: Iterable[str], cache: Path) -> None:
+    """Bring pretrained weights into the model cache."""
+    for encoder in encoders:
+        weights.fetch(encoder, cache)
 
 
 class Markov:
@@ -100,11 +113,14 @@ class _Encoder:
         """float32[n_items + 1, d]: unit rows, zeros for an item without content."""
         raise NotImplementedError
 
+    @staticmethod
+    def pretrained(config: Any) -> tuple[str, ...]:
+        """The encoder, where it is one with weights."""
+        return sources(config.encoder)
+
     @hookimpl
     def fetch(self, cache: Path) -> None:
-        from mmbench_content.encode import fetch
-
-        fetch(self.config.encoder, cache)
+        fetch(self.pretrained(self.config), cache)
 
     @hookimpl
     def fit(self, items: Items, run: Run) -> None:
@@ -187,7 +203,7 @@ class _Hybrid:
     text: Float32
     image: Float32
     parts: tuple[Part, ...]
-    weights: Weights
+    shares: Weights
 
     def __init__(self, config: Any) -> None:
         self.config = config
@@ -196,12 +212,14 @@ class _Hybrid:
         """What there is beside the content."""
         raise NotImplementedError
 
+    @staticmethod
+    def pretrained(config: Any) -> tuple[str, ...]:
+        """The encoders, where they are ones with weights."""
+        return sources(config.text_encoder, config.image_encoder)
+
     @hookimpl
     def fetch(self, cache: Path) -> None:
-        from mmbench_content.encode import fetch
-
-        fetch(self.config.text_encoder, cache)
-        fetch(self.config.image_encoder, cache)
+        fetch(self.pretrained(self.config), cache)
 
     @hookimpl
     def fit(self, train: Interactions, items: Items, run: Run) -> None:
@@ -227,22 +245,22 @@ class _Hybrid:
         tried = list(grid(c.image_shares, c.other_shares))
         names = ("text weight", "image weight", "other weight")
 
-        def validate(weights: Weights) -> float:
-            self.weights = weights
+        def validate(shares: Weights) -> float:
+            self.shares = shares
             value = run.validate(limit=c.validate_queries)
-            step = tried.index(weights) + 1
-            run.log(step, **dict(zip(names, weights, strict=True)), **{"valid ndcg@10": value})
+            step = tried.index(shares) + 1
+            run.log(step, **dict(zip(names, shares, strict=True)), **{"valid ndcg@10": value})
             run.progress(step, len(tried), "weights")
             return value
 
-        self.weights = choose(tried, validate)
+        self.shares = choose(tried, validate)
 
     def ask_content(self, queries: Queries) -> Float32:
         """float32[b, d]: queries to text and image, next to each other."""
         asked = [
             part.ask(history_profiles(queries, vectors, self.config), weight)
             for part, vectors, weight in zip(
-                self.parts, (self.text, self.image), self.weights, strict=False
+                self.parts, (self.text, self.image), self.shares, strict=False
             )
         ]
         return np.concatenate(asked, axis=1)
@@ -268,7 +286,7 @@ class Hybrid(_Hybrid, EmbeddingModel):
 
     def ask(self, queries: Queries) -> Float32:
         """float32[b, d]: queries to all parts."""
-        third = self.parts[2].ask(np.ones((len(queries), 1), np.float32), self.weights[2])
+        third = self.parts[2].ask(np.ones((len(queries), 1), np.float32), self.shares[2])
         return np.concatenate([self.ask_content(queries), third], axis=1)
 
     def fused(self) -> Float32:
@@ -314,7 +332,7 @@ class HybridMarkov(_Hybrid):
 
         scores = self.content.rate(self.ask_content(queries))
         likely = np.log(self.chain.rate(queries.history, self.first_order))
-        return scores + np.float32(self.weights[2]) * standardise(likely)
+        return scores + np.float32(self.shares[2]) * standardise(likely)
 
 
 class VBPR(EmbeddingModel):
@@ -331,11 +349,14 @@ class VBPR(EmbeddingModel):
     def __init__(self, config: VBPRConfig) -> None:
         self.config = config
 
+    @staticmethod
+    def pretrained(config: Any) -> tuple[str, ...]:
+        """The encoder, where it is one with weights."""
+        return sources(config.encoder)
+
     @hookimpl
     def fetch(self, cache: Path) -> None:
-        from mmbench_content.encode import fetch
-
-        fetch(self.config.encoder, cache)
+        fetch(self.pretrained(self.config), cache)
 
     @hookimpl
     def fit(self, train: Interactions, items: Items, run: Run) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mmbench_content import models, weights
+from mmbench_content import models
 from mmbench_content.configs import MINILM, HybridConfig, MarkovConfig
 from mmbench_content.transitions import learn
 
@@ -218,15 +218,19 @@ def test_weights_that_are_not_here_are_said_plainly(name, tmp_path, monkeypatch)
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", offline)
     model = PLUGINS[name](PLUGINS[name].presets["paper"])
-    with pytest.raises(FileNotFoundError, match="--preset tiny"):
+    with pytest.raises(RuntimeError, match="take the preset small or tiny"):
         model.fetch(cache=tmp_path)
     tiny(name).fetch(cache=tmp_path)
 
 
 def test_named_weights_are_read_from_the_cache(tmp_path, shop, run_in, monkeypatch):
     run, _ = run_in()
-    place = weights.home(MINILM, run.cache)
-    place.mkdir()
+    name, commit = MINILM.split("@")
+    home = run.cache / "hub" / f"models--{name.replace('/', '--')}"
+    place = home / "snapshots" / commit
+    place.mkdir(parents=True)
+    (place / "config.json").write_text("{}")
+    (place / "model.safetensors").write_bytes(b"x")
     read = []
     monkeypatch.setattr(
         "mmbench_content.towers.text_tower",
@@ -237,7 +241,7 @@ def test_named_weights_are_read_from_the_cache(tmp_path, shop, run_in, monkeypat
     model.fit(items=shop.items, run=run)
     assert read == [place]
     described = next(run.encodings.glob("*/encoder.json")).read_text()
-    assert '"revision": "c9745ed1d9f207416be6d2e6f8de32d1f16199bf"' in described
+    assert '"weights": "commit:c9745ed1d9f207416be6d2e6f8de32d1f16199bf"' in described
 
 
 def test_no_text_is_said_plainly(fitted, shop):

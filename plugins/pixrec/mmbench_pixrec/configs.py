@@ -129,6 +129,12 @@ class PixRecConfig(vlm.BackboneConfig, vlm.TrainingConfig):
         """Whether the contrastive losses count."""
         return bool(self.alpha or self.beta)
 
+    def each(self) -> list[PixRecConfig]:
+        """A config for each backbone: of what answers first, and of where that routes to."""
+        if self.larger is None:
+            return [self]
+        return [replace(self, retrieval="bm25", larger=None), self.at_larger()]
+
     def at_larger(self) -> PixRecConfig:
         """The config of the larger backbone, which answers by itself."""
         assert self.larger is not None
@@ -136,12 +142,21 @@ class PixRecConfig(vlm.BackboneConfig, vlm.TrainingConfig):
         return replace(self, **changes, retrieval="bm25", larger=None)
 
 
-PALIGEMMA2 = PixRecConfig(quantization="nf4", batch_chunk=1, gradient_checkpointing=True)
+PALIGEMMA2 = PixRecConfig(
+    revision="8e40ab4cc5df93dfb7fd2fff754bcdff8b62ee78",
+    quantization="nf4",
+    batch_chunk=1,
+    gradient_checkpointing=True,
+)
 SMOLVLM = PixRecConfig(
-    backbone="HuggingFaceTB/SmolVLM-256M-Instruct", quantization="nf4", batch_chunk=4
+    backbone="HuggingFaceTB/SmolVLM-256M-Instruct",
+    revision="7e3e67edbbed1bf9888184d9df282b700a323964",
+    quantization="nf4",
+    batch_chunk=4,
 )
 SMOLLM2 = PixRecConfig(
     backbone="HuggingFaceTB/SmolLM2-360M-Instruct",
+    revision="a10cc1512eabd3dde888204e902eca88bddb4951",
     quantization="nf4",
     images=False,
     batch_chunk=4,

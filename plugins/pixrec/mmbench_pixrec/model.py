@@ -39,9 +39,14 @@ class PixRec:
         """Text, and pictures unless the config only reads."""
         return frozenset({"text", "image"} if config.images else {"text"})
 
+    @staticmethod
+    def pretrained(config: PixRecConfig) -> tuple[str, ...]:
+        """The backbones, but for miniatures."""
+        return vlm.sources(*config.each())
+
     @hookimpl
     def fetch(self, cache: Path) -> None:
-        for config in self._configs():
+        for config in self.config.each():
             vlm.fetch(config, cache)
 
     @hookimpl
@@ -52,7 +57,7 @@ class PixRec:
         self.larger: Generator | None = None
         fitted: list[Generator] = []
         with seeded(run):
-            for number, config in enumerate(self._configs()):
+            for number, config in enumerate(self.config.each()):
                 own = replace(run, scratch=run.scratch / f"backbone-{number}")
                 self.generator = Generator(config, train, items, own)  # it validates by itself
                 self.generator.fit(train)
@@ -92,9 +97,3 @@ class PixRec:
     def embed_items(self) -> Mapping[str, Float32]:
         """The target tower's projections of items that stand alone, zeros for padding."""
         return {"fused": (self.larger or self.generator).catalogue}
-
-    def _configs(self) -> list[PixRecConfig]:
-        """One for each backbone: what answers first, and where it routes to."""
-        if self.config.larger is None:
-            return [self.config]
-        return [replace(self.config, retrieval="bm25", larger=None), self.config.at_larger()]

@@ -39,6 +39,11 @@ class VLM2Rec:
         """What a variant reads: ``llm-...`` has no eyes."""
         return frozenset({"text"} if config.fusion == "text" else {"text", "image"})
 
+    @staticmethod
+    def pretrained(config: configs.Config) -> tuple[str, ...]:
+        """The backbone, unless it is a miniature."""
+        return vlm.sources(config)
+
     @hookimpl
     def fetch(self, cache: Path) -> None:
         """Download the backbone of the config."""

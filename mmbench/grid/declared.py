@@ -1,0 +1,141 @@
+"""What the plugins of a grid declare, each asked in a process of its own."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from mmbench.grid.code import code_digest
+from mmbench.grid.config import STAND_IN
+from mmbench.grid.environment import cuda_gpus
+from mmbench.grid.family import Limits
+from mmbench.grid.host import PluginFailure
+from mmbench.grid.launch import launch
+from mmbench.grid.registry import (
+    ModelRef,
+    Plugin,
+    UsageError,
+    find_plugin,
+    parse_ref,
+    parse_setting,
+)
+
+DESCRIBE_SECONDS = 120.0
+Setting = tuple[str, str, str]  # model, key, value
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a plugin declares, or why it could not be asked; the digest of its code; and, where it
+    was looked for, the pretrained weights that it loads, as a cell holds them.
+    """
+
+    plugin: Plugin
+    declared: dict[str, Any] = field(default_factory=dict)
+    problem: str = ""
+    code: str = ""
+    weights: dict[str, str] | None = None
+
+    @property
+    def upstream(self) -> ModelRef | None:
+        """The model whose item embeddings this one starts from."""
+        named = self.declared.get("upstream")
+        return parse_ref(named["model"]) if named else None
+
+
+def size_of(preset: str) -> str:
+    """The size that ``--preset`` asks for: ``auto`` is ``paper`` where there is a GPU."""
+    return preset if preset != "auto" else ("paper" if cuda_gpus() else STAND_IN)
+
+
+def describe_all(
+    refs: Iterable[ModelRef], settings: Sequence[Setting], size: str, isolated: bool
+) -> dict[ModelRef, Description]:
+    """Every model that was asked for and every upstream of one, side by side."""
+    stop = threading.Event()
+    pool = ThreadPoolExecutor(4)
+    described: dict[ModelRef, Description] = {}
+    codes: dict[Plugin, str] = {}
+    pending = list(dict.fromkeys(refs))
+    try:
+        while pending:
+            plugins = {ref: find_plugin(ref.name) for ref in pending}
+            codes |= {plugin: read_code(plugin) for plugin in plugins.values()}
+            futures = [
+                pool.submit(
+                    describe_plugin,
+                    plugins[ref],
+                    ref,
+                    given_to(ref, settings),
+                    size=size,
+                    isolated=isolated,
+                    stop=stop,
+                )
+                for ref in pending
+            ]
+            for ref, future in zip(pending, futures, strict=True):
+                while not future.done():  # a wait without a limit could keep Ctrl-C from here
+                    wait([future], timeout=0.5)
+                described[ref] = replace(future.result(), code=codes[plugins[ref]])
+            named = (described[ref].upstream for ref in pending)
+            pending = list(dict.fromkeys(ref for ref in named if ref and ref not in described))
+        return described
+    finally:
+        stop.set()  # Ctrl-C, or an error of one, need not wait for the others
+        pool.shutdown(cancel_futures=True)
+
+
+def read_code(plugin: Plugin) -> str:
+    """The digest of the code that can move a plugin's numbers, as it is now. Raises UsageError."""
+    try:
+        return code_digest(plugin.value, plugin.distribution)
+    except OSError as error:
+        raise UsageError(
+            f"{plugin.name} of {plugin.distribution} {plugin.version}: its code cannot be read: "
+            f"{error}"
+        ) from error
+
+
+def describe_plugin(
+    plugin: Plugin,
+    ref: ModelRef,
+    overrides: Mapping[str, str],
+    *,
+    size: str,
+    isolated: bool,
+    stop: threading.Event | None = None,
+) -> Description:
+    """Ask a plugin's class, in a process of its own, what it declares. Raises UsageError."""
+    limits = Limits(seconds=DESCRIBE_SECONDS)
+    with tempfile.TemporaryDirectory(prefix="mmbench-") as folder:
+        host = launch(Path(folder), isolated=isolated, limits=limits, stop=stop)
+        try:
+            return Description(plugin, host.describe(plugin, ref, size, dict(overrides)))
+        except PluginFailure as failure:
+            return Description(plugin, problem=failure.reason)
+        finally:
+            host.close()
+
+
+def split_setting(text: str) -> Setting:
+    """``model.key=value`` as model, key and value. Raises UsageError."""
+    key, value = parse_setting(text)
+    target, dot, field_name = key.rpartition(".")
+    if not dot:
+        raise UsageError(f"--set {text}: write model.key=value")
+    return target, field_name, value
+
+
+def given_to(ref: ModelRef, settings: Iterable[Setting]) -> dict[str, str]:
+    """The settings of a reference: one for ``name`` reaches all its variants."""
+    names = names_of(ref)
+    return {key: value for target, key, value in settings if target in names}
+
+
+def names_of(ref: ModelRef) -> set[str]:
+    return {ref.name, ref.model, f"{ref.model}/{ref.variant}"}
