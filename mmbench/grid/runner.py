@@ -325,7 +325,7 @@ def open_gates(job: Job, question: Question, how: Circumstances, source: Questio
     for folder in (models, *encodings):
         folder.mkdir(parents=True, exist_ok=True)
     asked = [question, *([source] if source else []), *how.later]
-    pictures = [root for one in asked if one.items.images for root in one.items.images.roots]
+    pictures = [one.items.images.path for one in asked if one.items.images]
     return Gates(
         reads=(str(models), *map(str, pictures), *job.reads),
         writes=tuple(map(str, encodings)),
