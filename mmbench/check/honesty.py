@@ -33,7 +33,7 @@ def carries_nothing_from_another_protocol(lab: Lab) -> None:
     """A fit under a protocol in which targets train, in the same cache, leaves no trace."""
     carried = lab.cell("carried")
     if problem := lab.cells["told"].problem:
-        raise CheckFailed(f"under {TRAINING_ON_TARGETS}: {problem}")
+        raise NotAsked(f"the fit under {TRAINING_ON_TARGETS} did not end: {problem}")
     if carried.problem:
         raise CheckFailed(f"after a fit under {TRAINING_ON_TARGETS}: {carried.problem}")
     when = f"after a fit under {TRAINING_ON_TARGETS}, in which targets train"

@@ -257,7 +257,7 @@ def test_the_check_sees_what_a_cache_carries():
 def test_behind_the_wall_the_check_passes_and_the_attack_is_caught_by_learning_nothing():
     lab = Lab(find_subject("attack_models:Carries"))
     caught = [verdict.check for verdict in judge_all(lab, CHECKS, CHECKS) if verdict.bad]
-    assert caught == ["learns_which_item_follows_which"]
+    assert caught == ["opens_nothing_outside_its_folders", "learns_which_item_follows_which"]
     assert lab.verdicts[CARRIED].status == "passed"
 
 
