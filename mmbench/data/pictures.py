@@ -93,7 +93,7 @@ def open_files(root: Path) -> Iterator[Read]:
                 if size(name) > MAX_BYTES:
                     raise ImageError(f"{name} has {size(name):,} bytes, more than {MAX_BYTES:,}")
                 return read(name)
-            except ImageError:
+            except (ImageError, MemoryError):
                 raise
             except Exception as error:  # each of a zip's ways to compress raises its own
                 raise ImageError(f"{name} cannot be read: {error}") from error

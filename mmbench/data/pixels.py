@@ -69,7 +69,7 @@ def decode(data: bytes) -> Picture:
             image.load()
             upright = _upright(image)
             return _shrink(_to_rgb(upright))
-    except ImageError:
+    except (ImageError, MemoryError):
         raise
     except Exception as error:  # Pillow's decoders raise many types on damaged files
         raise ImageError(f"is damaged: {error}") from error

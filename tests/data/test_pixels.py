@@ -256,6 +256,15 @@ def test_a_bomb_is_not_decoded(side):
             decode(b"\x89PNG\r\n\x1a\n" + data)
 
 
+def test_where_memory_lacks_no_picture_is_called_damaged(monkeypatch):
+    def full(image):
+        raise MemoryError
+
+    monkeypatch.setattr(pixels, "_to_rgb", full)
+    with pytest.raises(MemoryError):
+        decode(saved(Image.new("L", (10, 10))))
+
+
 def test_the_bound_on_pixels_is_exact(monkeypatch):
     monkeypatch.setattr(pixels, "MAX_PIXELS", 100)
     assert decode(saved(Image.new("L", (10, 10)))).size == (10, 10)
