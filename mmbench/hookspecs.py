@@ -154,8 +154,8 @@ class ModelHooks:
         stand_ins: the sizes, such as ``("tiny",)``, that stand in for the real thing (random
             weights, statistics) and say nothing of it (optional). ``--preset auto`` takes ``paper``
             where there is a CUDA GPU and its weights, else ``small`` where its weights are, else
-            the first of these, and boards mark the row ``(small)`` or ``(tiny)``. They also mark one that
-            was given a stand-in's weights, in a setting whose name ends in ``backbone`` or
+            the first of these, and boards mark the row ``(small)`` or ``(tiny)``. They also mark
+            one that was given a stand-in's weights, in a setting whose name ends in ``backbone`` or
             ``encoder``. Without ``stand_ins`` every preset is the model itself, and ``auto`` takes
             ``paper`` everywhere.
         needs: frozenset of ``{"text", "image"}``; a dataset without them is *not applicable*. Or a

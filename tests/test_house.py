@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "check": {"check", "grid", "results", "protocol", "data", *GROUND},
     "toolkit": {"toolkit", "files", "hookspecs", "views"},
     "vlm": {"vlm", "toolkit", "views"},
-    "testing": {"check", "grid"},
+    "testing": {"check", "grid", "data", "views"},
     "scaffold": {"grid", "hookspecs", "problems"},
     "doctor": {"grid", "data", "toolkit", "files", "hookspecs", "problems"},
     "cli": {
@@ -121,6 +121,13 @@ def test_importing_mmbench_loads_nothing_heavy():
 def test_help_starts_without_anything_heavy():
     heavy = {"torch", "pandas", "numpy", "pyarrow", "rich", "pydantic"}
     code = "import mmbench.cli as c\ntry: c.app(['--help'])\nexcept SystemExit: pass\nNone"
+    assert not loaded_by(code) & heavy
+
+
+@pytest.mark.parametrize("words", [["ls", "models"], ["ls", "data"], ["audit", "absent.csv"]])
+def test_lists_start_without_what_reads_tables(words):
+    heavy = {"torch", "pandas", "pyarrow", "scipy", "mmbench.grid.plan"}
+    code = f"import mmbench.cli as c\ntry: c.app({words})\nexcept SystemExit: pass\nNone"
     assert not loaded_by(code) & heavy
 
 

@@ -22,7 +22,9 @@ from mmbench.data.log import Log
 from mmbench.grid import fetch
 from mmbench.grid.config import STAND_IN
 from mmbench.grid.environment import cuda_gpus
-from mmbench.grid.host import Host, Limits, PluginFailure, launch
+from mmbench.grid.family import Limits
+from mmbench.grid.host import Host, PluginFailure
+from mmbench.grid.launch import launch
 from mmbench.grid.plan import demand_member
 from mmbench.grid.question import Question, ask_question
 from mmbench.grid.registry import ModelRef
@@ -42,6 +44,7 @@ from mmbench.results.record import is_tiny
 LIMITS = Limits(seconds=600.0)
 ABREAST = 2  # cells
 PROTOCOL = DEFAULT
+TRAINING_ON_TARGETS = "pixrec-window@2"  # most users' last event, the target, trains there
 
 
 class Lab:
@@ -198,6 +201,7 @@ class Lab:
         record_only: bool = False,
         curious: bool = False,
         cache: str = "cache",
+        protocol: str = PROTOCOL,
         then: Callable[[Host, Job, Circumstances, Path], None] | None = None,
     ) -> None:
         """Run a cell on a log through the runner, and keep what is to be seen.
@@ -208,9 +212,10 @@ class Lab:
             record_only: keep no answers and ask no more; for worlds of any number of items.
             curious: put all further questions, not only the one for comparisons.
             cache: name of the model's cache.
+            protocol: name of what is asked; with another than the usual one, keep a record only.
             then: what else to do before the process ends.
         """
-        question = self._asked(log)
+        question = ask_question(log, get_protocol(protocol))
         scratch = self.folder / name
         scratch.mkdir()
         how = Circumstances(
@@ -224,7 +229,7 @@ class Lab:
             later=(self._asked(self.world),) if then is not None else (),
             fetched=self.fetched,
         )
-        job = self._job(log)
+        job = self._job(log, protocol)
         onlooker = Onlooker(self.offer, question, curious)
         if then is not None:
             onlooker.then = lambda host: then(host, job, how, scratch)
@@ -249,7 +254,7 @@ class Lab:
     def _asked(self, log: Log) -> Question:
         return ask_question(log, get_protocol(PROTOCOL))
 
-    def _job(self, log: Log) -> Job:
+    def _job(self, log: Log, protocol: str) -> Job:
         plugin, declared = self.subject.plugin, self.declared
         cell = Cell(
             model=self.subject.ref.model,
@@ -258,7 +263,7 @@ class Lab:
             config=declared["config"],
             dataset=log.id,
             fingerprints={"events": log.fingerprints.events},
-            protocol=PROTOCOL,
+            protocol=protocol,
             seed=0,
         )
         device = "cuda" if cuda_gpus() else "cpu"
@@ -292,6 +297,13 @@ def _run_random(lab: Lab) -> None:
     lab.run("random", lab.random_world, cache=_cache_apart(lab, "random-cache"), record_only=True)
 
 
+def _run_carried(lab: Lab) -> None:
+    """The usual world under a protocol in which targets train; then as usual, in its cache."""
+    cache = _cache_apart(lab, "carried-cache")
+    lab.run("told", lab.world, cache=cache, protocol=TRAINING_ON_TARGETS, record_only=True)
+    lab.run("carried", lab.world, cache=cache)
+
+
 def _cache_apart(lab: Lab, name: str) -> str:
     """A cache for other data; but what is downloaded once need not be again."""
     downloads = "fetch" in lab.facts["hooks"] and not is_tiny(lab.declared["preset"])
@@ -305,6 +317,7 @@ _WORLDS: dict[str, Callable[[Lab], None]] = {
     "twin": lambda lab: lab.run("twin", worlds.with_other_targets(lab.world)),
     "random": _run_random,
     "bare": _run_bare,
+    "carried": _run_carried,
     "titles": lambda lab: lab.run("titles", worlds.permuted(lab.world, "text")),
     "pictures": lambda lab: lab.run("pictures", worlds.permuted(lab.world, "image")),
 }

@@ -123,7 +123,7 @@ class Onlooker:
     def view(self, outcome: Outcome) -> Viewed:
         """All that was seen."""
         self.viewed.outcome = outcome
-        self.viewed.printed = self.host.watch.printed if self.host else 0
+        self.viewed.printed = self.host.printed if self.host else 0
         return self.viewed
 
     def _chosen(self, count: int) -> Int32 | None:

@@ -36,7 +36,7 @@ def check(
     """
     from mmbench.check import CHECKS, Lab, find_subject, judge_all, select
     from mmbench.cli.screen import make_console, show_status, verdict_json, verdict_line
-    from mmbench.grid.host import Limits
+    from mmbench.grid.family import Limits
     from mmbench.grid.registry import parse_setting
 
     sys.path.insert(0, "")  # a module beside the author, before it is packaged

@@ -176,7 +176,8 @@ def _run_grid(
     from mmbench.cli.screen import GridProgress, make_console, plan_lines, show_status
     from mmbench.data.places import cache_home
     from mmbench.grid.execute import AGAIN, due, execute
-    from mmbench.grid.host import Interrupted, Limits
+    from mmbench.grid.family import Limits
+    from mmbench.grid.host import Interrupted
     from mmbench.grid.observers import Observers
     from mmbench.grid.plan import make_plan
     from mmbench.grid.runner import Circumstances

@@ -27,13 +27,12 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from mmbench.audit.published import Audit
-from mmbench.grid.plan import Planned
-from mmbench.results.cell import Cell
-from mmbench.results.record import Record
-
 if TYPE_CHECKING:
+    from mmbench.audit.published import Audit
     from mmbench.check import Verdict
+    from mmbench.grid.plan import Planned
+    from mmbench.results.cell import Cell
+    from mmbench.results.record import Record
 
 STYLES = {"done": "green", "new": "cyan", "not-applicable": "dim"}
 

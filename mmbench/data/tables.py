@@ -8,20 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
-import pyarrow as pa
-import pyarrow.csv as pacsv
-import pyarrow.parquet as pq
+if TYPE_CHECKING:  # each takes long to import: a command pays for what it uses
+    import pandas as pd
+    import pyarrow as pa
 
 
 def parquet_names(path: Path) -> list[str]:
     """The names of the columns. Raises pyarrow.ArrowException, OSError."""
+    import pyarrow.parquet as pq
+
     return [str(name) for name in pq.read_schema(path).names]
 
 
 def read_parquet(source: Path | bytes, columns: Sequence[str] | None = None) -> pa.Table:
     """The named columns (default: all), in that order. Raises pyarrow.ArrowException, OSError."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     place = pa.BufferReader(source) if isinstance(source, bytes) else source
     # not ``pq.read_table``: it scans a file as a dataset, with threads, whatever it is told
     with pq.ParquetFile(place, pre_buffer=False) as file:
@@ -32,6 +37,9 @@ def read_parquet(source: Path | bytes, columns: Sequence[str] | None = None) -> 
 
 def parquet_bytes(table: pa.Table, encodings: Mapping[str, str]) -> bytes:
     """A table as a small Parquet file; ``encodings`` of columns, by Parquet's names for them."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     sink = pa.BufferOutputStream()
     pq.write_table(
         table,
@@ -51,6 +59,9 @@ def read_csv(path: Path, delimiter: str, quoted: bool, names: Sequence[str]) -> 
     ``quoted`` cells may hold delimiters, line ends and doubled quotes. Raises
     pyarrow.ArrowInvalid, which tells the row.
     """
+    import pyarrow as pa
+    import pyarrow.csv as pacsv
+
     # Arrow would catch Ctrl-C by a thread that stays: now Ctrl-C waits for the file's end
     pa.enable_signal_handlers(False)
     return pacsv.read_csv(

@@ -12,8 +12,10 @@ from typing import Any
 
 from mmbench.grid.code import code_digest
 from mmbench.grid.environment import cuda_gpus
+from mmbench.grid.family import Limits
 from mmbench.grid.fetch import models_folder
-from mmbench.grid.host import Limits, PluginFailure, launch
+from mmbench.grid.host import PluginFailure
+from mmbench.grid.launch import launch
 from mmbench.grid.registry import (
     ModelRef,
     Plugin,

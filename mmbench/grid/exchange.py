@@ -12,13 +12,16 @@ import math
 import os
 import stat
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from mmbench.files import save_array
+from mmbench.grid.replies import Layout
 from mmbench.grid.wall import ANSWERS
 from mmbench.views import (
     Answer,
@@ -35,6 +38,34 @@ from mmbench.views import (
 Bytes = NDArray[np.uint8]
 SPACES = ("fused", "text", "image")
 VIEWS = "views"
+WIDEST = 16_384  # columns of vectors, where the catalogue has fewer items
+LARGE = 2**26  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What an answer about so many rows can be at most, so that none fills the memory."""
+
+    rows: int
+    n_items: int
+
+    def check(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        """Raise ValueError for an array that is larger than any good one, or than the memory.
+
+        Good scores and lists have a row for each query, and a column for each item at most;
+        vectors may be wider. A wrong shape of that size is told later, in the model's own words.
+        """
+        columns = self.n_items + 1
+        if name == "queries":
+            columns = max(columns, WIDEST)
+        if math.prod(shape) > self.rows * columns:
+            raise ValueError(
+                f"an array of shape {shape} as {name} of {self.rows} rows: {self.rows} x {columns} "
+                "is the most"
+            )
+        size = math.prod(shape) * dtype.itemsize
+        if size > LARGE and 2 * size > (free := psutil.virtual_memory().available):
+            raise ValueError(f"an array of {size:,} bytes, where {free:,} of memory are free")
 
 
 def save_train(folder: Path, train: Interactions) -> None:
@@ -51,17 +82,12 @@ def load_train(folder: Path) -> Interactions:
 
 
 def save_items(folder: Path, items: Items) -> None:
-    """Write the catalogue below ``folder``; pictures stay where they are."""
-    images = items.images and {
-        "root": str(items.images.root),
-        "names": items.images.names,
-        "further": [[first, str(root)] for first, root in items.images.further],
-    }
+    """Write the catalogue below ``folder``; the file of pictures stays where it is."""
     catalogue = {
         "n_items": items.n_items,
         "fields": {name: list(values) for name, values in items.fields.items()},
         "features": sorted(items.features),
-        "images": images,
+        "images": items.images and str(items.images.path),
     }
     (_views(folder) / "items.json").write_text(json.dumps(catalogue))
     _save(folder, "feature", **items.features)
@@ -70,16 +96,10 @@ def save_items(folder: Path, items: Items) -> None:
 def load_items(folder: Path) -> Items:
     """The catalogue."""
     catalogue = json.loads((folder / VIEWS / "items.json").read_text())
-    images = catalogue["images"]
     return Items(
         n_items=catalogue["n_items"],
         fields={name: tuple(values) for name, values in catalogue["fields"].items()},
-        images=images
-        and ImageStore(
-            Path(images["root"]),
-            tuple(images["names"]),
-            tuple((first, Path(root)) for first, root in images["further"]),
-        ),
+        images=ImageStore(Path(catalogue["images"])) if catalogue["images"] else None,
         features=_load(folder, "feature", *catalogue["features"]),
     )
 
@@ -121,7 +141,11 @@ def save_answer(folder: Path, slot: int, answer: Any) -> dict[str, Any]:
 
 
 def load_answer(
-    folder: Path, slot: int, described: dict[str, Any], memory: dict[str, Bytes]
+    folder: Path,
+    slot: int,
+    described: Mapping[str, Layout],
+    memory: dict[str, Bytes],
+    room: Room,
 ) -> Answer:
     """Read an answer back, with the sizes that the message states held against the file's.
 
@@ -130,11 +154,14 @@ def load_answer(
         slot: which of several answers.
         described: the message.
         memory: of earlier answers, to be filled again: fresh memory costs more than reading.
+        room: how much there is for it.
 
-    Raises ValueError where message and file disagree.
+    Raises ValueError where message and file disagree, or where it is too much.
     """
+    if set(described) not in ({"scores"}, {"queries"}, {"items", "scores"}):
+        raise ValueError(f"an answer of {sorted(described)}")
     parts = {
-        name: _read(_answer(folder, slot, name), layout, memory, name)
+        name: _read(_answer(folder, slot, name), layout, memory, name, room)
         for name, layout in described.items()
     }
     if "queries" in parts:
@@ -157,9 +184,10 @@ def save_item_vectors(folder: Path, answer: Any) -> dict[str, Any]:
     return _write(folder / ANSWERS / "item-vectors", fused.astype(np.float32, copy=False))
 
 
-def load_item_vectors(folder: Path, layout: Mapping[str, Any]) -> Float32:
-    """Read the items' vectors back. Raises ValueError where message and file disagree."""
-    return _read(folder / ANSWERS / "item-vectors", layout, {}, "fused")
+def load_item_vectors(folder: Path, layout: Layout, n_items: int) -> Float32:
+    """Read the items' vectors back. Raises ValueError as ``load_answer`` does."""
+    room = Room(n_items + 1, n_items)
+    return _read(folder / ANSWERS / "item-vectors", layout, {}, "queries", room)
 
 
 def _answer(folder: Path, slot: int, name: str) -> Path:
@@ -179,14 +207,20 @@ def _write(path: Path, array: Any) -> dict[str, Any]:
     return {"dtype": array.dtype.str, "shape": list(array.shape)}
 
 
-def _read(path: Path, layout: Mapping[str, Any], memory: dict[str, Bytes], name: str) -> np.ndarray:
-    dtype = np.dtype(str(layout["dtype"]))
-    shape = tuple(int(size) for size in layout["shape"])
+def _read(
+    path: Path, layout: Layout, memory: dict[str, Bytes], name: str, room: Room
+) -> np.ndarray:
+    try:
+        dtype = np.dtype(layout.dtype)
+    except TypeError as error:
+        raise ValueError(f"an answer of type {layout.dtype!r}") from error
+    shape = tuple(layout.shape)
     if dtype.kind not in "fiub":
         raise ValueError(f"an answer of type {dtype}")
+    room.check(name, shape, dtype)
     with open(path, "rb", opener=_open_plain) as file:
         size = os.fstat(file.fileno()).st_size
-        if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != size:
+        if math.prod(shape) * dtype.itemsize != size:
             raise ValueError(f"an answer of shape {shape} and type {dtype} in {size} bytes")
         if name not in memory or len(memory[name]) < size:
             memory[name] = np.empty(size, dtype=np.uint8)
@@ -222,13 +256,15 @@ def save_embeddings(folder: Path, answer: Any) -> dict[str, Any]:
     return described
 
 
-def load_embeddings(folder: Path, described: Mapping[str, Any]) -> dict[str, Float32]:
-    """The embeddings that a message describes. Raises ValueError where it cannot be so."""
+def load_embeddings(
+    folder: Path, described: Mapping[str, Layout], room: Room
+) -> dict[str, Float32]:
+    """The embeddings that a message describes. Raises ValueError as ``load_answer`` does."""
     unknown = set(described) - set(SPACES)
     if unknown:
         raise ValueError(f"unknown spaces {sorted(unknown)}")
     found = {
-        space: _read(folder / ANSWERS / f"embedding-{space}", layout, {}, space)
+        space: _read(folder / ANSWERS / f"embedding-{space}", layout, {}, "queries", room)
         for space, layout in described.items()
     }
     for space, matrix in found.items():

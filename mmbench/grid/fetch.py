@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmbench.files import slug
-from mmbench.grid.host import launch
+from mmbench.grid.launch import launch
 from mmbench.grid.registry import Plugin
 from mmbench.grid.wall import Gates
 from mmbench.results.record import is_tiny

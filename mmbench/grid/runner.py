@@ -18,9 +18,12 @@ import numpy as np
 from mmbench.audit import violations
 from mmbench.grid import exchange
 from mmbench.grid.channel import Message
+from mmbench.grid.curves import Curves
 from mmbench.grid.environment import code_state, describe_machine, threads_of
+from mmbench.grid.family import Limits
 from mmbench.grid.fetch import Fetched, encodings_folder, fetch, models_folder
-from mmbench.grid.host import Host, Interrupted, Limits, PluginFailure, launch
+from mmbench.grid.host import Host, Interrupted, PluginFailure
+from mmbench.grid.launch import launch
 from mmbench.grid.question import Question, not_applicable
 from mmbench.grid.registry import Plugin
 from mmbench.grid.spaces import describe_spaces, embed_catalogue
@@ -47,7 +50,6 @@ from mmbench.results.cell import Cell
 from mmbench.results.record import Data, Environment, Record, Status
 from mmbench.views import Answer
 
-CURVE_POINTS = 10_000
 OnEvent = Callable[[Message], None]
 
 
@@ -143,14 +145,11 @@ def run_cell(
     settings = how.environment if how.isolated else {}
     threads = threads_of({**os.environ, **settings})
     record = begin_record(job, question, how.isolated, threads)
-    curves: dict[str, list[tuple[int, float]]] = {}
+    curves = Curves()
 
     def listen(event: Message) -> None:
         if event["event"] == "log":
-            for name, value in event["values"].items():
-                points = curves.setdefault(name, [])
-                if len(points) < CURVE_POINTS and np.isfinite(value):
-                    points.append((event["step"], value))
+            curves.add(event["step"], event["values"])
         on_event(event)
 
     problem = not_applicable(job.declared, question, source)
@@ -204,10 +203,10 @@ def run_cell(
             host.close()
             stood = {"wall": host.wall or NO_WALL, "validations": host.validations}
             record = record.changed(**stood)
-            if host.process is not None:
-                peak = round(host.watch.peak / 2**20, 1)
+            if host.family is not None:
+                peak = round(host.family.peak / 2**20, 1)
                 record = record.changed(cost={**dict(record.cost), "peak_memory_mb": peak})
-    record = record.changed(curves=curves, seconds=round(time.perf_counter() - clock, 3))
+    record = record.changed(curves=curves.kept(), seconds=round(time.perf_counter() - clock, 3))
     if ranks is None or not record.done:
         return Outcome(record)
     return Outcome(record, rank_columns(question, ranks), top_columns(ranks), items)
@@ -220,7 +219,7 @@ def refuse(job: Job, question: Question, isolated: bool, kind: str, reason: str)
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What a plugin's answers came to, and the seconds that it took to fit and to score."""
+    """What a plugin's answers came to, and its own seconds: to fit (and transfer), and to score."""
 
     ranks: Ranks
     fit_seconds: float
@@ -240,6 +239,7 @@ def converse(
 ) -> Answered:
     """Fit, score, rank."""
     fetch(job, scratch, how)  # before there is anything to be seen
+    host.open(job.plugin, job.cell.config)  # so is this: importing counts for no fit
     home, protocol = source or question, question.protocol
     items, valid = home.items, home.split.valid
     exchange.save_train(scratch, home.train)
@@ -259,15 +259,16 @@ def converse(
         "cache": str(models_folder(job.plugin, how.cache)),
         "encodings": str(encodings_folder(how, question, source)),
     }
-    fitted = host.fit(job.plugin, job.cell.config, run, validate)
+    host.busy = 0.0
+    parameters = host.fit(run, items.n_items, validate)
     if source is not None:
         exchange.save_items(scratch, question.items)
-        host.transfer()
+        host.transfer(question.items.n_items)
         sets = affordable(protocol.candidate_sets, widest, question.items.n_items)
     # only now: test histories hold validation targets
     parts = question.split
     width = save_fold(scratch, "test", question, sets, strangers=source is not None)
-    host.score_seconds = 0.0
+    fit_seconds, host.busy = host.busy, 0.0
     ranks = evaluate(
         parts.test,
         question.log.n_items,
@@ -278,7 +279,7 @@ def converse(
             {"event": "progress", "done": done, "total": total, "unit": unit}
         ),
     )
-    return Answered(ranks, fitted["seconds"], host.score_seconds, fitted["parameters"])
+    return Answered(ranks, fit_seconds, host.busy, parameters)
 
 
 def measure(question: Question, answered: Answered, record: Record) -> dict[str, Any]:
@@ -324,7 +325,7 @@ def open_gates(job: Job, question: Question, how: Circumstances, source: Questio
     for folder in (models, *encodings):
         folder.mkdir(parents=True, exist_ok=True)
     asked = [question, *([source] if source else []), *how.later]
-    pictures = [root for one in asked if one.items.images for root in one.items.images.roots]
+    pictures = [one.items.images.path for one in asked if one.items.images]
     return Gates(
         reads=(str(models), *map(str, pictures), *job.reads),
         writes=tuple(map(str, encodings)),

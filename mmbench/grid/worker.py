@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import operator
 import shutil
 import time
 import traceback
@@ -14,7 +15,9 @@ import pluggy
 
 from mmbench.grid import exchange
 from mmbench.grid.channel import Channel, ChannelClosed, Message
+from mmbench.grid.curves import check_point
 from mmbench.grid.registry import ModelRef, Plugin, UsageError
+from mmbench.grid.replies import REASON, TRACEBACK, UNIT
 from mmbench.grid.session import describe, examine, open_session, parameter_count, takes
 from mmbench.grid.wall import OWN, SCRATCH
 from mmbench.grid.watch import Watch
@@ -89,29 +92,32 @@ class Worker:
             manager.hook.fetch(cache=Path(cache))
         return {}
 
-    def do_fit(self, plugin: Message, config: Message, run: Message) -> Message:
-        """Build the instance and fit. A second fit in the same process starts afresh."""
+    def do_open(self, plugin: Message, config: Message) -> Message:
+        """Build the instance that will be fitted. A second one starts afresh."""
+        clear(self.folder / SCRATCH)
+        if self.watch is not None:
+            self.watch.allow(writes=[self.folder / own for own in OWN])
+        with self.during("import"):
+            self.manager = open_session(Plugin(**plugin), config)
+        return {}
+
+    def do_fit(self, run: Message) -> Message:
+        """Fit the instance that was built last."""
+        assert self.manager is not None
         cache, encodings = Path(run["cache"]), Path(run["encodings"])
-        scratch = self.folder / SCRATCH
-        clear(scratch)
         self.queries, self.candidates = {}, {}
-        self.sent_vectors = False
         train, items = exchange.load_train(self.folder), exchange.load_items(self.folder)
         if self.watch is not None:
             self.watch.allow(
-                reads=[cache, *(items.images.roots if items.images else [])],
-                writes=[encodings, *(self.folder / own for own in OWN)],
+                reads=[cache, *([items.images.path] if items.images else [])], writes=[encodings]
             )
-        with self.during("import"):
-            self.manager = open_session(Plugin(**plugin), config)
-        hook = self.manager.hook
         self.items = items
         self.catalogue = np.arange(1, items.n_items + 1, dtype=np.int32)
         self.catalogue.setflags(write=False)
         circumstances = Run(
             seed=run["seed"],
             device=run["device"],
-            scratch=scratch,
+            scratch=self.folder / SCRATCH,
             cache=cache,
             preset=run["preset"],
             validate=_validator(self),
@@ -119,14 +125,11 @@ class Worker:
             progress=_progressor(self.channel),
             encodings=encodings,
         )
-        started = time.perf_counter()
-        with self.during("fit"):
-            hook.fit(train=train, items=items, run=circumstances)
         self.sent_vectors = False
-        return {
-            "seconds": time.perf_counter() - started,
-            "parameters": parameter_count(self.manager),
-        }
+        with self.during("fit"):
+            self.manager.hook.fit(train=train, items=items, run=circumstances)
+        self.sent_vectors = False
+        return {"parameters": parameter_count(self.manager)}
 
     def do_transfer(self) -> Message:
         """Turn the fitted plugin to the catalogue that now stands in the folder."""
@@ -134,7 +137,7 @@ class Worker:
         self.queries, self.candidates = {}, {}
         self.items = exchange.load_items(self.folder)
         if self.watch is not None and self.items.images:
-            self.watch.allow(reads=self.items.images.roots, writes=[])
+            self.watch.allow(reads=[self.items.images.path])
         self.catalogue = np.arange(1, self.items.n_items + 1, dtype=np.int32)
         self.catalogue.setflags(write=False)
         with self.during("transfer"):
@@ -149,7 +152,6 @@ class Worker:
             self._queries(fold, start, stop),
             self._candidates(fold, kind, start, stop),
         )
-        started = time.perf_counter()
         with self.during("score"):
             answer = self.manager.hook.score(queries=part, candidates=candidates)
         if answer is None:
@@ -158,9 +160,7 @@ class Worker:
         if isinstance(answer, Vectors) and not self.sent_vectors:
             more["item_vectors"] = self._save_item_vectors()
             self.sent_vectors = True
-        seconds = time.perf_counter() - started
-        described = exchange.save_answer(self.folder, slot, answer)
-        return {"seconds": seconds, "answer": described, **more}
+        return {"answer": exchange.save_answer(self.folder, slot, answer), **more}
 
     def _save_item_vectors(self) -> Message:
         assert self.manager is not None
@@ -216,14 +216,14 @@ def clear(folder: Path) -> None:
 
 
 def explain(error: BaseException) -> Message:
-    """An exception as data."""
+    """An exception as data, of a size that fits into a message."""
     kind = type(error)
     return {
         "type": kind.__name__,
-        "message": str(error),
+        "message": str(error)[: 2 * REASON],  # who reads it cuts it, and says so
         "usage": isinstance(error, UsageError),
         "memory": isinstance(error, MemoryError) or kind.__name__ == "OutOfMemoryError",
-        "traceback": "".join(traceback.format_exception(error))[-20_000:],
+        "traceback": "".join(traceback.format_exception(error))[-TRACEBACK:],
     }
 
 
@@ -233,8 +233,11 @@ def _validator(worker: Worker) -> Callable[..., float]:
 
     def validate(limit: int | None = None) -> float:
         """ndcg@10 on the validation fold, over the whole catalogue."""
+        count = None if limit is None else operator.index(limit)
+        if count is not None and count < 1:
+            raise ValueError(f"run.validate: a limit of {limit} leaves no query; give 1 or more")
         worker.sent_vectors = False
-        channel.send({"event": "validate", "limit": limit})
+        channel.send({"event": "validate", "limit": count})
         with worker.during(""):
             while True:
                 command = channel.receive()
@@ -246,9 +249,13 @@ def _validator(worker: Worker) -> Callable[..., float]:
 
 
 def _logger(channel: Channel) -> Callable[..., None]:
+    known: set[str] = set()
+
     def log(step: int, **values: float) -> None:
-        """Record a point of each named curve."""
+        """Record a point of each named curve. Raises CurveError for more than there is room for."""
         plain = {name: float(value) for name, value in values.items()}
+        check_point(int(step), plain, known)
+        known.update(plain)
         channel.send({"event": "log", "step": int(step), "values": plain})
 
     return log
@@ -259,6 +266,8 @@ def _progressor(channel: Channel) -> Callable[..., None]:
 
     def progress(done: float, total: float, unit: str = "steps") -> None:
         """Move the cell's bar; calls in quick succession are thinned out."""
+        if len(unit) > UNIT:
+            raise ValueError(f"run.progress: {unit[:UNIT]!r}... is no unit; {UNIT} characters are")
         if next(times) or done >= total:
             channel.send(
                 {"event": "progress", "done": float(done), "total": float(total), "unit": unit}

@@ -8,12 +8,13 @@ from typing import Any, Literal, get_args
 from pydantic import Field, ValidationError
 
 from mmbench.hookspecs import Published
-from mmbench.problems import UserError
+from mmbench.problems import UserError, legible
 from mmbench.results.cell import Cell, Part
 from mmbench.results.former import from_schema_1
 
 SCHEMA = 2
 READABLE = (1, 2)
+LONGEST = 65_536  # characters of a reason or a traceback
 
 Kind = Literal["done", "failed", "timeout", "out-of-memory", "not-applicable"]
 KINDS: tuple[str, ...] = get_args(Kind)
@@ -53,7 +54,13 @@ class Data(Part):
 
 
 class Cost(Part):
-    """Seconds of wall time, megabytes, and the number of trainable parameters."""
+    """Seconds of wall time, megabytes, and the number of trainable parameters.
+
+    All but the last are measured by the harness: the seconds of the plugin's turns, from a command
+    to its answer. To fit: ``fit`` and ``transfer`` with the scores for validations, without what
+    the harness makes of those. To score: ``score`` for the test queries, and the hand-over of the
+    answers. Importing the plugin is neither. The peak is that of the process and all it started.
+    """
 
     fit_seconds: float | None = None
     score_seconds: float | None = None
@@ -175,7 +182,11 @@ class Record(Part):
 
     def failed(self, kind: str, reason: str, traceback: str = "") -> Record:
         """The record as a row without figures; ``kind`` is a ``Kind``."""
-        status = {"kind": kind, "reason": reason, "traceback": traceback}
+        status = {
+            "kind": kind,
+            "reason": legible(reason, LONGEST),
+            "traceback": legible(traceback[-LONGEST:], LONGEST),
+        }
         emptied: dict[str, Any] = {
             part: {} for part in ("metrics", "beyond", "tie_rate", "unanswered", "drawn", "spaces")
         }

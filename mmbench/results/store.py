@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
 from mmbench.data.tables import parquet_bytes
 from mmbench.files import put_in_place, slug, write_beside
@@ -146,6 +145,8 @@ def sweep(root: Path) -> None:
 
 
 def _parquet(columns: Columns) -> bytes:
+    import pyarrow as pa  # not for every command that looks into a store
+
     arrays = {
         name: pa.array(values)
         if values.ndim == 1

@@ -14,24 +14,21 @@ import pytest
 from mmbench import hookimpl
 from mmbench.grid import exchange, landlock, session
 from mmbench.grid.declared import describe_plugin
-from mmbench.grid.host import Interrupted, Limits, launch
+from mmbench.grid.family import Limits
+from mmbench.grid.host import Interrupted
+from mmbench.grid.launch import launch
 from mmbench.grid.question import ask_question
 from mmbench.grid.registry import Plugin, UsageError, parse_ref
-from mmbench.grid.runner import Circumstances, Job, run_cell
 from mmbench.hookspecs import Published
 from mmbench.protocol import get_protocol
 from mmbench.results.read import read_ranks
 from mmbench.results.record import Drawn
 from mmbench.results.store import record_path, write_record
-from mmbench.views import TopK, Vectors
-
-MODELS = __import__("pathlib").Path(__file__).parents[1] / "models"
 
 
 @pytest.fixture(autouse=True)
-def _models_on_the_path(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(MODELS))
-    monkeypatch.syspath_prepend(str(MODELS))
+def _models(models_on_the_path):
+    """The shelf can be imported."""
 
 
 def describe(value, ref="m", **overrides):
@@ -44,34 +41,6 @@ def room(tmp_path):
     """A cell's folder, with a place for answers."""
     (tmp_path / "answers").mkdir()
     return tmp_path
-
-
-@pytest.fixture
-def cell(log, tmp_path, make_cell):
-    """Run a model of the shelf on the walks; keyword ``isolated`` chooses the host."""
-
-    walks = log
-
-    def run(
-        value, ref="m", isolated=True, limits=None, stop=None, events=None, log=walks, **overrides
-    ):
-        plugin, described = describe(value, ref, **overrides)
-        assert not described.problem
-        question = ask_question(log, get_protocol("loo@2"))
-        identity = make_cell(config=described.declared["config"], seed=3)
-        job = Job(identity, plugin, "m", described.declared["preset"], described.declared)
-        how = Circumstances(
-            isolated=isolated,
-            limits=limits or Limits(),
-            cache=tmp_path / "cache",
-            stop=stop or threading.Event(),
-        )
-        scratch = tmp_path / "scratch"
-        scratch.mkdir(exist_ok=True)
-        heard = events if events is not None else []
-        return run_cell(job, question, scratch, how, heard.append)
-
-    return run
 
 
 @pytest.mark.parametrize("ref", ["m", "m/topk"])
@@ -156,7 +125,8 @@ def test_the_next_question_is_asked_before_an_answer_is_handed_out(log, tmp_path
     host = launch(tmp_path, isolated=False)
     run = {"seed": 0, "device": "cpu", "preset": "paper", "cache": str(tmp_path / "cache")}
     run["encodings"] = str(tmp_path / "encodings")
-    host.fit(plugin, described.declared["config"], run, lambda limit: 0.0)
+    host.open(plugin, described.declared["config"])
+    host.fit(run, log.n_items, lambda limit: 0.0)
     import shelf
 
     def asked():
@@ -241,89 +211,12 @@ def test_a_plugin_that_does_not_import_is_a_problem_not_a_crash():
         describe("shelf:Counts", epoch="1")
 
 
-def test_views_cross_to_the_child_unchanged_and_read_only(log, tmp_path):
-    question = ask_question(log, get_protocol("loo@2"))
-    exchange.save_train(tmp_path, question.split.train)
-    exchange.save_items(tmp_path, log.items)
-    exchange.save_queries(tmp_path, "test", question.split.test.queries)
-    train = exchange.load_train(tmp_path)
-    queries = exchange.load_queries(tmp_path, "test")
-    for loaded, original in (
-        (train.item, question.split.train.item),
-        (train.user, question.split.train.user),
-        (queries.history, question.split.test.queries.history),
-        (queries.time, question.split.test.queries.time),
-    ):
-        np.testing.assert_array_equal(loaded, original)
-        assert loaded.dtype == original.dtype
-        assert not loaded.flags.writeable
-    items = exchange.load_items(tmp_path)
-    assert items.fields == log.items.fields
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        np.arange(6, dtype=np.float32).reshape(2, 3),
-        np.arange(6, dtype=np.float64).reshape(3, 2).T,
-        np.empty((0, 3), np.float32),
-        TopK(np.array([[1, 2]], np.int32), np.array([[0.5, -np.inf]], np.float32)),
-        Vectors(np.array([[1, 2]], np.float32)),
-    ],
-)
-def test_answers_come_back_as_they_were(room, answer):
-    exchange.save_answer(room, 1, np.ones((9, 9)))  # a longer one lay there before
-    described = exchange.save_answer(room, 1, answer)
-    found = exchange.load_answer(room, 1, json.loads(json.dumps(described)), {})
-    if isinstance(answer, TopK):
-        np.testing.assert_array_equal(found.items, answer.items)
-        np.testing.assert_array_equal(found.scores, answer.scores)
-    elif isinstance(answer, Vectors):
-        np.testing.assert_array_equal(found.queries, answer.queries)
-        assert found.items is None
-    else:
-        np.testing.assert_array_equal(found, answer)
-
-
-def test_the_memory_of_an_answer_is_filled_again(room):
-    memory = {}
-
-    def through(answer):
-        return exchange.load_answer(room, 0, exchange.save_answer(room, 0, answer), memory)
-
-    long, short = np.arange(8, dtype=np.float32), np.ones(3, np.float32)
-    first = through(long)
-    held = memory["scores"]
-    second = through(short)
-    assert np.array_equal(second, short)
-    assert np.array_equal(first, [1, 1, 1, 3, 4, 5, 6, 7])
-    assert memory["scores"] is held
-    assert np.array_equal(through(np.arange(9.0)), np.arange(9.0))
-    assert memory["scores"] is not held
-
-
-@pytest.mark.parametrize("answer", [None, [[1.0]], np.array([[object()]]), "scores"])
-def test_an_answer_that_is_no_array_of_numbers_is_refused(room, answer):
-    with pytest.raises(TypeError, match="numeric numpy array"):
-        exchange.save_answer(room, 0, answer)
-
-
-@pytest.mark.parametrize(
-    "lie", [{"shape": [200, 3]}, {"shape": [-1, -6]}, {"shape": [2, 2]}, {"dtype": "|O"}]
-)
-def test_a_message_that_lies_about_an_answer_is_refused(room, lie):
-    described = exchange.save_answer(room, 0, np.zeros((2, 3), np.float32))
-    described["scores"] |= lie
-    with pytest.raises(ValueError, match="type"):
-        exchange.load_answer(room, 0, described, {})
-
-
 def test_a_child_ends_when_its_parent_s_end_closes(room):
     host = launch(room)
-    assert host.process is not None
-    assert host.process.poll() is None
+    process = host.family.process
+    assert process.poll() is None
     host.channel.close()
-    assert host.process.wait(timeout=20) == -signal.SIGKILL
+    assert process.wait(timeout=20) == -signal.SIGKILL
     host.close()
 
 

@@ -12,8 +12,9 @@ from mmbench_content import models
 from mmbench_content.configs import MINILM, HybridConfig, MarkovConfig
 from mmbench_content.transitions import learn
 
-from mmbench import ImageStore, Items, Products, Vectors
+from mmbench import Items, Products, Vectors
 from mmbench.grid.config import as_dict, build
+from mmbench.testing import make_images
 
 PLUGINS = {
     "markov": models.Markov,
@@ -121,11 +122,11 @@ def test_embeddings_give_the_scores(name, fitted, queries_of):
 
 
 @pytest.mark.parametrize("name", ["bm25-text", *ENCODERS])
-def test_another_catalogue_is_answered_as_if_fitted_on_it(name, fitted, queries_of, shop):
+def test_another_catalogue_is_answered_as_if_fitted_on_it(name, fitted, queries_of, shop, tmp_path):
     order = [0, *range(5, 13), *range(1, 5)]
     fields = {name: [values[i] for i in order] for name, values in shop.items.fields.items()}
-    names = tuple(shop.items.images.names[i] for i in order)
-    other = Items(12, fields, ImageStore(shop.folder, names))
+    store = make_images(tmp_path / "others", [shop.pictures[i] for i in order[1:]])
+    other = Items(12, fields, store)
     queries = queries_of([[1, 2], [8]])
     moved, _ = fitted(make(name))
     before = scores_of(moved, queries)
@@ -182,14 +183,16 @@ def test_a_hybrid_is_the_sum_of_standardised_parts(name, fitted, queries_of, sho
 
 
 @pytest.mark.parametrize("name", [name for name in PLUGINS if name not in ("markov", "vbpr")])
-def test_items_of_the_same_content_are_level(name, run_in, interactions_of, queries_of, shop):
+def test_items_of_the_same_content_are_level(
+    name, run_in, interactions_of, queries_of, shop, tmp_path
+):
     """Wherever they stand, for any history; ``markov`` and ``vbpr`` know items by number."""
     kinds = np.random.default_rng(0).integers(1, 12, 150)
     fields = {
         key: ["", *(column[kind] for kind in kinds)] for key, column in shop.items.fields.items()
     }
-    names = (None, *(shop.items.images.names[kind] for kind in kinds))
-    items = Items(150, fields, ImageStore(shop.folder, names))
+    store = make_images(tmp_path / "others", [shop.pictures[kind] for kind in kinds])
+    items = Items(150, fields, store)
     train = interactions_of([[150, 149, 148]], 150)
     histories = [list(map(int, row)) for row in np.random.default_rng(1).integers(1, 148, (80, 5))]
     model = make(name)

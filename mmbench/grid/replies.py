@@ -1,0 +1,191 @@
+"""What a plugin's process may say, checked before anything is made of it.
+
+The other side is not trusted: a plugin may write to the channel itself. So each message has a
+shape, each text a length and each number a range, and what is otherwise fails the cell with a
+sentence that says what came.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from mmbench.hookspecs import Published
+from mmbench.problems import ILLEGIBLE, legible
+
+SHOWN = 80  # characters of what is not right
+REASON, TRACEBACK, UNIT = 4000, 20_000, 40  # characters
+PARAMETERS = 10**14  # a hundred times the largest model there is
+
+
+_PUBLISHED = TypeAdapter(Published)
+
+
+class ReplyError(ValueError):
+    """A plugin's process said what it may not; the message says what."""
+
+
+def _demand_legible(text: str) -> str:
+    if ILLEGIBLE.search(text):
+        raise ValueError("it holds control characters or halves of characters")
+    return text
+
+
+Name = Annotated[str, Field(max_length=200), AfterValidator(_demand_legible)]
+Sentence = Annotated[str, Field(max_length=2000), AfterValidator(_demand_legible)]
+
+
+class Reply(BaseModel):
+    """A message, or a part of one."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Wall(Reply):
+    """The first message of a process: what stands around it."""
+
+    event: Literal["wall"]
+    name: str = Field(pattern=r"^(landlock:\d{1,4}|process)$")
+
+
+class Point(Reply):
+    """``run.log``; see ``curves.check_point``."""
+
+    event: Literal["log"]
+    step: int
+    values: dict[str, float]
+
+
+class Progress(Reply):
+    """``run.progress``."""
+
+    event: Literal["progress"]
+    done: float
+    total: float
+    unit: Annotated[str, Field(max_length=UNIT), AfterValidator(_demand_legible)]
+
+
+class Validate(Reply):
+    """``run.validate``."""
+
+    event: Literal["validate"]
+    limit: int | None = Field(ge=1)
+
+
+class Failure(Reply):
+    """What the plugin raised. Texts are cut: an exception may say anything."""
+
+    type: str
+    message: str
+    usage: bool
+    memory: bool
+    traceback: str
+
+    @property
+    def reason(self) -> str:
+        """In a line or a few."""
+        return legible(f"{self.type}: {self.message}", REASON)
+
+    @property
+    def trace(self) -> str:
+        """The end of its traceback."""
+        return legible(self.traceback[-TRACEBACK:], TRACEBACK)
+
+
+class Layout(Reply):
+    """An array in a file: numpy's name of its type, and its shape."""
+
+    dtype: str = Field(max_length=8)
+    shape: list[Annotated[int, Field(ge=0)]] = Field(max_length=8)
+
+
+class Fitted(Reply):
+    """``fit`` has ended; ``parameters`` as in ``session.parameter_count``."""
+
+    parameters: int | None = Field(ge=0, le=PARAMETERS)
+
+
+class Scored(Reply):
+    """``score`` has ended: the parts of its answer, and the items' vectors where they are new."""
+
+    answer: dict[str, Layout] = Field(max_length=2)
+    item_vectors: Layout | None = None
+
+
+class Embedded(Reply):
+    """An embedding hook has ended: the matrix of each space."""
+
+    spaces: dict[str, Layout] = Field(max_length=3)
+
+
+class Upstream(Reply):
+    """The field that names another model, and what it names."""
+
+    field: Name
+    model: Name
+
+
+class Declared(Reply):
+    """What a plugin's class declares, see ``session.describe``."""
+
+    preset: Name
+    stand_in: Name
+    config: dict[str, Any]
+    unnamed: Name | None
+    needs: list[Literal["image", "text"]]
+    pretrained: list[Sentence] = Field(max_length=100)
+    loss: Name | None
+    max_candidates: int | None = Field(ge=1)
+    papers: list[dict[str, Any]] = Field(max_length=1000)
+    presets: list[Name] = Field(max_length=1000)
+    known_failures: dict[Name, Sentence] = Field(max_length=100)
+    embeds: list[Literal["embed_items", "embed_queries"]]
+    transfers: bool
+    fetches: bool
+    upstream: Upstream | None
+
+
+class Examined(Reply):
+    """What a new instance holds and offers, see ``session.examine``."""
+
+    hooks: dict[Name, list[Name]]
+    beyond_config: list[Name] = Field(max_length=1000)
+    frozen: bool
+    survives_json: bool
+
+
+Kind = TypeVar("Kind", bound=Reply)
+
+
+def read(kind: type[Kind], message: Mapping[str, Any], about: str) -> Kind:
+    """The message as what it should be; ``about`` names it. Raises ReplyError."""
+    try:
+        return kind.model_validate(message)
+    except ValidationError as error:
+        raise _explain(error, about) from None
+
+
+def read_declared(message: Mapping[str, Any]) -> dict[str, Any]:
+    """What a class declares, as data that a record can hold. Raises ReplyError."""
+    about = "what the class declares"
+    read(Declared, message, about)
+    try:
+        for published in message["papers"]:
+            _PUBLISHED.validate_python(published)
+        json.dumps(message, ensure_ascii=False).encode()
+    except ValidationError as error:
+        raise _explain(error, f"{about}.papers") from None
+    except UnicodeEncodeError:
+        raise ReplyError(f"{about}: a text holds half a character, which no file can") from None
+    return dict(message)
+
+
+def _explain(error: ValidationError, about: str) -> ReplyError:
+    problem = error.errors(include_url=False, include_context=False)[0]
+    where = ".".join([about, *map(str, problem["loc"])])
+    given = repr(problem["input"])
+    short = given if len(given) <= SHOWN else f"{given[:SHOWN]}..."
+    return ReplyError(f"{where[:SHOWN]}: {problem['msg']}, not {short}")
