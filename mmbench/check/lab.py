@@ -25,17 +25,11 @@ from mmbench.grid.environment import cuda_gpus
 from mmbench.grid.family import Limits
 from mmbench.grid.host import Host, PluginFailure
 from mmbench.grid.launch import launch
+from mmbench.grid.outcome import Outcome, begin_record
 from mmbench.grid.plan import demand_member
 from mmbench.grid.question import Question, ask_question
 from mmbench.grid.registry import ModelRef
-from mmbench.grid.runner import (
-    Circumstances,
-    Job,
-    Outcome,
-    begin_record,
-    converse,
-    run_cell,
-)
+from mmbench.grid.runner import Circumstances, Job, converse, run_cell
 from mmbench.grid.watch import read_findings
 from mmbench.protocol import DEFAULT, AnswerError, affordable, get_protocol
 from mmbench.results.cell import Cell
