@@ -14,6 +14,7 @@ from mmbench.protocol.candidate_sets import CANDIDATE_SETS, FULL
 from mmbench.report.caveats import Ranks, Sensitivity, sensitivity
 from mmbench.report.notes import notes
 from mmbench.report.papers import Comparison, compare
+from mmbench.results.cell import Cell
 from mmbench.results.record import Record
 
 HEADLINE = "ndcg@10"
@@ -272,7 +273,14 @@ def _settings(row: Row) -> dict[str, str]:
     if cell.upstream:
         named |= {"upstream's version": cell.upstream.version}
         named |= {"upstream's code": cell.upstream.code[:8]}
+        named |= {"upstream's weights": _weights(cell.upstream)}
+    named |= {"weights": _weights(cell)}
     return {**config, **named}
+
+
+def _weights(cell: Cell) -> str:
+    """The commits and digests of a cell's pretrained weights, eight hex digits each."""
+    return "+".join(told.partition(":")[2][:8] for told in (cell.weights or {}).values())
 
 
 def _text(value: Any) -> str:
