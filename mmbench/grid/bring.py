@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from mmbench.files import temporary_folder
-from mmbench.grid.declared import Description, describe_all, size_of
+from mmbench.grid.declared import Description, describe_all
 from mmbench.grid.fetch import fetch_for, models_folder, named_paths
 from mmbench.grid.host import PluginFailure
 from mmbench.grid.registry import ModelRef
@@ -55,7 +55,7 @@ def bring(
     Raises UsageError: no such model, preset or setting.
     """
     given = [(ref.name, key, value) for key, value in settings.items()]
-    described = describe_all([ref], given, size_of(preset), how.isolated)
+    described = describe_all([ref], given, preset, how.isolated, how.cache)
     found: list[Brought] = []
     for one, told in described.items():
         values = (*dict(one.overrides).values(), *(settings.values() if one == ref else ()))

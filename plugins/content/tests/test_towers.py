@@ -7,7 +7,7 @@ import pytest
 import torch
 import transformers
 from mmbench_content import encode, towers
-from mmbench_content.models import ImageEncoder, TextEncoder
+from mmbench_content.models import ColourHistogram, ImageEncoder, TextEncoder
 from PIL import Image
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
@@ -185,7 +185,7 @@ def damage(store, item):
 def test_damaged_and_absent_pictures_count_as_missing(shop, run_in, caplog):
     damage(shop.items.images, 2)
     damage(shop.items.images, 3)
-    model = ImageEncoder(ImageEncoder.presets["tiny"])
+    model = ColourHistogram(ColourHistogram.presets["paper"])
     with caplog.at_level(logging.WARNING, logger="mmbench_content"):
         model.fit(items=shop.items, run=run_in()[0])
     vectors = model.embed_items()["image"]
@@ -199,9 +199,9 @@ def test_no_picture_at_all_is_said_plainly(tmp_path, run_in):
     damage(store, 1)
     items = Items(1, {}, store)
     with pytest.raises(ValueError, match="not one picture could be opened"):
-        encode.encode_pictures(items, run_in()[0], encoder="colours", batch_size=4)
+        encode.encode_pictures(items, run_in()[0], encoder="colour-histogram", batch_size=4)
     with pytest.raises(ValueError, match="no pictures"):
-        encode.encode_pictures(Items(1, {}), run_in()[0], encoder="colours", batch_size=4)
+        encode.encode_pictures(Items(1, {}), run_in()[0], encoder="colour-histogram", batch_size=4)
 
 
 def test_weights_that_would_have_to_be_unpickled_are_refused(bert, tmp_path):
