@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import tempfile
 import threading
@@ -19,6 +18,7 @@ from mmbench.check.onlooker import Offer, Onlooker, Viewed
 from mmbench.check.rules import CheckFailed, Verdict
 from mmbench.check.subject import Subject
 from mmbench.data.log import Log
+from mmbench.files import remove_tree
 from mmbench.grid import fetch
 from mmbench.grid.config import STAND_IN
 from mmbench.grid.environment import cuda_gpus
@@ -74,7 +74,7 @@ class Lab:
     def folder(self) -> Path:
         """A folder for all cells, made when it is first wanted; it goes with the lab."""
         made = Path(tempfile.mkdtemp(prefix="mmbench-check-"))
-        weakref.finalize(self, shutil.rmtree, made, ignore_errors=True)
+        weakref.finalize(self, remove_tree, made)
         return made
 
     @cached_property
@@ -185,7 +185,7 @@ class Lab:
         self.pool.shutdown(cancel_futures=True)
         self.leave_desk()
         if "folder" in vars(self):
-            shutil.rmtree(self.folder, ignore_errors=True)
+            remove_tree(self.folder)
 
     def run(
         self,
@@ -231,7 +231,7 @@ class Lab:
         outcome = run_cell(job, question, scratch, how, lambda event: None, witness)
         viewed = self.cells[name] = onlooker.view(outcome)
         viewed.findings = [*read_findings(scratch), *read_findings(scratch / fetch.FOLDER)]
-        shutil.rmtree(scratch, ignore_errors=True)
+        remove_tree(scratch)
 
     def run_second_fit(self, host: Host, job: Job, how: Circumstances, scratch: Path) -> None:
         """Fit on the usual world in a process that has fitted another; kept as ``second``."""

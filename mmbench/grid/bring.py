@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
+from mmbench.files import temporary_folder
 from mmbench.grid.declared import Description, describe_all
 from mmbench.grid.fetch import fetch_for, models_folder, named_paths
 from mmbench.grid.host import PluginFailure
@@ -79,8 +78,8 @@ def _bring(
     sources = told.declared["pretrained"]
     say(f"fetching {', '.join(sources) or name}")
     try:
-        with tempfile.TemporaryDirectory(prefix="mmbench-") as folder:
-            fetch_for(told.plugin, told.declared["config"], preset, reads, Path(folder), how)
+        with temporary_folder() as folder:
+            fetch_for(told.plugin, told.declared["config"], preset, reads, folder, how)
         models = models_folder(told.plugin, how.cache)
         weights = identify(sources, models, how.cache)
         paths = {source: str(require(source, models)) for source in sources}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from mmbench.files import temporary_folder
 from mmbench.grid.code import code_digest
 from mmbench.grid.environment import cuda_gpus
 from mmbench.grid.family import Limits
@@ -145,8 +145,8 @@ def describe_plugin(
 ) -> Description:
     """Ask a plugin's class, in a process of its own, what it declares. Raises UsageError."""
     limits = Limits(seconds=DESCRIBE_SECONDS)
-    with tempfile.TemporaryDirectory(prefix="mmbench-") as folder:
-        host = launch(Path(folder), isolated=isolated, limits=limits, stop=stop)
+    with temporary_folder() as folder:
+        host = launch(folder, isolated=isolated, limits=limits, stop=stop)
         try:
             return Description(plugin, host.describe(plugin, ref, size, dict(overrides)))
         except PluginFailure as failure:
