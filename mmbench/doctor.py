@@ -92,7 +92,7 @@ def render(report: dict[str, Any]) -> Group:
         f"{machine['platform']}\n"
         f"{machine['cpu']}, {machine['cores']} cores, "
         f"{machine['memory_free_gb']:g} of {machine['memory_gb']:g} GB memory free\n"
-        f"GPU: {', '.join(machine['gpus']) or 'none with CUDA: models run their stand-ins'}\n"
+        f"GPU: {', '.join(machine['gpus']) or 'none with CUDA: auto takes small or tiny presets'}\n"
         + ", ".join(f"{name} {version}" for name, version in report["libraries"].items())
         + "\n"
         + _say_untested(report["untested"])

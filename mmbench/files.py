@@ -1,11 +1,18 @@
-"""Files that are there whole or not at all, names for them, and full disks called by their name."""
+"""Files that are there whole or not at all, names for them, and full disks called by their name.
+
+And folders that go again, whatever a plugin has made in them.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import re
+import shutil
+import tempfile
 import threading
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -83,3 +90,49 @@ def folder_size(folder: Path) -> int:
             with contextlib.suppress(OSError):
                 total += os.lstat(os.path.join(place, name)).st_size
     return total
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder that goes afterwards, see ``remove_tree``."""
+    made = Path(tempfile.mkdtemp(prefix="mmbench-"))
+    try:
+        yield made
+    finally:
+        remove_tree(made)
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder with all that is in it; what cannot be removed stays.
+
+    Folders in it may be nested deeper than Python calls functions, or than a path is long, and
+    closed to their owner. No link is followed.
+    """
+    with contextlib.suppress(RecursionError):
+        shutil.rmtree(folder, ignore_errors=True)
+    token, count, stuck = uuid.uuid4().hex, 0, set[str]()
+    with contextlib.suppress(OSError):
+        while inner := [name for name in _thin(folder) if name not in stuck]:
+            for name in inner:
+                try:
+                    for deeper in _thin(folder / name):  # a floor up, where its path is short
+                        count += 1
+                        os.rename(folder / name / deeper, folder / f"{token}-{count}")
+                    os.rmdir(folder / name)
+                except OSError:
+                    stuck.add(name)
+        os.rmdir(folder)
+
+
+def _thin(folder: Path) -> list[str]:
+    """Remove the files in a folder, and name the folders in it. Raises OSError."""
+    os.chmod(folder, 0o700)
+    inner = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                os.chmod(entry.path, 0o700)
+                inner.append(entry.name)
+            else:
+                os.unlink(entry.path)
+    return inner

@@ -148,12 +148,14 @@ class ModelHooks:
     Class attributes that the harness reads:
         Config: a frozen dataclass or pydantic model, a default for every field.
         presets: ``{name: Config}``, at least ``paper``; ``tiny`` too where ``paper`` takes long or
-            wants a GPU: the conformance checks run it. Other names are variants, each with a
+            wants a GPU: the conformance checks run it; ``small`` is the same recipe on small
+            pretrained weights. Other names are variants, each with a ``variant/small`` and a
             ``variant/tiny`` where it wants one.
         stand_ins: the sizes, such as ``("tiny",)``, that stand in for the real thing (random
-            weights, statistics) and say nothing of it (optional). ``--preset auto`` takes the first
-            where there is no CUDA GPU, and boards mark the row ``(tiny)``. They also mark one that
-            was given a stand-in's weights, in a setting whose name ends in ``backbone`` or
+            weights, statistics) and say nothing of it (optional). ``--preset auto`` takes ``paper``
+            where there is a CUDA GPU and its weights, else ``small`` where its weights are, else
+            the first of these, and boards mark the row ``(small)`` or ``(tiny)``. They also mark
+            one that was given a stand-in's weights, in a setting whose name ends in ``backbone`` or
             ``encoder``. Without ``stand_ins`` every preset is the model itself, and ``auto`` takes
             ``paper`` everywhere.
         needs: frozenset of ``{"text", "image"}``; a dataset without them is *not applicable*. Or a

@@ -1,4 +1,4 @@
-"""For authors of plugins: the conformance checks as pytest tests.
+"""For authors of plugins: the conformance checks as pytest tests, and pictures to test with.
 
 In a package's ``tests/test_conformance.py``::
 
@@ -13,13 +13,29 @@ In a package's ``tests/test_conformance.py``::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmbench.check import CHECKS, LIMITS, Check, Lab, find_subject, judge
 
 if TYPE_CHECKING:
     import pytest
+    from PIL.Image import Image as Picture
+
+    from mmbench.views import ImageStore
+
+
+def make_images(path: Path, pictures: Sequence[Picture | None]) -> ImageStore:
+    """Pictures of items 1, 2, 3 ... as a model is handed them; None where an item has none.
+
+    ``path`` is the file to be written. Pictures are RGB, and kept as they are.
+    """
+    from mmbench.data.picture_file import write_pictures
+    from mmbench.data.pixels import encode
+
+    encoded = (b"" if picture is None else encode(picture) for picture in pictures)
+    return write_pictures(path, len(pictures), encoded)
 
 
 def parametrize_with_checks(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import itertools
-import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,8 +23,8 @@ Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]
 Float32 = NDArray[np.float32]
 
-MAX_IMAGE_PIXELS = 50_000_000
-MAX_IMAGE_BYTES = 64 * 1024 * 1024
+PICTURES = b"mmbench: pictures, 1\n\n\n\n"  # how a file of pictures begins; then its seal
+SEAL = 32  # bytes
 
 
 def _freeze(*arrays: np.ndarray) -> None:
@@ -67,56 +66,63 @@ class Interactions:
 
 
 class ImageError(ValueError):
-    """An item's picture is absent, damaged, or larger than the guard allows."""
+    """An item has no picture, or the file of pictures is not whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageStore:
-    """The items' pictures, opened when asked for.
+    """The items' pictures, all in one file that the harness has made, read when asked for.
+
+    They stand in item order and were encoded anew from their pixels: nothing is left of the
+    dataset's own files but what is to be seen. A picture that could not be used is none. All are
+    RGB, upright, and ``mmbench.data.pixels.LONGEST`` pixels long at most.
+
+    ``ImageStore(path)`` raises ImageError for a file that is none of pictures, and OSError.
 
     Attributes:
-        root: a folder or a ``.zip`` file.
-        names: one path inside ``root`` (or ``None``) for each item; index 0 is padding.
-        further: where datasets are joined, ``(first item, root)`` of each that follows the first
-            one with pictures, ascending: from that item on the names are paths inside that root.
+        path: the file, see ``mmbench.data.picture_file``.
+        offsets: int64[n_items + 2]: the picture of item ``i`` is the file's bytes
+            ``offsets[i]:offsets[i + 1]``; where there are none, it has no picture.
     """
 
-    root: Path
-    names: tuple[str | None, ...]
-    further: tuple[tuple[int, Path], ...] = ()
-    _archives: dict[Path, zipfile.ZipFile] = field(default_factory=dict, repr=False, compare=False)
+    path: Path
+    offsets: Int64 = field(init=False, repr=False, compare=False)
 
-    @property
-    def roots(self) -> tuple[Path, ...]:
-        """All folders and zips that hold pictures."""
-        return (self.root, *(root for _, root in self.further))
-
-    def root_of(self, item: int) -> Path:
-        """The folder or zip that the item's name is a path in."""
-        return next((root for first, root in reversed(self.further) if item >= first), self.root)
+    def __post_init__(self) -> None:
+        with open(self.path, "rb") as file:
+            size = file.seek(0, io.SEEK_END)
+            file.seek(0)
+            head = file.read(len(PICTURES) + SEAL + 8)
+            count = int.from_bytes(head[len(PICTURES) + SEAL :], "little")
+            first = len(head) + 8 * count  # where the first picture begins
+            whole = head.startswith(PICTURES) and count > 1 and first <= size
+            table = file.read(8 * count) if whole else b""
+        offsets = np.frombuffer(table, "<i8").astype(np.int64)
+        if not whole or {first, *offsets[:2].tolist()} != {first} or offsets[-1] != size:
+            raise ImageError(f"{self.path} is no whole file of pictures")
+        if np.any(np.diff(offsets) < 0):
+            raise ImageError(f"{self.path} is damaged: its pictures overlap")
+        _freeze(offsets)
+        object.__setattr__(self, "offsets", offsets)
 
     def __contains__(self, item: int) -> bool:
-        return self.names[item] is not None
+        return bool(self.offsets[item] < self.offsets[item + 1])
+
+    def items(self) -> Int64:
+        """int64[k]: the items that have a picture, ascending."""
+        return np.flatnonzero(np.diff(self.offsets))
 
     def read(self, item: int) -> bytes:
-        """The picture file's bytes, at most ``MAX_IMAGE_BYTES``. Raises ImageError."""
-        name = self.names[item]
-        if name is None:
+        """The picture as it is encoded: equal pixels have equal bytes. Raises ImageError."""
+        start, stop = self.offsets[item : item + 2].tolist()
+        if start == stop:
             raise ImageError(f"item {item} has no picture")
-        root = self.root_of(item)
-        try:
-            if root.is_dir():
-                path = root / name
-                size = path.stat().st_size
-                self._guard_bytes(item, name, size)
-                return path.read_bytes()
-            if root not in self._archives:
-                self._archives[root] = zipfile.ZipFile(root)
-            archive = self._archives[root]
-            self._guard_bytes(item, name, archive.getinfo(name).file_size)
-            return archive.read(name)
-        except (OSError, KeyError, zipfile.BadZipFile) as error:
-            raise ImageError(f"item {item}: cannot read {name} in {root}: {error}") from error
+        with open(self.path, "rb", buffering=0) as file:
+            file.seek(start)
+            data = file.read(stop - start)
+        if len(data) != stop - start:
+            raise ImageError(f"item {item}: {self.path} was cut short")
+        return data
 
     def open(self, item: int) -> Picture:
         """The picture as an RGB image, fully decoded. Raises ImageError."""
@@ -124,24 +130,10 @@ class ImageStore:
 
         data = self.read(item)
         try:
-            with Image.open(io.BytesIO(data)) as image:
-                if image.width * image.height > MAX_IMAGE_PIXELS:
-                    raise ImageError(
-                        f"item {item}: {self.names[item]} has {image.width} x {image.height} "
-                        f"pixels, more than the {MAX_IMAGE_PIXELS:,} that are allowed"
-                    )
+            with Image.open(io.BytesIO(data), formats=("WEBP",)) as image:
                 return image.convert("RGB")
-        except ImageError:
-            raise
         except Exception as error:  # Pillow's decoders raise many types on damaged files
-            raise ImageError(f"item {item}: {self.names[item]} is damaged: {error}") from error
-
-    @staticmethod
-    def _guard_bytes(item: int, name: str, size: int) -> None:
-        if size > MAX_IMAGE_BYTES:
-            raise ImageError(
-                f"item {item}: {name} has {size:,} bytes, more than {MAX_IMAGE_BYTES:,}"
-            )
+            raise ImageError(f"item {item}: its picture is damaged: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,13 @@ def test_memory():
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="asks Unix for the time of children")
+def test_wall():
+    rows = run("wall.py", *SMALL, "--pairs", "1")
+    assert [row.split("|")[1].strip() for row in rows[1:]] == ["processor time", "wall time"]
+
+
+@pytest.mark.slow
 def test_training():
     for plugin in ("mmbench_recbole", "mmbench_sequential"):
         pytest.importorskip(plugin)

@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "check": {"check", "grid", "results", "protocol", "data", *GROUND},
     "toolkit": {"toolkit", "files", "hookspecs", "views"},
     "vlm": {"vlm", "toolkit", "views"},
-    "testing": {"check", "grid"},
+    "testing": {"check", "grid", "data", "views"},
     "scaffold": {"grid", "hookspecs", "problems"},
     "doctor": {"grid", "data", "toolkit", "files", "hookspecs", "problems"},
     "cli": {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mmbench.check.baseline import best_guess
 from mmbench.check.compare import demand_identical
 from mmbench.check.contract import RUNS
-from mmbench.check.lab import PROTOCOL, Lab
+from mmbench.check.lab import PROTOCOL, TRAINING_ON_TARGETS, Lab
 from mmbench.check.onlooker import Viewed
 from mmbench.check.rules import Check, CheckFailed, NotAsked
 from mmbench.grid.question import ask_question
@@ -27,6 +27,17 @@ def refit_forgets(lab: Lab) -> None:
     if "second" not in lab.cells:
         raise NotAsked(f"the fit on other data did not end: {bare.problem}")
     demand_identical_cells(lab, "first", "second", "after an earlier fit on other data")
+
+
+def carries_nothing_from_another_protocol(lab: Lab) -> None:
+    """A fit under a protocol in which targets train, in the same cache, leaves no trace."""
+    carried = lab.cell("carried")
+    if problem := lab.cells["told"].problem:
+        raise NotAsked(f"the fit under {TRAINING_ON_TARGETS} did not end: {problem}")
+    if carried.problem:
+        raise CheckFailed(f"after a fit under {TRAINING_ON_TARGETS}: {carried.problem}")
+    when = f"after a fit under {TRAINING_ON_TARGETS}, in which targets train"
+    demand_identical_cells(lab, "first", "carried", when)
 
 
 def blind_to_test_targets(lab: Lab) -> None:
@@ -80,6 +91,13 @@ SAME = ("deterministic_under_a_seed",)
 CHECKS = (
     Check(SAME[0], "honesty", deterministic_under_a_seed, RUNS, ("again",)),
     Check("refit_forgets", "honesty", refit_forgets, SAME, ("bare",)),
+    Check(
+        "carries_nothing_from_another_protocol",
+        "honesty",
+        carries_nothing_from_another_protocol,
+        SAME,
+        ("carried",),
+    ),
     Check("blind_to_test_targets", "honesty", blind_to_test_targets, SAME, ("twin",)),
     Check(
         "no_better_than_chance_where_nothing_tells",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import tempfile
 import threading
@@ -19,23 +18,18 @@ from mmbench.check.onlooker import Offer, Onlooker, Viewed
 from mmbench.check.rules import CheckFailed, Verdict
 from mmbench.check.subject import Subject
 from mmbench.data.log import Log
+from mmbench.files import remove_tree
 from mmbench.grid import fetch
 from mmbench.grid.config import STAND_IN
 from mmbench.grid.environment import cuda_gpus
 from mmbench.grid.family import Limits
 from mmbench.grid.host import Host, PluginFailure
 from mmbench.grid.launch import launch
+from mmbench.grid.outcome import Outcome, begin_record
 from mmbench.grid.plan import demand_member
 from mmbench.grid.question import Question, ask_question
 from mmbench.grid.registry import ModelRef
-from mmbench.grid.runner import (
-    Circumstances,
-    Job,
-    Outcome,
-    begin_record,
-    converse,
-    run_cell,
-)
+from mmbench.grid.runner import Circumstances, Job, converse, run_cell
 from mmbench.grid.watch import read_findings
 from mmbench.protocol import DEFAULT, AnswerError, affordable, get_protocol
 from mmbench.results.cell import Cell
@@ -44,6 +38,7 @@ from mmbench.results.record import is_tiny
 LIMITS = Limits(seconds=600.0)
 ABREAST = 2  # cells
 PROTOCOL = DEFAULT
+TRAINING_ON_TARGETS = "pixrec-window@2"  # most users' last event, the target, trains there
 
 
 class Lab:
@@ -79,7 +74,7 @@ class Lab:
     def folder(self) -> Path:
         """A folder for all cells, made when it is first wanted; it goes with the lab."""
         made = Path(tempfile.mkdtemp(prefix="mmbench-check-"))
-        weakref.finalize(self, shutil.rmtree, made, ignore_errors=True)
+        weakref.finalize(self, remove_tree, made)
         return made
 
     @cached_property
@@ -190,7 +185,7 @@ class Lab:
         self.pool.shutdown(cancel_futures=True)
         self.leave_desk()
         if "folder" in vars(self):
-            shutil.rmtree(self.folder, ignore_errors=True)
+            remove_tree(self.folder)
 
     def run(
         self,
@@ -200,6 +195,7 @@ class Lab:
         record_only: bool = False,
         curious: bool = False,
         cache: str = "cache",
+        protocol: str = PROTOCOL,
         then: Callable[[Host, Job, Circumstances, Path], None] | None = None,
     ) -> None:
         """Run a cell on a log through the runner, and keep what is to be seen.
@@ -210,9 +206,10 @@ class Lab:
             record_only: keep no answers and ask no more; for worlds of any number of items.
             curious: put all further questions, not only the one for comparisons.
             cache: name of the model's cache.
+            protocol: name of what is asked; with another than the usual one, keep a record only.
             then: what else to do before the process ends.
         """
-        question = self._asked(log)
+        question = ask_question(log, get_protocol(protocol))
         scratch = self.folder / name
         scratch.mkdir()
         how = Circumstances(
@@ -226,7 +223,7 @@ class Lab:
             later=(self._asked(self.world),) if then is not None else (),
             fetched=self.fetched,
         )
-        job = self._job(log)
+        job = self._job(log, protocol)
         onlooker = Onlooker(self.offer, question, curious)
         if then is not None:
             onlooker.then = lambda host: then(host, job, how, scratch)
@@ -234,7 +231,7 @@ class Lab:
         outcome = run_cell(job, question, scratch, how, lambda event: None, witness)
         viewed = self.cells[name] = onlooker.view(outcome)
         viewed.findings = [*read_findings(scratch), *read_findings(scratch / fetch.FOLDER)]
-        shutil.rmtree(scratch, ignore_errors=True)
+        remove_tree(scratch)
 
     def run_second_fit(self, host: Host, job: Job, how: Circumstances, scratch: Path) -> None:
         """Fit on the usual world in a process that has fitted another; kept as ``second``."""
@@ -251,7 +248,7 @@ class Lab:
     def _asked(self, log: Log) -> Question:
         return ask_question(log, get_protocol(PROTOCOL))
 
-    def _job(self, log: Log) -> Job:
+    def _job(self, log: Log, protocol: str) -> Job:
         plugin, declared = self.subject.plugin, self.declared
         cell = Cell(
             model=self.subject.ref.model,
@@ -260,7 +257,7 @@ class Lab:
             config=declared["config"],
             dataset=log.id,
             fingerprints={"events": log.fingerprints.events},
-            protocol=PROTOCOL,
+            protocol=protocol,
             seed=0,
         )
         device = "cuda" if cuda_gpus() else "cpu"
@@ -294,6 +291,13 @@ def _run_random(lab: Lab) -> None:
     lab.run("random", lab.random_world, cache=_cache_apart(lab, "random-cache"), record_only=True)
 
 
+def _run_carried(lab: Lab) -> None:
+    """The usual world under a protocol in which targets train; then as usual, in its cache."""
+    cache = _cache_apart(lab, "carried-cache")
+    lab.run("told", lab.world, cache=cache, protocol=TRAINING_ON_TARGETS, record_only=True)
+    lab.run("carried", lab.world, cache=cache)
+
+
 def _cache_apart(lab: Lab, name: str) -> str:
     """A cache for other data; but what is downloaded once need not be again."""
     downloads = "fetch" in lab.facts["hooks"] and not is_tiny(lab.declared["preset"])
@@ -307,6 +311,7 @@ _WORLDS: dict[str, Callable[[Lab], None]] = {
     "twin": lambda lab: lab.run("twin", worlds.with_other_targets(lab.world)),
     "random": _run_random,
     "bare": _run_bare,
+    "carried": _run_carried,
     "titles": lambda lab: lab.run("titles", worlds.permuted(lab.world, "text")),
     "pictures": lambda lab: lab.run("pictures", worlds.permuted(lab.world, "image")),
 }

@@ -15,8 +15,8 @@ from mmbench.check import worlds
 from mmbench.check.rules import CheckFailed
 from mmbench.grid import exchange
 from mmbench.grid.host import Host, PluginFailure
+from mmbench.grid.outcome import Outcome
 from mmbench.grid.question import Question
-from mmbench.grid.runner import Outcome
 from mmbench.grid.watch import Finding
 from mmbench.protocol import AnswerError, CandidateSet, shown_candidates
 from mmbench.protocol.answers import check_answer

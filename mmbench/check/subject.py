@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from mmbench.grid.registry import ModelRef, Plugin, UsageError, find_plugin, list_plugins, parse_ref
 
-SIZES = ("auto", "paper", "tiny")
+SIZES = ("auto", "paper", "small", "tiny")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Subject:
     Attributes:
         plugin: where it is.
         ref: as it was asked for; its variant is checked.
-        size: ``tiny``, ``paper``, or ``auto`` (``paper`` where there is a CUDA GPU).
+        size: ``tiny``, ``small``, ``paper``, or ``auto`` (``paper`` where there is a CUDA GPU).
         overrides: settings, as ``--set`` takes them.
     """
 

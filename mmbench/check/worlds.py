@@ -10,13 +10,19 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mmbench.data.fingerprint import Fingerprints
 from mmbench.data.log import Log
+from mmbench.data.picture_file import write_pictures
+from mmbench.data.pixels import encode
 from mmbench.hookspecs import DatasetInfo, RawDataset
 from mmbench.views import ImageStore, Int32, Items
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
 
 USERS = 100
 ITEMS = 30
@@ -37,7 +43,7 @@ def make_world(folder: Path, seed: int = 0) -> Log:
     """A log of ``USERS`` walks along a ring of all items but the cold one.
 
     Args:
-        folder: where the pictures go, 16 x 16 PNG files.
+        folder: where the file of pictures goes, of 16 x 16 pixels each.
         seed: draws the ring, the walks, and which item is which.
     """
     rng = np.random.default_rng(seed)
@@ -102,7 +108,8 @@ def make_random_world(folder: Path, seed: int = 0, users: int = USERS) -> Log:
     numbers = range(1, known + 1)
     folder.mkdir(parents=True, exist_ok=True)
     for number in numbers:
-        _save_picture(folder / f"{number}.png", rng.integers(0, 256, (2, 3), dtype=np.uint8))
+        drawn = _draw(rng.integers(0, 256, (2, 3), dtype=np.uint8))
+        drawn.save(folder / f"{number}.png")
     events = [
         (str(user), str(item), place)
         for user, items in enumerate(sequences, start=1)
@@ -115,7 +122,7 @@ def make_random_world(folder: Path, seed: int = 0, users: int = USERS) -> Log:
         images_root=folder,
         images={str(number): f"{number}.png" for number in numbers},
     )
-    return prepare(raw, DatasetInfo(id="random", name="random"))
+    return prepare(raw, DatasetInfo(id="random", name="random"), folder / "handed-over")
 
 
 def with_other_targets(log: Log) -> Log:
@@ -144,8 +151,10 @@ def permuted(log: Log, modality: str, seed: int = 0) -> Log:
         fields = {name: tuple(v[i] for i in order) for name, v in items.fields.items()}
         return replace(log, items=replace(items, fields=fields))
     assert items.images is not None
-    names = tuple(items.images.names[i] for i in order)
-    return replace(log, items=replace(items, images=ImageStore(items.images.root, names)))
+    pictures = [items.images.read(i) if i in items.images else b"" for i in order[1:]]
+    path = items.images.path.with_name(f"permuted-{seed}")
+    images = write_pictures(path, log.n_items, pictures)
+    return replace(log, items=replace(items, images=images))
 
 
 def choose_candidates(queries: int, width: int) -> Int32:
@@ -157,17 +166,17 @@ def choose_candidates(queries: int, width: int) -> Int32:
 
 def _paint(folder: Path, place: np.ndarray) -> ImageStore:
     """One picture an item: its left half in its own colour, its right half in the next one's."""
-    folder.mkdir(parents=True, exist_ok=True)
     colours = np.random.default_rng(7).integers(0, 256, (ITEMS, 3), dtype=np.uint8)
-    for item in range(1, ITEMS + 1):
-        halves = colours[[place[item], (place[item] + 1) % ITEMS]]
-        _save_picture(folder / f"{item}.png", halves)
-    return ImageStore(folder, (None, *(f"{item}.png" for item in range(1, ITEMS + 1))))
+    pictures = (
+        encode(_draw(colours[[place[item], (place[item] + 1) % ITEMS]]))
+        for item in range(1, ITEMS + 1)
+    )
+    return write_pictures(folder / "pictures", ITEMS, pictures)
 
 
-def _save_picture(path: Path, halves: np.ndarray) -> None:
+def _draw(halves: np.ndarray) -> Picture:
     """A picture of two colours, uint8[2, 3], the first on its left."""
     from PIL import Image
 
     picture = np.broadcast_to(np.repeat(halves, 8, axis=0), (16, 16, 3))
-    Image.fromarray(np.ascontiguousarray(picture)).save(path)
+    return Image.fromarray(np.ascontiguousarray(picture))

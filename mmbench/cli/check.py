@@ -16,7 +16,7 @@ def check(
     model: Annotated[
         str, typer.Argument(metavar="NAME", help="A model, or module:Class on the path.")
     ],
-    preset: Annotated[str, typer.Option(help="tiny (else paper), paper, or auto.")] = "tiny",
+    preset: Annotated[str, typer.Option(help="tiny (else paper), small, paper, or auto.")] = "tiny",
     setting: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Repeatable.")
     ] = None,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Out = Annotated[Path, typer.Option("--out", "-o", help="Where results are stored.")]
 
 # popularity, counting, and a network twice: without and with the items' titles and pictures
-DEMO = "pop,markov,gru4rec-ce[epochs=10],gru4rec-ce[epochs=10,init=hybrid,init_frozen=false]"
+DEMO = "pop,markov,gru4rec-ce[epochs=10],gru4rec-ce[epochs=10,init=hybrid/counts,init_frozen=false]"
 
 
 def run(
@@ -47,7 +47,7 @@ def run(
     ] = None,
     preset: Annotated[
         str | None,
-        typer.Option(help="paper, tiny, or auto: paper, or a stand-in where a GPU is wanted."),
+        typer.Option(help="paper, small, tiny, or auto: the first of them that can run here."),
     ] = None,
     setting: Annotated[
         list[str] | None, typer.Option("--set", metavar="MODEL.KEY=VALUE", help="Repeatable.")
@@ -126,7 +126,7 @@ def demo(out: Out = Path("results"), as_json: Json = False) -> None:
 
     What follows what tells more than popularity. The network is there twice, trained for ten
     epochs: as it is, and with item vectors that start from titles and pictures, as the model hybrid
-    makes them.
+    makes them by counting words and colours.
 
     \b
     Examples:
@@ -153,8 +153,8 @@ def _make_grid(grid_file: Path | None, **flags: Any) -> Grid:
         found[name] = tuple(found[name])
     found["seeds"] = parse_seeds(found.get("seeds", 1))
     grid = Grid(**found, settings=tuple(settings))
-    if grid.preset not in ("auto", "paper", "tiny"):
-        raise typer.BadParameter(f"--preset is auto, paper or tiny, not {grid.preset}")
+    if grid.preset not in ("auto", "paper", "small", "tiny"):
+        raise typer.BadParameter(f"--preset is auto, paper, small or tiny, not {grid.preset}")
     return grid
 
 

@@ -7,7 +7,7 @@ import datetime
 import math
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -50,13 +50,10 @@ def plan_lines(
 ) -> Iterator[Table | str]:
     """The plan as a table, then a line of markup for each row that wants a word more.
 
-    ``chosen`` tells that stand-ins were taken because there is no GPU, not asked for.
+    ``chosen`` tells that presets were taken for what this machine has, not asked for.
     """
     yield plan_table(rows, working)
-    stand_ins = [row.job.cell.model for row in rows if row.job and row.job.declared["stand_in"]]
-    if chosen and stand_ins:
-        names = escape(", ".join(dict.fromkeys(stand_ins)))
-        yield f"no CUDA GPU: stand-ins run for {names} (--preset paper runs the real ones)"
+    yield from _say_chosen(rows) if chosen else ()
     for row in rows:
         if row.problem:
             yield f"[red]broken[/] {escape(f'{row.label}: {row.problem}')}"
@@ -69,6 +66,18 @@ def plan_lines(
         yield f"[yellow]other code[/] {escape(what)}"
     if any(not row.kept for row in stale):
         yield "These are made anew, and what is stored stays; --keep-stale serves it instead."
+
+
+def _say_chosen(rows: Iterable[Planned]) -> Iterator[str]:
+    """A line for each size that was taken instead of a larger one, and why."""
+    taken: dict[tuple[str, str], dict[str, None]] = {}
+    for row in rows:
+        if row.job and (why := row.job.declared.get("why")):
+            models = taken.setdefault((row.job.declared["size"], why), {})
+            models[row.job.cell.model] = None
+    for (size, why), models in taken.items():
+        names = ", ".join(models)
+        yield escape(f"{size} runs for {names}: {why} (--preset paper runs the real ones)")
 
 
 def _code(cell: Cell) -> str:

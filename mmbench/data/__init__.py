@@ -23,7 +23,7 @@ def load(
         name_or_path: id, alias, folder or ``dataset.toml``, with another recipe in brackets or
             not, as in ``beauty-days[ties=source]``; see ``mmbench.data.find.resolve``.
         cache: where prepared logs and fetched sources are kept; default ``places.cache_home()``.
-        progress: ``progress(done, total, unit)`` for datasets that fetch their source.
+        progress: ``progress(done, total, unit)``, of a source that is fetched and of pictures.
 
     Raises:
         DataError: says what is wrong, where, and how to mend it.
@@ -43,6 +43,7 @@ def load(
         return log
     from mmbench.data.prepare import prepare
 
-    log = prepare(source.read(home / "datasets", progress), source.info)
+    raw = source.read(home / "datasets", progress)
+    log = prepare(raw, source.info, entries.pictures_folder(entry), progress)
     entries.store(log, entry, memory)
     return log

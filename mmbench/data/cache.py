@@ -1,8 +1,9 @@
 """Prepared logs on disk: whole or absent, checked when read, never pickled.
 
 An entry is the folder ``prepared/<id>-<key>`` of the cache: ``user.npy``, ``item.npy``,
-``time.npy``, ``names.json`` (ids, texts, picture names), ``meta.json`` (identity and card) and
-``manifest.json`` (the sha256 of each of the others).
+``time.npy``, ``names.json`` (ids, texts, digests of the dataset's pictures), ``meta.json``
+(identity and card) and ``manifest.json`` (the sha256 of each of the others). The file of pictures
+that a plugin is handed lies apart, below ``pictures``, as it is open to the plugin.
 """
 
 from __future__ import annotations
@@ -10,28 +11,31 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import shutil
-import socket
-import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 
 from mmbench.data.digests import contents, digest_of
-from mmbench.data.fingerprint import Fingerprints, events_fingerprint, text_fingerprint
-from mmbench.data.log import Log
+from mmbench.data.fingerprint import (
+    Fingerprints,
+    events_fingerprint,
+    pictures_fingerprint,
+    text_fingerprint,
+)
+from mmbench.data.log import Log, PictureSource
+from mmbench.data.pictures import file_name
+from mmbench.data.scratch import make_scratch
 from mmbench.data.secret import make_secret, secret_order
 from mmbench.files import save_array, sync
 from mmbench.hookspecs import DatasetInfo
 from mmbench.views import ImageStore, Items
 
-LAYOUT = 3
+LAYOUT = 4
 ARRAYS = ("user", "item", "time")
 FILES = (*(f"{name}.npy" for name in ARRAYS), "names.json", "meta.json")
 
@@ -60,10 +64,16 @@ def _code() -> str:
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
+def pictures_folder(entry: Path) -> Path:
+    """Where the files of pictures are that the entries of a cache are about."""
+    return entry.parents[1] / "pictures"
+
+
 def load(folder: Path, memory: Path) -> Log | None:
     """The log of an entry, its arrays memory-mapped; ``None`` where there is none to be used.
 
-    Its pictures must be those that it was prepared with; ``memory`` as in ``digests.contents``. A
+    The dataset's pictures, and the file of them, must be those that it was prepared with. Neither
+    is read for that while nothing tells of a change; ``memory`` as in ``digests.contents``. A
     damaged entry is reported through the log ``mmbench.data`` and answered with ``None``.
     """
     if not folder.is_dir():
@@ -76,9 +86,12 @@ def load(folder: Path, memory: Path) -> Log | None:
             name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False))
             for name in ARRAYS
         }
-        log = _assemble(meta, names, arrays)
-        if meta["pictures"] != _pictures(log, memory):
-            raise ValueError(f"its pictures in {meta['images_root']} are others now")
+        log = _assemble(meta, names, arrays, pictures_folder(folder))
+        if log.picture_source is not None:
+            if not log.picture_source.root.exists():
+                raise ValueError(f"its pictures are no longer in {log.picture_source.root}")
+            if meta["pictures"] != _pictures(log, memory):
+                raise ValueError(f"its pictures in {log.picture_source.root} are others now")
         _check_contents(log)
         return log
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -91,11 +104,8 @@ def store(log: Log, folder: Path, memory: Path) -> None:
 
     ``memory`` as in ``digests.contents``.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(folder.parent)
-    mine = f".tmp-{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-    scratch = folder.parent / mine
-    scratch.mkdir()
+    scratch = make_scratch(folder.parent)
+    mine = scratch.name
     try:
         _write(log, scratch, _pictures(log, memory))
         if folder.exists():
@@ -135,15 +145,18 @@ def _check_contents(log: Log) -> None:
         raise ValueError("its fingerprint is of other events")
     if log.fingerprints.text != text_fingerprint(log.items):
         raise ValueError("its fingerprint is of other texts")
+    digests = log.picture_source.digests if log.picture_source else ()
+    if log.fingerprints.pictures != pictures_fingerprint(digests):
+        raise ValueError("its fingerprint is of other pictures")
 
 
-def _assemble(meta: dict[str, Any], names: dict[str, Any], arrays: dict[str, np.ndarray]) -> Log:
-    images = None
+def _assemble(
+    meta: dict[str, Any], names: dict[str, Any], arrays: dict[str, np.ndarray], pictures: Path
+) -> Log:
+    images = source = None
     if meta["images_root"] is not None:
-        root = Path(meta["images_root"])
-        if not root.exists():
-            raise ValueError(f"its pictures are no longer in {root}")
-        images = ImageStore(root, tuple(names["images"]))
+        source = PictureSource(Path(meta["images_root"]), tuple(names["pictures"]))
+        images = ImageStore(pictures / file_name(source.digests))
     items = Items(
         n_items=meta["n_items"],
         fields={name: tuple(texts) for name, texts in names["fields"]},
@@ -160,24 +173,27 @@ def _assemble(meta: dict[str, Any], names: dict[str, Any], arrays: dict[str, np.
         user_ids=tuple(names["user_ids"]),
         item_ids=tuple(names["item_ids"]),
         card=meta["card"],
+        picture_source=source,
     )
 
 
-def _pictures(log: Log, memory: Path) -> str:
-    """Digest of the files that hold the log's pictures; empty where it has none."""
-    images = log.items.images
-    return "" if images is None else digest_of(contents(images.root, memory))
+def _pictures(log: Log, memory: Path) -> list[str]:
+    """Digests of the dataset's own pictures and of the file that they are handed over in."""
+    if log.items.images is None or log.picture_source is None:
+        return []
+    files = (log.picture_source.root, log.items.images.path)
+    return [digest_of(contents(path, memory)) for path in files]
 
 
-def _write(log: Log, scratch: Path, pictures: str) -> None:
-    images = log.items.images
+def _write(log: Log, scratch: Path, pictures: Sequence[str]) -> None:
+    source = log.picture_source
     for name in ARRAYS:
         save_array(scratch / f"{name}.npy", getattr(log, name))
     names = {
         "user_ids": log.user_ids,
         "item_ids": log.item_ids,
         "fields": [[name, list(texts)] for name, texts in log.items.fields.items()],
-        "images": None if images is None else images.names,
+        "pictures": source and source.digests,
     }
     meta = {
         "id": log.id,
@@ -185,8 +201,8 @@ def _write(log: Log, scratch: Path, pictures: str) -> None:
         "secret": log.secret.hex(),
         "n_users": log.n_users,
         "n_items": log.n_items,
-        "pictures": pictures,
-        "images_root": None if images is None else str(images.root),
+        "pictures": list(pictures),
+        "images_root": source and str(source.root),
         "card": log.card,
     }
     (scratch / "names.json").write_text(json.dumps(names), "utf-8")
@@ -195,12 +211,3 @@ def _write(log: Log, scratch: Path, pictures: str) -> None:
     (scratch / "manifest.json").write_text(json.dumps(manifest), "utf-8")
     for path in (*scratch.iterdir(), scratch):
         sync(path)
-
-
-def _sweep(parent: Path) -> None:
-    """Remove what killed processes of this machine left half-written."""
-    host = socket.gethostname()
-    for left in parent.glob(f".tmp-{host}-*"):
-        owner = left.name.removeprefix(f".tmp-{host}-").split("-")[0]
-        if owner.isdigit() and not psutil.pid_exists(int(owner)):
-            shutil.rmtree(left, ignore_errors=True)

@@ -27,6 +27,7 @@ def describe(
     clock: bool = True,
     unknown_items: int = 0,
     left_out: Mapping[str, str] | None = None,
+    unusable_pictures: int = 0,
 ) -> dict[str, Any]:
     """The card of a prepared log, JSON-able.
 
@@ -38,6 +39,7 @@ def describe(
         clock: whether times are timestamps; otherwise they are positions.
         unknown_items: how many items of the log have no row in the items table.
         left_out: columns of the items table that no model may read, and why.
+        unusable_pictures: how many items have a picture that is damaged, too large or unreadable.
 
     Returns:
         Counts, ``length`` (events a user: quantiles and mean), shares in 0..1 (``time_ties``: of
@@ -57,7 +59,7 @@ def describe(
     fields = dict(log.items.fields)
     titles = next(iter(fields.values()), ("",) * (log.n_items + 1))
     images = log.items.images
-    drawn = 0 if images is None else sum(name is not None for name in images.names)
+    drawn = 0 if images is None else len(images.items())
     return {
         "id": log.id,
         "name": info.name or log.id,
@@ -77,6 +79,7 @@ def describe(
         "left_out": dict(left_out or {}),
         "without_title": sum(not title.strip() for title in titles[1:]) / log.n_items,
         "without_image": 1 - drawn / log.n_items,
+        "unusable_pictures": unusable_pictures,
         "unknown_items": unknown_items,
         "licence": info.licence,
         "origin": info.origin,
@@ -128,7 +131,7 @@ def _facts(card: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("text", ", ".join(card["text"]) or "none"),
         ("left out", "\n".join(f"{column}: {why}" for column, why in card["left_out"].items())),
         ("without title", f"{card['without_title']:.2%} of items"),
-        ("without image", f"{card['without_image']:.2%} of items"),
+        ("without image", f"{card['without_image']:.2%} of items{_unusable(card)}"),
         ("unknown items", f"{card['unknown_items']:,}" if card["unknown_items"] else ""),
         ("licence", card["licence"] or "not stated"),
         ("origin", card["origin"]),
@@ -137,6 +140,12 @@ def _facts(card: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("ceilings", "\n".join(f"{k}: {v:.4f}" for k, v in card["ceilings"].items())),
     ]
     return [(name, value) for name, value in lines if value]
+
+
+def _unusable(card: Mapping[str, Any]) -> str:
+    """How many of the items without a picture have one that cannot be used."""
+    count = card["unusable_pictures"]
+    return f", {count:,} of them as theirs is damaged, too large or unreadable" if count else ""
 
 
 def _times(card: Mapping[str, Any]) -> str:

@@ -28,11 +28,12 @@ import numpy as np
 
 from mmbench.data.images import list_files
 from mmbench.data.log import DataError
+from mmbench.data.pictures import encode_anew, open_files
 from mmbench.data.plugin import Plugin
 from mmbench.data.spec import check_id
 from mmbench.data.watch import watched
 from mmbench.hookspecs import DatasetInfo, RawDataset
-from mmbench.views import ImageError, ImageStore
+from mmbench.views import ImageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -190,12 +191,12 @@ def pictures_open(examined: Examined) -> None:
     known = {*raw.events["item"], *raw.items["item"]}
     strange = sorted(set(raw.images) - known)
     _require(not strange, f"images are of unknown items {_some(strange)}")
-    store = ImageStore(raw.images_root, (None, *raw.images.values()))
-    for item in range(1, min(PICTURES, len(raw.images)) + 1):
-        try:
-            store.open(item)
-        except ImageError as error:
-            raise AssertionError(str(error)) from error
+    with open_files(raw.images_root) as read:
+        for name in list(raw.images.values())[:PICTURES]:
+            try:
+                encode_anew(name, read(name))
+            except ImageError as error:
+                raise AssertionError(str(error)) from error
 
 
 def reading_is_repeatable(examined: Examined) -> None:

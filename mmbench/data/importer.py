@@ -12,7 +12,7 @@ from mmbench.data.columns import why_not_by_name
 from mmbench.data.formats import header
 from mmbench.data.guess import guess
 from mmbench.data.log import DataError
-from mmbench.data.places import data_home
+from mmbench.data.places import cache_home, data_home
 from mmbench.data.prepare import prepare
 from mmbench.data.spec import (
     FILE_NAME,
@@ -133,7 +133,7 @@ def import_folder(
         raise DataError(
             f"{target} is there already; edit it, or say that it shall be replaced (--replace)"
         )
-    card = prepare(folders.read(spec), spec.info).card
+    card = prepare(folders.read(spec), spec.info, cache_home() / "pictures").card
     spec = _without(spec, card["left_out"])
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from mmbench.data.fingerprint import Fingerprints
@@ -12,6 +13,20 @@ from mmbench.views import Int32, Int64, Items
 
 class DataError(UserError):
     """A dataset cannot be used; the message says what, where and how to mend it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureSource:
+    """What a log's pictures were made of; it stays in the harness.
+
+    Attributes:
+        root: the dataset's own folder or zip of pictures.
+        digests: the sha256 of each item's file, 64 hex digits; empty where it has none, or one that
+            is too large or cannot be read. Index 0 is padding.
+    """
+
+    root: Path
+    digests: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +48,7 @@ class Log:
         user_ids: the source's user ids, ``n_users`` of them.
         item_ids: the source's item ids, ``n_items + 1`` of them, index 0 is an empty string.
         card: JSON-able description, see ``mmbench.data.card.describe``.
+        picture_source: what ``items.images`` were made of, where there are pictures.
     """
 
     id: str
@@ -47,6 +63,7 @@ class Log:
     user_ids: tuple[str, ...]
     item_ids: tuple[str, ...]
     card: dict[str, Any] = field(default_factory=dict)
+    picture_source: PictureSource | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         for array in (self.user, self.item, self.time):

@@ -8,8 +8,9 @@ and items with fewer than ``core`` events go, until none is left; users with few
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,9 +27,10 @@ from mmbench.data.fingerprint import (
 )
 from mmbench.data.images import list_files
 from mmbench.data.log import DataError, Log
+from mmbench.data.pictures import HandedOver, hand_over
 from mmbench.data.secret import keyed, make_secret, secret_order
 from mmbench.hookspecs import DatasetInfo, RawDataset
-from mmbench.views import ImageStore, Int64, Items
+from mmbench.views import Int64, Items
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -97,8 +99,20 @@ class Texts:
         return next(iter(self.fields.values()), self.none)
 
 
-def prepare(raw: RawDataset, info: DatasetInfo) -> Log:
-    """Filter, order and number a source.
+def prepare(
+    raw: RawDataset,
+    info: DatasetInfo,
+    pictures: Path | None = None,
+    progress: Callable[[int, int, str], None] = lambda done, total, unit: None,
+) -> Log:
+    """Filter, order and number a source, and make the file of its pictures.
+
+    Args:
+        raw: as it was read.
+        info: with the recipe.
+        pictures: where files of pictures lie, see ``mmbench.data.pictures``; without it the log
+            has none.
+        progress: told of the pictures that are done.
 
     Users and items are numbered in the order of the log's secret, so that a number tells nothing of
     a raw id, nor of when or by whom an item was used. Raises DataError where the source breaks its
@@ -118,12 +132,12 @@ def prepare(raw: RawDataset, info: DatasetInfo) -> Log:
     steps = _filter(events, raw, info, catalogue, texts.titles)
     secret, user_ids, item_ids = _number(events, users, catalogue, clock and recipe.ties == "hash")
     unknown = sum(item not in texts.titles for item in item_ids[1:]) if len(raw.items) else 0
-    images, sizes = _images(raw, item_ids)
+    handed = _hand_over(raw, item_ids, pictures, progress)
     fields = {
         name: ("", *(column.get(item, "") for item in item_ids[1:]))
         for name, column in texts.fields.items()
     }
-    items = Items(len(item_ids) - 1, fields, images)
+    items = Items(len(item_ids) - 1, fields, handed.images if handed else None)
     log = Log(
         id=info.id,
         fingerprints=Fingerprints(""),
@@ -136,11 +150,12 @@ def prepare(raw: RawDataset, info: DatasetInfo) -> Log:
         items=items,
         user_ids=user_ids,
         item_ids=item_ids,
+        picture_source=handed.source if handed else None,
     )
     prints = Fingerprints(
         events_fingerprint(log, steps, asdict(recipe)),
         text_fingerprint(items),
-        pictures_fingerprint(items, sizes),
+        pictures_fingerprint(handed.source.digests if handed else ()),
     )
     log = replace(log, fingerprints=prints)
     card = describe(
@@ -151,6 +166,7 @@ def prepare(raw: RawDataset, info: DatasetInfo) -> Log:
         clock=clock,
         unknown_items=unknown,
         left_out=texts.left_out,
+        unusable_pictures=handed.unusable if handed else 0,
     )
     return replace(log, card=card)
 
@@ -363,15 +379,18 @@ def _core(events: _Events, k: int) -> None:
             return
 
 
-def _images(
-    raw: RawDataset, item_ids: Sequence[str]
-) -> tuple[ImageStore | None, Mapping[str, int]]:
-    """The items' pictures, and the bytes of each file by its name."""
+def _hand_over(
+    raw: RawDataset,
+    item_ids: Sequence[str],
+    folder: Path | None,
+    progress: Callable[[int, int, str], None],
+) -> HandedOver | None:
+    """The items' pictures in one file below ``folder``, if there are pictures and a folder."""
     names = (None, *(raw.images.get(item) for item in item_ids[1:]))
     if raw.images_root is None or not any(names):
-        return None, {}
+        return None
     there = list_files(raw.images_root)
     absent = [name for name in names if name is not None and name not in there]
     if absent:
         raise DataError(f"{raw.images_root}: there is no picture {absent[0]!r}")
-    return ImageStore(raw.images_root.absolute(), names), there
+    return hand_over(raw.images_root, names, folder, progress) if folder is not None else None

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-from mmbench.grid.declared import Description, describe_all, size_of
+from mmbench.files import temporary_folder
+from mmbench.grid.declared import Description, describe_all
 from mmbench.grid.fetch import fetch_for, models_folder, named_paths
 from mmbench.grid.host import PluginFailure
 from mmbench.grid.registry import ModelRef
@@ -56,7 +55,7 @@ def bring(
     Raises UsageError: no such model, preset or setting.
     """
     given = [(ref.name, key, value) for key, value in settings.items()]
-    described = describe_all([ref], given, size_of(preset), how.isolated)
+    described = describe_all([ref], given, preset, how.isolated, how.cache)
     found: list[Brought] = []
     for one, told in described.items():
         values = (*dict(one.overrides).values(), *(settings.values() if one == ref else ()))
@@ -79,8 +78,8 @@ def _bring(
     sources = told.declared["pretrained"]
     say(f"fetching {', '.join(sources) or name}")
     try:
-        with tempfile.TemporaryDirectory(prefix="mmbench-") as folder:
-            fetch_for(told.plugin, told.declared["config"], preset, reads, Path(folder), how)
+        with temporary_folder() as folder:
+            fetch_for(told.plugin, told.declared["config"], preset, reads, folder, how)
         models = models_folder(told.plugin, how.cache)
         weights = identify(sources, models, how.cache)
         paths = {source: str(require(source, models)) for source in sources}

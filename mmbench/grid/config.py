@@ -12,6 +12,8 @@ import pydantic
 from mmbench.grid.registry import ModelRef, UsageError
 from mmbench.problems import did_you_mean
 
+AUTO = "auto"  # as a size: what this machine can run
+SMALL = "small"  # a size on small pretrained weights
 STAND_IN = "stand-in"  # as a size: the stand-in of a model that has one
 WEIGHTS = ("backbone", "encoder")  # ends of the names of settings that name pretrained weights
 
@@ -24,8 +26,8 @@ def choose_preset(
     Args:
         presets: the class's presets.
         ref: its ``variant`` names a preset; ``variant/tiny`` is that variant in the size ``tiny``.
-        size: ``paper``, ``tiny`` or ``stand-in``, the first of ``stand_ins`` that there is. A model
-            without such a preset runs ``paper``.
+        size: ``paper``, ``small``, ``tiny`` or ``stand-in``, the first of ``stand_ins`` that there
+            is. A model without such a preset runs ``paper``.
         stand_ins: the class's sizes that stand in for its ``paper`` ones.
     """
     sizes = stand_ins if size == STAND_IN else [size]
@@ -38,6 +40,25 @@ def choose_preset(
     raise UsageError(
         f"{ref.name} has no variant {ref.variant!r}.{did_you_mean(ref.variant, known)}"
     )
+
+
+def auto_presets(presets: Mapping[str, Any], ref: ModelRef, stand_ins: Sequence[str]) -> list[str]:
+    """The presets that ``auto`` chooses from, the best first; only the last runs anywhere.
+
+    That is one where nothing stands in for the real thing, or where a size was asked for by name.
+    """
+    found = [choose_preset(presets, ref, "paper")]
+    if stand_ins and _size(found[0]) not in (SMALL, *stand_ins):
+        for size in dict.fromkeys((SMALL, *stand_ins)):
+            preset = choose_preset(presets, ref, size)
+            if _size(preset) == size:
+                found.append(preset)
+    return found
+
+
+def shown_size(preset: str, stand_in: str) -> str:
+    """The size that stands in a row's name: of a stand-in, or ``small``; else empty."""
+    return stand_in or (SMALL if _size(preset) == SMALL else "")
 
 
 def stand_in_size(

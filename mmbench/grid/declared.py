@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -10,10 +9,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from mmbench.files import temporary_folder
 from mmbench.grid.code import code_digest
-from mmbench.grid.config import STAND_IN
 from mmbench.grid.environment import cuda_gpus
 from mmbench.grid.family import Limits
+from mmbench.grid.fetch import models_folder
 from mmbench.grid.host import PluginFailure
 from mmbench.grid.launch import launch
 from mmbench.grid.registry import (
@@ -24,6 +24,7 @@ from mmbench.grid.registry import (
     parse_ref,
     parse_setting,
 )
+from mmbench.toolkit.weights import WeightsError, missing
 
 DESCRIBE_SECONDS = 120.0
 Setting = tuple[str, str, str]  # model, key, value
@@ -48,15 +49,43 @@ class Description:
         return parse_ref(named["model"]) if named else None
 
 
-def size_of(preset: str) -> str:
-    """The size that ``--preset`` asks for: ``auto`` is ``paper`` where there is a GPU."""
-    return preset if preset != "auto" else ("paper" if cuda_gpus() else STAND_IN)
+def choose(options: Sequence[dict[str, Any]], models: Path) -> dict[str, Any]:
+    """What ``auto`` takes of a model's presets, with ``why`` it takes none that comes before.
+
+    The first wants a CUDA GPU, unless it is the only one; all but the last want their weights.
+
+    Args:
+        options: what the class declares in each, the best first.
+        models: the model cache of its distribution.
+    """
+    reasons: list[str] = []
+    for number, option in enumerate(options[:-1]):
+        why = "no CUDA GPU" if number == 0 and not cuda_gpus() else _lacking(option, models)
+        if not why:
+            return {**option, "why": "; ".join(reasons)}
+        reasons.append(why)
+    return {**options[-1], "why": "; ".join(reasons)}
+
+
+def _lacking(option: Mapping[str, Any], models: Path) -> str:
+    """Why a preset's weights cannot be loaded here, or an empty text."""
+    for source in option["pretrained"]:
+        try:
+            if problem := missing(source, models):
+                return problem
+        except WeightsError as error:
+            return str(error)
+    return ""
 
 
 def describe_all(
-    refs: Iterable[ModelRef], settings: Sequence[Setting], size: str, isolated: bool
+    refs: Iterable[ModelRef], settings: Sequence[Setting], preset: str, isolated: bool, cache: Path
 ) -> dict[ModelRef, Description]:
-    """Every model that was asked for and every upstream of one, side by side."""
+    """Every model that was asked for and every upstream of one, side by side.
+
+    ``preset`` is a size; ``auto`` takes what can be run here, given what the harness's ``cache``
+    holds of weights.
+    """
     stop = threading.Event()
     pool = ThreadPoolExecutor(4)
     described: dict[ModelRef, Description] = {}
@@ -72,7 +101,7 @@ def describe_all(
                     plugins[ref],
                     ref,
                     given_to(ref, settings),
-                    size=size,
+                    size=preset,
                     isolated=isolated,
                     stop=stop,
                 )
@@ -81,7 +110,11 @@ def describe_all(
             for ref, future in zip(pending, futures, strict=True):
                 while not future.done():  # a wait without a limit could keep Ctrl-C from here
                     wait([future], timeout=0.5)
-                described[ref] = replace(future.result(), code=codes[plugins[ref]])
+                found = future.result()
+                if options := found.declared.get("options"):
+                    declared = choose(options, models_folder(found.plugin, cache))
+                    found = replace(found, declared=declared)
+                described[ref] = replace(found, code=codes[plugins[ref]])
             named = (described[ref].upstream for ref in pending)
             pending = list(dict.fromkeys(ref for ref in named if ref and ref not in described))
         return described
@@ -112,8 +145,8 @@ def describe_plugin(
 ) -> Description:
     """Ask a plugin's class, in a process of its own, what it declares. Raises UsageError."""
     limits = Limits(seconds=DESCRIBE_SECONDS)
-    with tempfile.TemporaryDirectory(prefix="mmbench-") as folder:
-        host = launch(Path(folder), isolated=isolated, limits=limits, stop=stop)
+    with temporary_folder() as folder:
+        host = launch(folder, isolated=isolated, limits=limits, stop=stop)
         try:
             return Description(plugin, host.describe(plugin, ref, size, dict(overrides)))
         except PluginFailure as failure:

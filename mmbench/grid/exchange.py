@@ -82,17 +82,12 @@ def load_train(folder: Path) -> Interactions:
 
 
 def save_items(folder: Path, items: Items) -> None:
-    """Write the catalogue below ``folder``; pictures stay where they are."""
-    images = items.images and {
-        "root": str(items.images.root),
-        "names": items.images.names,
-        "further": [[first, str(root)] for first, root in items.images.further],
-    }
+    """Write the catalogue below ``folder``; the file of pictures stays where it is."""
     catalogue = {
         "n_items": items.n_items,
         "fields": {name: list(values) for name, values in items.fields.items()},
         "features": sorted(items.features),
-        "images": images,
+        "images": items.images and str(items.images.path),
     }
     (_views(folder) / "items.json").write_text(json.dumps(catalogue))
     _save(folder, "feature", **items.features)
@@ -101,16 +96,10 @@ def save_items(folder: Path, items: Items) -> None:
 def load_items(folder: Path) -> Items:
     """The catalogue."""
     catalogue = json.loads((folder / VIEWS / "items.json").read_text())
-    images = catalogue["images"]
     return Items(
         n_items=catalogue["n_items"],
         fields={name: tuple(values) for name, values in catalogue["fields"].items()},
-        images=images
-        and ImageStore(
-            Path(images["root"]),
-            tuple(images["names"]),
-            tuple((first, Path(root)) for first, root in images["further"]),
-        ),
+        images=ImageStore(Path(catalogue["images"])) if catalogue["images"] else None,
         features=_load(folder, "feature", *catalogue["features"]),
     )
 

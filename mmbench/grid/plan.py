@@ -18,7 +18,6 @@ from mmbench.grid.declared import (
     describe_all,
     given_to,
     names_of,
-    size_of,
     split_setting,
 )
 from mmbench.grid.environment import cuda_gpus
@@ -64,7 +63,7 @@ class Grid:
         data: ids, aliases or paths; ``a+b`` for models that are fitted on both and asked on each.
         protocol: a protocol's name.
         seeds: the seeds themselves.
-        preset: ``auto``, ``paper`` or ``tiny``.
+        preset: ``auto``, ``paper``, ``small`` or ``tiny``.
         limit: so many users only (a smoke run), or None.
         settings: ``model.key=value`` texts.
         fit_on: the dataset that models are fitted on, where it is not the one they are asked on.
@@ -185,7 +184,7 @@ def make_plan(
     protocol = get_protocol(grid.protocol)
     refs = [parse_ref(text) for text in grid.models]
     settings = [split_setting(text) for text in grid.settings]
-    described = describe_all(refs, settings, size_of(grid.preset), isolated)
+    described = describe_all(refs, settings, grid.preset, isolated, cache_home())
     _refuse_idle(settings, described)
     places = Circumstances(isolated=isolated, cache=cache_home())
     described = {
@@ -225,17 +224,15 @@ def make_plan(
     return list(unique.values())
 
 
-def make_label(
-    ref: ModelRef, preset: str, overrides: Mapping[str, str], *, stand_in: str = ""
-) -> str:
-    """A row's name: what was asked, which preset of it, and the size by which it stands in."""
+def make_label(ref: ModelRef, preset: str, overrides: Mapping[str, str], *, size: str = "") -> str:
+    """A row's name: what was asked, which preset of it, and its size where that is smaller."""
     given = {**dict(ref.overrides), **overrides}
-    variant, _, size = preset.rpartition("/")
-    variant = variant if stand_in and size == stand_in else preset
+    variant, _, last = preset.rpartition("/")
+    variant = variant if size and last == size else preset
     name = ref.model + (f"/{variant}" if variant not in ("", "paper") else "")
     if given:
         name += "[" + ",".join(f"{key}={value}" for key, value in sorted(given.items())) + "]"
-    return f"{name} ({stand_in})" if stand_in else name
+    return f"{name} ({size})" if size else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,7 +310,7 @@ class _Planner:
         if question.joined is not None:
             given["with"] = question.company
         preset = found.declared["preset"]
-        label = make_label(ref, preset, given, stand_in=found.declared["stand_in"])
+        label = make_label(ref, preset, given, size=found.declared["size"])
         return Job(cell, found.plugin, label, preset, found.declared, self.device, before, reads)
 
 

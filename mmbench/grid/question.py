@@ -131,6 +131,6 @@ def missing_modalities(needs: Sequence[str], items: Items) -> list[str]:
     missing = []
     if "text" in needs and not any(any(values) for values in items.fields.values()):
         missing.append("text")
-    if "image" in needs and (items.images is None or not any(items.images.names)):
+    if "image" in needs and (items.images is None or not len(items.images.items())):
         missing.append("images")
     return missing

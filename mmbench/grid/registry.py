@@ -32,7 +32,7 @@ class Plugin:
 
 @dataclass(frozen=True, slots=True)
 class ModelRef:
-    """A model as it is asked for: ``name[:family][/variant][[key=value,...]]``."""
+    """A model as it is asked for: ``name[:family][/variant][/size][[key=value,...]]``."""
 
     name: str
     family: str | None = None
@@ -78,7 +78,7 @@ def find_plugin(name: str, group: str = MODEL_GROUP) -> Plugin:
 
 
 _REF = re.compile(
-    r"(?P<name>[\w.\-]+)(:(?P<family>[\w.\-]+))?(/(?P<variant>[\w.\-]+))?(\[(?P<set>.*)\])?"
+    r"(?P<name>[\w.\-]+)(:(?P<family>[\w.\-]+))?(/(?P<variant>[\w.\-]+(/[\w.\-]+)?))?(\[(?P<set>.*)\])?"
 )
 
 

@@ -18,6 +18,7 @@ from mmbench.problems import ILLEGIBLE, legible
 
 SHOWN = 80  # characters of what is not right
 REASON, TRACEBACK, UNIT = 4000, 20_000, 40  # characters
+SIZES = 10  # presets that ``auto`` may choose from
 PARAMETERS = 10**14  # a hundred times the largest model there is
 
 
@@ -133,6 +134,7 @@ class Declared(Reply):
 
     preset: Name
     stand_in: Name
+    size: Name
     config: dict[str, Any]
     unnamed: Name | None
     needs: list[Literal["image", "text"]]
@@ -146,6 +148,12 @@ class Declared(Reply):
     transfers: bool
     fetches: bool
     upstream: Upstream | None
+
+
+class Options(Reply):
+    """What a plugin's class declares in each preset that ``auto`` may take."""
+
+    options: list[Declared] = Field(min_length=1, max_length=SIZES)
 
 
 class Examined(Reply):
@@ -171,10 +179,12 @@ def read(kind: type[Kind], message: Mapping[str, Any], about: str) -> Kind:
 def read_declared(message: Mapping[str, Any]) -> dict[str, Any]:
     """What a class declares, as data that a record can hold. Raises ReplyError."""
     about = "what the class declares"
-    read(Declared, message, about)
+    several = "options" in message
+    read(Options if several else Declared, message, about)
     try:
-        for published in message["papers"]:
-            _PUBLISHED.validate_python(published)
+        for option in message["options"] if several else [message]:
+            for published in option["papers"]:
+                _PUBLISHED.validate_python(published)
         json.dumps(message, ensure_ascii=False).encode()
     except ValidationError as error:
         raise _explain(error, f"{about}.papers") from None

@@ -8,7 +8,16 @@ from typing import Any
 
 import pluggy
 
-from mmbench.grid.config import as_dict, build, choose_preset, resolve, stand_in_size
+from mmbench.grid.config import (
+    AUTO,
+    as_dict,
+    auto_presets,
+    build,
+    choose_preset,
+    resolve,
+    shown_size,
+    stand_in_size,
+)
 from mmbench.grid.registry import ModelRef, Plugin, UsageError
 from mmbench.hooks import ContractError, check_hooks, hooks_of, open_manager
 from mmbench.hookspecs import ModelHooks, Published
@@ -70,10 +79,24 @@ def open_session(plugin: Plugin, config: Mapping[str, Any]) -> pluggy.PluginMana
 
 
 def describe(plugin: Plugin, ref: ModelRef, size: str, overrides: Mapping[str, str]) -> Any:
-    """What the grid needs to know before a cell: the class's declarations and the whole config."""
+    """What the grid needs to know before a cell: the class's declarations and the whole config.
+
+    For the size ``auto``, ``{"options": [...]}`` of such answers, see ``auto_presets``.
+    """
     model_class = load_class(plugin)
     stand_ins = tuple(getattr(model_class, "stand_ins", ()))
+    if size == AUTO:
+        presets = auto_presets(model_class.presets, ref, stand_ins)
+        return {"options": [_declare(model_class, ref, name, overrides) for name in presets]}
     preset = choose_preset(model_class.presets, ref, size, stand_ins)
+    return _declare(model_class, ref, preset, overrides)
+
+
+def _declare(
+    model_class: Any, ref: ModelRef, preset: str, overrides: Mapping[str, str]
+) -> dict[str, Any]:
+    """What a class says of itself in one preset."""
+    stand_ins = tuple(getattr(model_class, "stand_ins", ()))
     resolved = resolve(model_class, ref, preset, {**dict(ref.overrides), **overrides})
     config = as_dict(resolved)
     try:
@@ -85,9 +108,11 @@ def describe(plugin: Plugin, ref: ModelRef, size: str, overrides: Mapping[str, s
     family = getattr(model_class, "family", None)
     if family is not None and family not in config:
         raise ContractError(f"{ref.name}: family is {family!r}, and Config has no such field")
+    stand_in = stand_in_size(model_class.presets, stand_ins, preset, config)
     return {
         "preset": preset,
-        "stand_in": stand_in_size(model_class.presets, stand_ins, preset, config),
+        "stand_in": stand_in,
+        "size": shown_size(preset, stand_in),
         "config": config,
         "unnamed": family if family is not None and not config[family] else None,
         "needs": sorted(_needs(model_class, resolved)),

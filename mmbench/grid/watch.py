@@ -19,9 +19,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from mmbench.problems import legible
+
 SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/etc", "/proc", "/sys", "/dev")
 DEVICES = ("/dev",)  # the null device, shared memory, GPUs
 LOG = "watched.jsonl"
+LONGEST = 2**20  # characters of it that are read
 NETWORK = {
     "socket.connect",
     "socket.bind",
@@ -63,12 +66,24 @@ class Finding:
 
 
 def read_findings(folder: Path) -> list[Finding]:
-    """What was found in the process that worked on a scratch folder, each thing once."""
+    """What was found in the process that worked on a scratch folder, each thing once.
+
+    A plugin can write into the file; what is no finding there is one, of that.
+    """
     try:
-        lines = (folder / LOG).read_text(encoding="utf-8").splitlines()
+        with open(folder / LOG, encoding="utf-8", errors="replace") as file:
+            lines = file.read(LONGEST).splitlines()
     except FileNotFoundError:
         return []
-    return list(dict.fromkeys(Finding(**json.loads(line)) for line in lines))
+    return list(dict.fromkeys(map(_read_finding, lines)))
+
+
+def _read_finding(line: str) -> Finding:
+    try:
+        phase, what, address = (str(json.loads(line)[name]) for name in Finding.__slots__)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        phase, what, address = "some hook", "write", LOG
+    return Finding(*(legible(text, 1000) for text in (phase, what, address)))
 
 
 class Watch:

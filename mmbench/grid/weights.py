@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmbench.data.digests import contents
+from mmbench.files import temporary_folder
 from mmbench.grid.declared import Description
 from mmbench.grid.fetch import fetch_for, models_folder
 from mmbench.grid.host import PluginFailure
@@ -63,14 +63,14 @@ def weigh(
         open_ones = [source for source, told in weights.items() if not told]
         if open_ones and say is not None:
             say(f"fetching {', '.join(open_ones)}")
-            with tempfile.TemporaryDirectory(prefix="mmbench-") as folder:
+            with temporary_folder() as folder:
                 declared = found.declared
                 fetch_for(
                     found.plugin,
                     declared["config"],
                     declared["preset"],
                     reads,
-                    Path(folder),
+                    folder,
                     how,
                 )
             weights = identify(sources, models, how.cache)

@@ -109,7 +109,7 @@ class Worker:
         train, items = exchange.load_train(self.folder), exchange.load_items(self.folder)
         if self.watch is not None:
             self.watch.allow(
-                reads=[cache, *(items.images.roots if items.images else [])], writes=[encodings]
+                reads=[cache, *([items.images.path] if items.images else [])], writes=[encodings]
             )
         self.items = items
         self.catalogue = np.arange(1, items.n_items + 1, dtype=np.int32)
@@ -137,7 +137,7 @@ class Worker:
         self.queries, self.candidates = {}, {}
         self.items = exchange.load_items(self.folder)
         if self.watch is not None and self.items.images:
-            self.watch.allow(reads=self.items.images.roots, writes=[])
+            self.watch.allow(reads=[self.items.images.path])
         self.catalogue = np.arange(1, self.items.n_items + 1, dtype=np.int32)
         self.catalogue.setflags(write=False)
         with self.during("transfer"):

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mmbench.data.picture_file import join_pictures
 from mmbench.protocol.answers import Reader, demand_finite
 from mmbench.protocol.apart import refuse_kin
 from mmbench.protocol.evaluate import Ask, Asked, chunk_rows
-from mmbench.views import Answer, Float32, ImageStore, Int32, Interactions, Items, Queries
+from mmbench.views import Answer, Float32, Int32, Interactions, Items, Queries
 
 if TYPE_CHECKING:
     from mmbench.data.log import Log
@@ -110,7 +111,8 @@ def join_items(parts: Sequence[Items]) -> Items:
 
     Text columns are joined by name, in the order of their first appearance; what a part lacks is
     empty. The first column is the title, so a part that has no column of that name brings its own
-    first one there. ``features`` are not joined: no dataset brings any.
+    first one there. Pictures are joined in one file, see ``mmbench.data.picture_file``.
+    ``features`` are not joined: no dataset brings any.
     """
     columns = [_columns(part, _title(parts)) for part in parts]
     fields = {
@@ -123,7 +125,8 @@ def join_items(parts: Sequence[Items]) -> Items:
         )
         for name in dict.fromkeys(itertools.chain.from_iterable(columns))
     }
-    return Items(sum(part.n_items for part in parts), fields, _join_images(parts))
+    images = join_pictures([(part.images, part.n_items) for part in parts])
+    return Items(sum(part.n_items for part in parts), fields, images)
 
 
 def ask_part(ask: Ask, place: Place, width: int) -> Ask:
@@ -165,21 +168,6 @@ def _columns(part: Items, title: str) -> dict[str, Sequence[str]]:
     if fields and title not in fields:
         fields = {title: fields.pop(next(iter(fields))), **fields}
     return fields
-
-
-def _join_images(parts: Sequence[Items]) -> ImageStore | None:
-    """One store over the parts' folders and zips; None where no part has pictures."""
-    stores = [part.images for part in parts]
-    roots: list[tuple[int, ImageStore]] = []
-    names: list[str | None] = [None]
-    for part, store in zip(parts, stores, strict=True):
-        if store is not None:
-            roots.append((len(names), store))
-        names += store.names[1:] if store is not None else [None] * part.n_items
-    if not roots:
-        return None
-    further = tuple((first, store.root) for first, store in roots[1:])
-    return ImageStore(roots[0][1].root, tuple(names), further)
 
 
 def _cut(rows: slice, most: int) -> Iterator[slice]:

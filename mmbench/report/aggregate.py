@@ -14,6 +14,7 @@ from mmbench.protocol.candidate_sets import CANDIDATE_SETS, FULL
 from mmbench.report.caveats import Ranks, Sensitivity, sensitivity
 from mmbench.report.notes import notes
 from mmbench.report.papers import Comparison, compare
+from mmbench.results.cell import Cell
 from mmbench.results.record import Record
 
 HEADLINE = "ndcg@10"
@@ -84,6 +85,11 @@ class Row:
     def tiny(self) -> bool:
         """Whether this is a miniature stand-in."""
         return self.first.tiny
+
+    @property
+    def small(self) -> bool:
+        """Whether it ran on smaller pretrained weights than the real thing's."""
+        return self.first.small
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +173,9 @@ def _board(
         comparison
         for row in rows
         if row.done and row.first.cell.limit is None
-        for comparison in compare(row.name, row.done, _means(row.metrics), stand_in=row.tiny)
+        for comparison in compare(
+            row.name, row.done, _means(row.metrics), stand_in=row.tiny, small=row.small
+        )
     ]
     comparisons.sort(key=lambda c: (set_order(c.candidates), c.metric, c.name, c.source, c.model))
     return Board(protocol, dataset, fingerprint, tuple(rows), tuple(comparisons))
@@ -265,7 +273,14 @@ def _settings(row: Row) -> dict[str, str]:
     if cell.upstream:
         named |= {"upstream's version": cell.upstream.version}
         named |= {"upstream's code": cell.upstream.code[:8]}
+        named |= {"upstream's weights": _weights(cell.upstream)}
+    named |= {"weights": _weights(cell)}
     return {**config, **named}
+
+
+def _weights(cell: Cell) -> str:
+    """The commits and digests of a cell's pretrained weights, eight hex digits each."""
+    return "+".join(told.partition(":")[2][:8] for told in (cell.weights or {}).values())
 
 
 def _text(value: Any) -> str:

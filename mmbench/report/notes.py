@@ -16,6 +16,7 @@ TINY = (
     "Tiny preset: the same code with a small stand-in for the pretrained backbone (random weights, "
     "or statistics of the items). It says nothing of what the published model can do."
 )
+SMALL = "Small: runs on smaller pretrained weights than the published model's."
 NO_WALL = (
     "No wall: ran inside the harness's own process, where nothing kept the model from the targets."
 )
@@ -34,6 +35,7 @@ def notes(row: Row, board: Iterable[Row], stale: Collection[str] = frozenset()) 
     limit = row.first.cell.limit
     texts = [
         (row.tiny, TINY),
+        (row.small, SMALL),
         (limit is not None, _smoke(limit)),
         (bool(row.done) and row.first.wall == "none", NO_WALL),
         (bool(row.done) and row.first.wall == "process", PROCESS),

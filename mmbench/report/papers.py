@@ -45,10 +45,12 @@ def compare(
     means: Mapping[str, Mapping[str, float]],
     *,
     stand_in: bool,
+    small: bool = False,
 ) -> Iterator[Comparison]:
     """The comparisons of one row; ``means`` maps candidate set to metric to our mean.
 
-    Figures of other datasets are left out. ``stand_in`` says that ours is one.
+    Figures of other datasets are left out. ``stand_in`` says that ours is one, ``small`` that
+    it runs on smaller pretrained weights.
     """
     told = {paper for r in records for paper in r.papers if paper.dataset == r.cell.dataset}
     papers = sorted(told, key=astuple)
@@ -57,6 +59,8 @@ def compare(
         differs = [paper.differs] if paper.differs else []
         if stand_in:
             differs.append("ours is a stand-in")
+        elif small:
+            differs.append("ours runs on small pretrained weights")
         yield Comparison(
             name=name,
             model=paper.model,

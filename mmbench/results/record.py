@@ -171,6 +171,11 @@ class Record(Part):
         """Whether this is a miniature stand-in's."""
         return is_tiny(self.preset) if self.stand_in is None else self.stand_in
 
+    @property
+    def small(self) -> bool:
+        """Whether it ran on smaller pretrained weights than the real thing's."""
+        return self.preset.split("/")[-1] == "small"
+
     def changed(self, **fields: Any) -> Record:
         """The record with other fields, checked. Raises ValidationError, a ValueError."""
         return Record.model_validate({**dict(self), **fields})

@@ -13,7 +13,6 @@ import hashlib
 import io
 import json
 import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -21,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from mmbench.data.tables import parquet_bytes
-from mmbench.files import put_in_place, slug, write_beside
+from mmbench.files import put_in_place, remove_tree, slug, write_beside
 from mmbench.results.cell import Cell
 from mmbench.results.read import RANKS, load_record
 from mmbench.results.record import Record, ResultError, SchemaError
@@ -119,12 +118,12 @@ def claim(
             raise InterruptedError
     try:
         scratch = work / cell.id
-        shutil.rmtree(scratch, ignore_errors=True)
+        remove_tree(scratch)
         scratch.mkdir()
         try:
             yield scratch
         finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+            remove_tree(scratch)
     finally:
         lock_path.unlink(missing_ok=True)
         os.close(handle)
@@ -135,7 +134,7 @@ def sweep(root: Path) -> None:
     work = root / ".work"
     for lock_path in {path.with_suffix(".lock") for path in work.glob("*")}:
         if (handle := _take_lock(lock_path)) is not None:
-            shutil.rmtree(lock_path.with_suffix(""), ignore_errors=True)
+            remove_tree(lock_path.with_suffix(""))
             lock_path.unlink(missing_ok=True)
             os.close(handle)
     for path in root.glob("*/*/*/.*"):

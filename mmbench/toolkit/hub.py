@@ -57,7 +57,7 @@ def _is_whole(folder: Path) -> bool:
     if index.is_file():
         named = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
         return all((folder / name).is_file() for name in named)
-    return any(folder.glob("*.safetensors"))
+    return bool(list(folder.glob("*.safetensors")))
 
 
 def say_absent(name: str, revision: str, cache: Path) -> str:

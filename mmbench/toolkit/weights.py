@@ -72,6 +72,8 @@ def parse(text: str) -> Source:
         return Source("package", name)
     path = Path(text).expanduser()
     if text and path.is_dir():
+        if not any((path / name).is_file() for name in ("config.json", "backbone.json")):
+            raise WeightsError(f"the folder {path} holds no weights: there is no config.json in it")
         return Source("folder", str(path))
     if text.lower().endswith(GGUF):
         if not path.is_file():

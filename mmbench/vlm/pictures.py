@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
@@ -14,7 +13,7 @@ import torch
 from torch import Tensor
 
 from mmbench.toolkit import encodings
-from mmbench.views import Float32, ImageError, ImageStore
+from mmbench.views import Float32, ImageStore
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -35,7 +34,7 @@ def square(picture: Picture, side: int) -> Picture:
 
 
 class Pictures:
-    """The items' pictures; ``item in pictures`` where there is one that can be read.
+    """The items' pictures; ``item in pictures`` where there is one.
 
     Where the vision tower and projector are not trained, all distinct pictures go through them when
     this is made, and their features are kept in memory, in the precision of the arithmetic:
@@ -65,7 +64,6 @@ class Pictures:
         self._images = images if backbone.family.vision is not None else None
         self.seen = backbone.sees_the_same
         self._content: dict[int, str] = {}
-        self._readable: dict[int, bool] = {}
         self._row: dict[int, int] = {}
         self._features = torch.zeros(0)
         room = KEPT_BYTES // max(4 * 3 * backbone.image_size**2, 1)
@@ -76,20 +74,10 @@ class Pictures:
             self._see(self._images, folder, progress)
 
     def __contains__(self, item: int) -> bool:
-        if self._images is None:
-            return False
-        if self.seen:
-            return item in self._row
-        if item not in self._readable:
-            try:
-                self._open(item)
-                self._readable[item] = True
-            except ImageError:
-                self._readable[item] = False
-        return self._readable[item]
+        return self._images is not None and item in self._images
 
     def content(self, item: int) -> str:
-        """The digest of an item's picture file; it has one."""
+        """The digest of an item's picture; it has one."""
         assert self._images is not None
         if item not in self._content:
             self._content[item] = encodings.digest(self._images.read(item))
@@ -143,33 +131,27 @@ class Pictures:
         absent = [item for item in items if item not in self]
         if absent:
             raise ValueError(
-                f"a prompt shows item {absent[0]}, which has no picture that can be read; ask "
-                "`item in pictures` before showing one"
+                f"a prompt shows item {absent[0]}, which has no picture; ask `item in pictures` "
+                "before showing one"
             )
 
     def _see(
         self, images: ImageStore, folder: Path | None, progress: Callable[[int, int, str], None]
     ) -> None:
-        for item in range(1, len(images.names)):
-            if item in images:
-                with contextlib.suppress(ImageError):  # one that cannot be read is none
-                    self.content(item)
+        for item in images.items().tolist():
+            self.content(item)
         first = {digest: item for item, digest in reversed(self._content.items())}
         shown, digests = list(first.values()), list(first)
         tokens, dim = self._backbone.image_tokens, self._backbone.dim
         self._features = torch.empty(len(shown), tokens, dim, dtype=self._backbone.arithmetic)
-        place: dict[str, int] = {}
         about = {"part": "vision", **self._backbone.vision_identity()}
         for start in range(0, len(shown), PIECE):
             piece = shown[start : start + PIECE]
             rows = self._rows(piece, digests[start : start + PIECE], folder, about)
             self._features[start : start + PIECE] = torch.from_numpy(rows).view(-1, tokens, dim)
-            for row in np.flatnonzero((rows != 0).any(axis=1)):
-                place[digests[start + row]] = start + int(row)
             progress(start + len(piece), len(shown), "pictures")
-        self._row = {
-            item: place[digest] for item, digest in self._content.items() if digest in place
-        }
+        place = {digest: row for row, digest in enumerate(digests)}
+        self._row = {item: place[digest] for item, digest in self._content.items()}
 
     def _rows(
         self,
@@ -189,19 +171,10 @@ class Pictures:
         return encodings.cached(folder, about, digests, encode, chunk=CHUNK)
 
     def _encode(self, items: Sequence[int]) -> Float32:
-        """float32[k, tokens * dim]; zeros for a picture that is damaged."""
-        good, pictures = [], []
-        for place, item in enumerate(items):
-            try:
-                pictures.append(self._open(item))
-                good.append(place)
-            except ImageError:
-                continue
-        rows = np.zeros((len(items), self._backbone.image_tokens * self._backbone.dim), np.float32)
-        if good:
-            seen = self._backbone.look(self._pixels(pictures))
-            rows[good] = seen.float().flatten(1).cpu().numpy()
-        return rows
+        """float32[k, tokens * dim]."""
+        seen = self._backbone.look(self._pixels([self._open(item) for item in items]))
+        found: Float32 = seen.float().flatten(1).cpu().numpy()
+        return found
 
     def _pixels(self, pictures: Sequence[Picture]) -> Tensor:
         vision = self._backbone.family.vision

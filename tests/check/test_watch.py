@@ -125,3 +125,13 @@ def test_findings_are_plain_lines(tmp_path):
     (tmp_path / "watched.jsonl").write_text(line + line)
     assert read_findings(tmp_path) == [Finding("fit", "read", "/a")]
     assert read_findings(tmp_path / "none") == []
+
+
+def test_what_somebody_else_wrote_into_the_log_is_a_finding(tmp_path):
+    lines = ['{"phase": "fit", "what": "read", "address": "/etc/x\\u001b"}', "no line", "[" * 9999]
+    (tmp_path / "watched.jsonl").write_text("\n".join([*lines, '{"phase": 1}', "", "3"]))
+    found = read_findings(tmp_path)
+    assert found == [
+        Finding("fit", "read", "/etc/x\ufffd"),
+        Finding("some hook", "write", "watched.jsonl"),
+    ]

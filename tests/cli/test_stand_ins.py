@@ -8,7 +8,7 @@ def test_a_stand_in_is_told_marked_and_never_the_paper_s_rival(bench):
     bench.environment["CUDA_VISIBLE_DEVICES"] = ""
     run = ["run", "-m", "feigned,quick", "-d", "shop", "--in-process"]
     done = bench.run(*run)
-    assert "no CUDA GPU: stand-ins run for feigned (--preset paper runs the real ones)" in done.out
+    assert "tiny runs for feigned: no CUDA GPU (--preset paper runs the real ones)" in done.out
     feigned, quick = bench.run(*run, "--json").json
     assert (feigned["label"], feigned["stand_in"]) == ("feigned (tiny)", True)
     assert (quick["label"], quick["stand_in"]) == ("quick", False)
@@ -18,6 +18,38 @@ def test_a_stand_in_is_told_marked_and_never_the_paper_s_rival(bench):
     asked = bench.run(*run, "--preset", "tiny", "--dry-run").out
     assert "no CUDA GPU" not in asked  # it was asked for
     assert "quick/tiny" in asked
+
+
+def test_small_weights_are_taken_where_they_are(bench, tmp_path):
+    """Without a GPU ``auto`` runs ``small`` if its weights are here, else what stands in."""
+    bench.add(
+        "sized",
+        "from dataclasses import dataclass\nimport shelf\n"
+        "@dataclass(frozen=True)\nclass C:\n    k: int = 0\n    encoder: str = 'org/large'\n"
+        "class M(shelf.Noise):\n"
+        "    Config, stand_ins = C, ('tiny',)\n"
+        "    presets = {'paper': C(), 'small': C(1, './small'), 'tiny': C(2, 'tiny:one')}\n"
+        "    @staticmethod\n"
+        "    def pretrained(config):\n"
+        "        return () if config.encoder.startswith('tiny:') else (config.encoder,)\n",
+        sized="M",
+    )
+    bench.environment["CUDA_VISIBLE_DEVICES"] = ""
+    run = ["run", "-m", "sized", "-d", "shop", "--in-process"]
+    done = bench.run(*run)
+    assert "tiny runs for sized: no CUDA GPU; './small' names no weights" in done.out
+    (bench.folder / "small").mkdir()
+    (bench.folder / "small" / "config.json").write_text("{}")
+    done = bench.run(*run)
+    assert "small runs for sized: no CUDA GPU (--preset paper runs the real ones)" in done.out
+    (board,) = bench.run("leaderboard", "results", "--json").json["boards"]
+    notes = {row["name"]: " ".join(row["notes"]) for row in board["rows"]}
+    assert notes.keys() == {"sized (tiny)", "sized (small)"}
+    assert "smaller pretrained weights" in notes["sized (small)"]
+    assert "stand-in" in notes["sized (tiny)"] and "stand-in" not in notes["sized (small)"]
+    (asked,) = bench.run("run", "-m", "sized/small", "-d", "shop", "--dry-run", "--json").json
+    assert asked["label"] == "sized (small)"
+    assert asked["cell"]["weights"]["./small"].startswith("sha256:")
 
 
 @pytest.mark.parametrize("named", ["'tiny'", "('tniy',)", "('paper',)", "(3,)"])

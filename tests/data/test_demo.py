@@ -11,6 +11,8 @@ from mmbench.data import load
 from mmbench.data.demo import Demo, pictures
 from mmbench.data.demo.ceilings import ceilings, expected_ndcg
 from mmbench.data.demo.world import BRANDS, COLOURS, STYLES, draw, make_world
+from mmbench.data.pictures import open_files
+from mmbench.data.pixels import decode
 
 
 @pytest.fixture(scope="module")
@@ -38,16 +40,14 @@ def test_the_shop_has_the_promised_shape(raw):
 
 
 def test_equal_style_and_colour_are_equal_pictures_and_nothing_else(raw, world, tmp_path):
-    from mmbench import ImageStore
-
     names = (None, *(raw.images[item] for item in raw.items["item"]))
-    store = ImageStore(raw.images_root, names)
     by_picture = {}
-    for item in range(1, 481):
-        by_picture.setdefault(store.read(item), set()).add(int(world.picture[item - 1]))
+    with open_files(raw.images_root) as read:
+        for name, picture in zip(names[1:], world.picture, strict=True):
+            by_picture.setdefault(read(name), set()).add(int(picture))
     assert len(by_picture) == 48
     assert all(len(one) == 1 for one in by_picture.values())
-    assert store.open(1).size == (48, 48)
+    assert decode(next(iter(by_picture))).size == (48, 48)
     assert len({len(data) for data in by_picture}) == 1
 
 

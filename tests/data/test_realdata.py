@@ -131,7 +131,7 @@ def test_beauty_texts_and_cards():
     )
     titles = log.items.fields["title"][1:]
     assert sum(not title for title in titles) == 7
-    assert sum(name is None for name in log.items.images.names[1:]) == 7
+    assert log.n_items - len(log.items.images.items()) == 7
     assert log.items.images.open(log.item_ids.index("1")).size == (96, 96)
     assert log.card["time"] == "positions"
     assert "drawn" in log.card["remarks"][0]

@@ -51,6 +51,7 @@ def wait_for_cell(parent, seconds=60):
     return child
 
 
+@pytest.mark.slow
 def test_a_grid_that_is_killed_again_and_again(bench, ranks, stored, leftovers, children):
     """Ten kills, of the parent and of the child in turn, each a random while into the work."""
     whole, broken = bench.folder / "whole", bench.folder / "broken"

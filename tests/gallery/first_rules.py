@@ -2,9 +2,13 @@
 
 ``loo@1`` numbered items by a fixed permutation of their sorted raw ids and users by theirs, and
 drew a query's negatives from a stream whose key was a digest of public words and the raw user id.
+Pictures were handed over as the source's own files.
 """
 
 import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -27,3 +31,26 @@ def streams(keys, width):
     state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return state ^ (state >> np.uint64(31))
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """One file an item, as the source has them."""
+
+    root: Path
+    names: tuple[str | None, ...]
+
+    def read(self, item):
+        return (self.root / self.names[item]).read_bytes()
+
+
+def hand_over(folder, raw, trace):
+    """Pictures that tell the raw ids int[n] by their ``name``, ``size`` or ``time`` alone."""
+    folder.mkdir()
+    hidden = np.random.default_rng(5).permutation(len(raw)) + 1
+    names = [f"{one}.png" for one in (raw if trace == "name" else hidden)]
+    for number, name in zip(raw.tolist(), names, strict=True):
+        (folder / name).write_bytes(bytes(100 + number if trace == "size" else 100))
+        moment = 10**9 + (60 * number if trace == "time" else 0)
+        os.utime(folder / name, (moment, moment))
+    return Pictures(folder, (None, *names))

@@ -71,6 +71,7 @@ STOPPED = [
         "table.npy",
         {
             "refit_forgets": "after an earlier fit",
+            "carries_nothing_from_another_protocol": "in which targets train",
             "opens_nothing_outside_its_folders": "table.npy in fit",
         },
     ),

@@ -5,7 +5,15 @@ from dataclasses import dataclass, field
 import pydantic
 import pytest
 
-from mmbench.grid.config import STAND_IN, as_dict, choose_preset, resolve, stand_in_size
+from mmbench.grid.config import (
+    STAND_IN,
+    as_dict,
+    auto_presets,
+    choose_preset,
+    resolve,
+    shown_size,
+    stand_in_size,
+)
 from mmbench.grid.registry import UsageError, parse_ref
 
 
@@ -68,6 +76,34 @@ def test_the_first_stand_in_that_there_is_is_taken():
     presets = {**Model.presets, "small": Flat()}
     for order, expected in ((("small", "tiny"), "small"), (("tiny", "small"), "tiny")):
         assert choose_preset(presets, parse_ref("m"), STAND_IN, order) == expected
+
+
+SIZED = [*Model.presets, "small", "lone", "deep", "deep/small", "deep/tiny"]
+
+
+@pytest.mark.parametrize(
+    ("ref", "stand_ins", "expected"),
+    [
+        ("m", ("tiny",), ["paper", "small", "tiny"]),
+        ("m", ("small", "tiny"), ["paper", "small", "tiny"]),
+        ("m/wide", ("tiny",), ["wide", "wide/tiny"]),
+        ("m/deep", ("tiny",), ["deep", "deep/small", "deep/tiny"]),
+        ("m/lone", ("tiny",), ["lone"]),
+        ("m", (), ["paper"]),  # every preset is the model itself
+        ("m/small", ("tiny",), ["small"]),  # asked for by name
+        ("m/tiny", ("tiny",), ["tiny"]),
+        ("m/deep/small", ("tiny",), ["deep/small"]),
+        ("m/deep/tiny", ("tiny",), ["deep/tiny"]),
+    ],
+)
+def test_auto_chooses_from_the_sizes_that_there_are(ref, stand_ins, expected):
+    assert auto_presets(dict.fromkeys(SIZED, Flat()), parse_ref(ref), stand_ins) == expected
+
+
+def test_a_small_row_says_so():
+    assert shown_size("small", "") == shown_size("deep/small", "") == "small"
+    assert shown_size("deep/tiny", "tiny") == "tiny"
+    assert shown_size("paper", "") == shown_size("deep", "") == ""
 
 
 def test_a_model_without_a_miniature_runs_its_paper_preset():

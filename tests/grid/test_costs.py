@@ -131,6 +131,7 @@ def test_an_error_may_say_anything(cell, isolated, tmp_path):
     write_record(tmp_path / "results", record)
 
 
+@pytest.mark.slow
 @linux
 def test_who_reads_nothing_is_ended_too(cell, monkeypatch):
     monkeypatch.setattr(family, "GRACE", 0.5)
@@ -139,6 +140,7 @@ def test_who_reads_nothing_is_ended_too(cell, monkeypatch):
     assert 10 < record.validations < 200  # as many questions as the pipe holds
 
 
+@pytest.mark.slow
 @linux
 def test_a_stop_ends_who_reads_nothing(cell, monkeypatch):
     monkeypatch.setattr(family, "GRACE", 0.5)
@@ -148,3 +150,15 @@ def test_a_stop_ends_who_reads_nothing(cell, monkeypatch):
     with pytest.raises(Interrupted):
         cell("forgers:Deaf", stop=stop)
     assert time.monotonic() - begun < 15
+
+
+@pytest.mark.slow
+def test_what_a_plugin_has_dug_is_filled_in(bench):
+    """Where it was asked what it declares, and where it was fitted."""
+    bench.install("forgers", "mmbench-forgers", digs="forgers:Digs")
+    bench.environment["TMPDIR"] = str(bench.folder / "temporary")
+    (bench.folder / "temporary").mkdir()
+    done = bench.run("run", "-m", "digs", "-d", "shop")
+    assert (done.code, done.err) == (0, "")
+    assert list((bench.folder / "temporary").iterdir()) == []
+    assert list((bench.folder / "results" / ".work").iterdir()) == []

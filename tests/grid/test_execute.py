@@ -9,8 +9,9 @@ import pytest
 from mmbench.grid import environment, execute
 from mmbench.grid.environment import Gpu, cuda_gpus, describe_machine, threads_of
 from mmbench.grid.host import Interrupted
+from mmbench.grid.outcome import Outcome
 from mmbench.grid.plan import Planned
-from mmbench.grid.runner import Circumstances, Job, Outcome
+from mmbench.grid.runner import Circumstances, Job
 from mmbench.results.cell import Cell
 from mmbench.results.record import Record
 from mmbench.results.store import claim, write_record

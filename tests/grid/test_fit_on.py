@@ -151,5 +151,8 @@ def test_datasets_of_the_same_events_never_meet(markets, one, other, says):
         assert done.code == 2, words
         said = " ".join(done.err.split())
         assert says in said and "would be learned from the other" in said
+
+
+def test_datasets_of_other_events_may_meet(markets):
     apart = markets.run("run", "-m", "traveller", "--dry-run", "-d", "market+kiosk")
     assert apart.code == 0, apart.err

@@ -98,7 +98,7 @@ def test_a_record_of_a_newer_mmbench_is_a_problem_and_stays(planned, tmp_path):
     assert path.read_text() == newer
 
 
-def test_an_interrupt_does_not_wait_for_a_plugin_that_hangs(monkeypatch):
+def test_an_interrupt_does_not_wait_for_a_plugin_that_hangs(monkeypatch, tmp_path):
     begun, stopped = threading.Event(), threading.Event()
 
     def describe(plugin, ref, overrides, *, size, isolated, stop):
@@ -112,12 +112,12 @@ def test_an_interrupt_does_not_wait_for_a_plugin_that_hangs(monkeypatch):
     monkeypatch.setattr(declared, "describe_plugin", describe)
     monkeypatch.setattr(declared, "find_plugin", lambda name: SHELF["noise"])
     with pytest.raises(UsageError):
-        declared.describe_all([ModelRef("bad"), ModelRef("hangs")], [], "tiny", True)
+        declared.describe_all([ModelRef("bad"), ModelRef("hangs")], [], "tiny", True, tmp_path)
     assert stopped.is_set()
 
 
 @pytest.mark.parametrize(
-    ("ref", "preset", "stand_in", "overrides", "label"),
+    ("ref", "preset", "size", "overrides", "label"),
     [
         ("sasrec", "paper", "", {}, "sasrec"),
         ("sasrec/paper", "paper", "", {}, "sasrec"),
@@ -133,8 +133,8 @@ def test_an_interrupt_does_not_wait_for_a_plugin_that_hangs(monkeypatch):
         ("x/ext", "ext/tiny", "", {"k": "1"}, "x/ext/tiny[k=1]"),
     ],
 )
-def test_labels(ref, preset, stand_in, overrides, label):
-    assert make_label(parse_ref(ref), preset, overrides, stand_in=stand_in) == label
+def test_labels(ref, preset, size, overrides, label):
+    assert make_label(parse_ref(ref), preset, overrides, size=size) == label
 
 
 def test_cheap_is_not_a_stand_in(planned):

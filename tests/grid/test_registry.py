@@ -22,7 +22,7 @@ def test_references_are_parsed(text, expected):
     assert parse_ref(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "a b", "pop[", "pop[dim]", "a/b/c"])
+@pytest.mark.parametrize("text", ["", "a b", "pop[", "pop[dim]", "a/b/c/d"])
 def test_a_bad_reference_says_how_to_write_one(text):
     with pytest.raises(UsageError, match=r"[Ww]rite"):
         parse_ref(text)

@@ -62,6 +62,7 @@ def test_a_failure_is_cut_and_made_legible():
 DECLARED = {
     "preset": "paper",
     "stand_in": "",
+    "size": "",
     "config": {"k": 1},
     "unnamed": None,
     "needs": ["text"],
@@ -108,3 +109,17 @@ def test_what_a_class_declares_is_kept_as_it_is():
 def test_what_a_class_declares_is_what_a_record_can_hold(change, said):
     with pytest.raises(ReplyError, match=said):
         read_declared({**DECLARED, **change})
+
+
+def test_several_presets_are_each_what_one_must_be():
+    options = {"options": [DECLARED, {**DECLARED, "preset": "tiny", "papers": [PAPER]}]}
+    assert read_declared(json.loads(json.dumps(options))) == options
+    for bad, said in (
+        ({"options": []}, "options: .*at least 1"),
+        ({"options": [DECLARED] * 11}, "options: .*at most 10"),
+        ({"options": [DECLARED, {**DECLARED, "loss": 3}]}, r"options\.1\.loss"),
+        ({"options": [{**DECLARED, "papers": [{"value": 0.1}]}]}, "papers"),
+        ({"options": [DECLARED], "preset": "paper"}, "preset: Extra inputs"),
+    ):
+        with pytest.raises(ReplyError, match=said):
+            read_declared(bad)

@@ -171,7 +171,7 @@ def test_the_time_limit_holds(cell):
 
 
 def test_an_error_on_our_side_is_a_row_too(cell, monkeypatch):
-    monkeypatch.setattr("mmbench.grid.runner.summarise", lambda *_: 1 // 0)
+    monkeypatch.setattr("mmbench.grid.outcome.summarise", lambda *_: 1 // 0)
     record = cell("shelf:Noise", isolated=False).record
     assert record.status.kind == "failed"
     assert record.status.reason.startswith("ZeroDivisionError")

@@ -5,13 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from mmbench.data.fingerprint import Fingerprints
 from mmbench.grid.plan import split_parts
 from mmbench.grid.question import ask_question, ask_together, not_applicable
 from mmbench.grid.registry import UsageError
 from mmbench.protocol import get_protocol
-from mmbench.views import ImageStore, Items
+from mmbench.testing import make_images
+from mmbench.views import Items
 
 SOURCE = """
 from dataclasses import dataclass
@@ -235,7 +237,7 @@ def test_a_path_may_hold_a_plus(tmp_path, monkeypatch):
 
 
 def test_each_part_must_serve_a_model_s_needs(log, make, tmp_path):
-    store = ImageStore(tmp_path, (None, *("1.png",) * 20))
+    store = make_images(tmp_path / "pictures", [Image.new("RGB", (2, 2))] * 20)
     drawn = Items(20, log.items.fields, store)
     other = make(users=30, items=10, seed=1)
     other = replace(other, id="bare", fingerprints=Fingerprints("1" * 16), items=Items(10, {}))

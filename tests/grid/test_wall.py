@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 
 import mmbench
-from mmbench.grid import landlock, seccomp, shared_memory, wall
+from mmbench.grid import landlock, wall
 from mmbench.grid.exchange import VIEWS
-from mmbench.grid.landlock import Right
 from mmbench.grid.surroundings import LONGEST, environment_for, shorten
 from mmbench.grid.wall import OWN, PACKAGES
 
@@ -364,91 +363,3 @@ def test_where_no_whole_wall_can_be_put_up_it_has_no_name_and_work_goes_on(walle
 def test_a_debugger_may_ask_for_no_wall(walled, secret):
     came = walled(f"attempt('read', lambda: open({str(secret)!r}).read())", walled=False)
     assert came == {"wall": "process", "read": "user,item\n"}
-
-
-@pytest.mark.parametrize(
-    ("version", "words"),
-    [
-        (1, {Right.REFER, Right.TRUNCATE, Right.COMMAND_DEVICE, Right.FIND_SOCKET}),
-        (2, {Right.TRUNCATE, Right.COMMAND_DEVICE, Right.FIND_SOCKET}),
-        (4, {Right.COMMAND_DEVICE, Right.FIND_SOCKET}),
-        (7, {Right.FIND_SOCKET}),
-        (9, set()),
-    ],
-)
-def test_an_older_kernel_is_asked_for_what_it_knows(version, words):
-    known = landlock.known_rights(version)
-    assert {right for right in Right if not right & known} == words
-
-
-def test_every_name_that_the_filter_refuses_has_a_number_on_each_processor():
-    counts = {len(numbers.lasting) for numbers in seccomp.NUMBERS.values()}
-    assert counts == {12}
-    assert all(len(set(numbers.lasting)) == 12 for numbers in seccomp.NUMBERS.values())
-
-
-def run_filter(numbers, network, processor, number, argument):
-    """What the kernel's machine would answer: an interpreter of the few instructions used."""
-    shown = {0: number, 4: processor, 16: argument}
-    program = seccomp.write_program(numbers, network=network)
-    place, value = 0, 0
-    while True:
-        code, then, otherwise, operand = __import__("struct").unpack_from("=HBBI", program, place)
-        place += 8
-        match code:
-            case seccomp.LOAD:
-                value = shown[operand]
-            case seccomp.ANSWER:
-                return operand
-            case seccomp.IF_EQUAL | seccomp.IF_AT_LEAST:
-                holds = value == operand if code == seccomp.IF_EQUAL else value >= operand
-                place += 8 * (then if holds else otherwise)
-
-
-@pytest.mark.parametrize("machine", sorted(seccomp.NUMBERS))
-@pytest.mark.parametrize("network", [True, False])
-def test_the_filter_answers_as_it_should_on_each_processor(machine, network):
-    numbers = seccomp.NUMBERS[machine]
-
-    def ask(number, argument=0, processor=numbers.processor):
-        answer = run_filter(numbers, network, processor, number, argument)
-        assert answer in (seccomp.ALLOW, seccomp.REFUSE)
-        return answer == seccomp.ALLOW
-
-    assert all(not ask(number) for number in numbers.lasting)
-    assert ask(0) and ask(numbers.socket, 1) and ask(numbers.socket, 16)
-    assert ask(numbers.socket, 2) == ask(numbers.socket, 10) == network
-    assert not ask(0, processor=numbers.processor + 1)
-    assert not ask(seccomp.X32)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has it")
-def test_what_a_cell_leaves_in_shared_memory_is_removed_but_for_what_is_in_use():
-    before = shared_memory.list_files()
-    names = [f"mmbench-test-{os.getpid()}-{kind}" for kind in ("left", "open", "mapped")]
-    left, opened, mapped = (shared_memory.FOLDER / name for name in names)
-    for path in (left, opened, mapped):
-        path.write_bytes(bytes(4096))
-    holder = subprocess.Popen(
-        [
-            *(sys.executable, "-c"),
-            "import mmap, sys; held = open(sys.argv[1]); file = open(sys.argv[2], 'r+b')\n"
-            "mapped = mmap.mmap(file.fileno(), 0); file.close()\n"
-            "print('ready', flush=True); input()",
-            *(str(opened), str(mapped)),
-        ],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    try:
-        holder.stdout.readline()
-        shared_memory.remove_new(before)
-        assert [path.exists() for path in (left, opened, mapped)] == [False, True, True]
-        holder.communicate(b"\n")
-        shared_memory.remove_new(before)
-        assert [path.exists() for path in (left, opened, mapped)] == [False, False, False]
-    finally:
-        holder.kill()
-        holder.wait()
-        for path in (left, opened, mapped):
-            path.unlink(missing_ok=True)

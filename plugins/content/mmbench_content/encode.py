@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mmbench import ImageError, Items, Run
 from mmbench.toolkit import encodings, weights
-from mmbench_content.configs import COLOURS, TFIDF
+from mmbench_content.configs import COLOURS, TFIDF, TINY_BERT, TINY_LITE0
 from mmbench_content.texts import item_texts, tfidf
 
 Float32 = NDArray[np.float32]
@@ -28,9 +28,9 @@ def encode_texts(
     *,
     encoder: str,
     fields: Sequence[str],
-    max_length: int,
-    dim: int,
-    batch_size: int,
+    max_length: int = 256,
+    dim: int = 256,
+    batch_size: int = 64,
 ) -> Float32:
     """float32[n_items + 1, d]: unit vectors of the items' texts, zeros where there is no text.
 
@@ -39,11 +39,13 @@ def encode_texts(
     texts = item_texts(items, fields)
     if encoder == TFIDF:
         return tfidf(texts, dim)
-    folder = weights.require(encoder, run.cache)
+    tiny = encoder == TINY_BERT
+    folder = run.scratch if tiny else weights.require(encoder, run.cache)
     described = {
         "kind": "text: unit mean over attended tokens",
-        "weights": weights.identity(encoder, run.cache),
+        "weights": encoder if tiny else weights.identity(encoder, run.cache),
         "max_length": max_length,
+        "trained on": encodings.digest(*texts) if tiny else "",
     }
     present = [item for item, text in enumerate(texts) if text]
 
@@ -51,6 +53,10 @@ def encode_texts(
     def tower() -> Callable[..., Any]:
         from mmbench_content.towers import text_tower
 
+        if tiny:
+            from mmbench_content.miniatures import build_bert
+
+            build_bert([text for text in texts if text], folder)
         return text_tower(folder, run.device, max_length, batch_size)
 
     found = encodings.cached(
@@ -64,20 +70,24 @@ def encode_texts(
     return _spread(found, present, len(texts))
 
 
-def encode_pictures(items: Items, run: Run, *, encoder: str, batch_size: int) -> Float32:
+def encode_pictures(
+    items: Items, run: Run, *, encoder: str, batch_size: int, image_size: int = 224
+) -> Float32:
     """float32[n_items + 1, d]: unit vectors of the items' pictures.
 
     Zeros where there is no picture, or a damaged one. Raises ValueError where there is none at all.
     """
     digests = _picture_digests(items)
+    described: dict[str, Any] = {"kind": "image: unit features"}
+    path = run.cache
     if encoder == COLOURS:
-        described: dict[str, Any] = {"kind": "image: colour histogram", "version": 1}
+        described = {"kind": "image: colour histogram", "version": 1}
+    elif encoder == TINY_LITE0:
+        described |= {"weights": encoder, "image_size": image_size}
     else:
-        folder = weights.require(encoder, run.cache)
-        described = {
-            "kind": "image: unit features",
-            "weights": weights.identity(encoder, run.cache),
-        }
+        path = weights.require(encoder, run.cache)
+        described |= {"weights": weights.identity(encoder, run.cache)}
+        described |= {"image_size": image_size} if path.is_file() else {}
     present = list(digests)
 
     @functools.cache
@@ -86,9 +96,16 @@ def encode_pictures(items: Items, run: Run, *, encoder: str, batch_size: int) ->
             from mmbench_content.pictures import colour_histogram
 
             return lambda pictures: np.stack([colour_histogram(one) for one in pictures])
-        from mmbench_content.towers import image_tower
+        if path.is_dir() and encoder != TINY_LITE0:
+            from mmbench_content.towers import image_tower
 
-        return image_tower(folder, run.device)
+            return image_tower(path, run.device)
+        from mmbench.toolkit.efficientnet import load_lite0
+        from mmbench_content.lite0 import build_lite0, lite0_tower
+
+        tiny = encoder == TINY_LITE0
+        network = build_lite0().to(run.device) if tiny else load_lite0(path, run.device)
+        return lite0_tower(network, run.device, image_size)
 
     found = encodings.cached(
         run.encodings,

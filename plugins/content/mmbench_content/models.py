@@ -14,13 +14,20 @@ from mmbench.toolkit import weights
 from mmbench.toolkit.training import seeded
 from mmbench_content.configs import (
     COLOURS,
+    SMALL_IMAGE,
+    SMALL_TEXT,
     TFIDF,
+    TINY,
+    TINY_BERT,
+    TINY_LITE0,
     BM25Config,
+    ColourHistogramConfig,
     HybridConfig,
     HybridMarkovConfig,
     ImageEncoderConfig,
     MarkovConfig,
     TextEncoderConfig,
+    TfidfConfig,
     VBPRConfig,
 )
 
@@ -32,13 +39,19 @@ if TYPE_CHECKING:
 
 Float32 = NDArray[np.float32]
 
-UNTRAINED = (TFIDF, COLOURS)  # encoders without weights
+TINY_SIDE = 64  # pixels
+ENCODERS: Mapping[str, Mapping[str, Any]] = {  # of the hybrids' presets
+    "small": {"text_encoder": SMALL_TEXT, "image_encoder": SMALL_IMAGE},
+    "tiny": {"text_encoder": TINY_BERT, "image_encoder": TINY_LITE0, "image_size": TINY_SIDE},
+    "counts": {"text_encoder": TFIDF, "image_encoder": COLOURS},
+}
 NO_ORDER = "it looks for what is like the history, above all the history itself; it knows no order"
 
 
 def sources(*encoders: str) -> tuple[str, ...]:
     """Those of the encoders that are pretrained weights."""
-    return tuple(encoder for encoder in encoders if encoder not in UNTRAINED)
+    counted = (TFIDF, COLOURS)
+    return tuple(one for one in encoders if one not in counted and not one.startswith(TINY))
 
 
 def fetch(encoders: Iterable[str], cache: Path) -> None:
@@ -97,8 +110,8 @@ class BM25Text:
         return self.index.rate(queries.history)
 
 
-class _Encoder:
-    """Cosines of the history's mean vector and the items' vectors, from a frozen encoder."""
+class _Vectors:
+    """Cosines of the history's mean vector and the items' vectors."""
 
     modality: str
     run: Run
@@ -112,15 +125,6 @@ class _Encoder:
     def encode(self, items: Items, run: Run) -> Float32:
         """float32[n_items + 1, d]: unit rows, zeros for an item without content."""
         raise NotImplementedError
-
-    @staticmethod
-    def pretrained(config: Any) -> tuple[str, ...]:
-        """The encoder, where it is one with weights."""
-        return sources(config.encoder)
-
-    @hookimpl
-    def fetch(self, cache: Path) -> None:
-        fetch(self.pretrained(self.config), cache)
 
     @hookimpl
     def fit(self, items: Items, run: Run) -> None:
@@ -152,12 +156,59 @@ class _Encoder:
         return history_profiles(queries, self.vectors, self.config)
 
 
+class Tfidf(_Vectors):
+    """Counted words: cosines of mean titles and titles."""
+
+    Config = TfidfConfig
+    presets: ClassVar = {"paper": TfidfConfig()}
+    needs = frozenset({"text"})
+    modality = "text"
+
+    def encode(self, items: Items, run: Run) -> Float32:
+        from mmbench_content.encode import encode_texts
+
+        c = self.config
+        return encode_texts(items, run, encoder=TFIDF, fields=c.fields, dim=c.dim)
+
+
+class ColourHistogram(_Vectors):
+    """Counted colours: cosines of mean pictures and pictures."""
+
+    Config = ColourHistogramConfig
+    presets: ClassVar = {"paper": ColourHistogramConfig()}
+    needs = frozenset({"image"})
+    modality = "image"
+
+    def encode(self, items: Items, run: Run) -> Float32:
+        from mmbench_content.encode import encode_pictures
+
+        return encode_pictures(items, run, encoder=COLOURS, batch_size=self.config.batch_size)
+
+
+class _Encoder(_Vectors):
+    """The vectors are a frozen network's."""
+
+    stand_ins = ("tiny",)
+
+    @staticmethod
+    def pretrained(config: Any) -> tuple[str, ...]:
+        """The encoder, where it is one with weights."""
+        return sources(config.encoder)
+
+    @hookimpl
+    def fetch(self, cache: Path) -> None:
+        fetch(self.pretrained(self.config), cache)
+
+
 class TextEncoder(_Encoder):
     """A frozen text encoder: cosines of mean titles and titles."""
 
     Config = TextEncoderConfig
-    presets: ClassVar = {"paper": TextEncoderConfig(), "tiny": TextEncoderConfig(encoder=TFIDF)}
-    stand_ins = ("tiny",)
+    presets: ClassVar = {
+        "paper": TextEncoderConfig(),
+        "small": TextEncoderConfig(encoder=SMALL_TEXT),
+        "tiny": TextEncoderConfig(encoder=TINY_BERT),
+    }
     needs = frozenset({"text"})
     modality = "text"
 
@@ -171,7 +222,6 @@ class TextEncoder(_Encoder):
             encoder=c.encoder,
             fields=c.fields,
             max_length=c.max_length,
-            dim=c.dim,
             batch_size=c.batch_size,
         )
 
@@ -182,17 +232,18 @@ class ImageEncoder(_Encoder):
     Config = ImageEncoderConfig
     presets: ClassVar = {
         "paper": ImageEncoderConfig(),
-        "tiny": ImageEncoderConfig(encoder=COLOURS),
+        "small": ImageEncoderConfig(encoder=SMALL_IMAGE),
+        "tiny": ImageEncoderConfig(encoder=TINY_LITE0, image_size=TINY_SIDE),
     }
-    stand_ins = ("tiny",)
     needs = frozenset({"image"})
     modality = "image"
 
     def encode(self, items: Items, run: Run) -> Float32:
         from mmbench_content.encode import encode_pictures
 
+        c = self.config
         return encode_pictures(
-            items, run, encoder=self.config.encoder, batch_size=self.config.batch_size
+            items, run, encoder=c.encoder, batch_size=c.batch_size, image_size=c.image_size
         )
 
 
@@ -236,7 +287,9 @@ class _Hybrid:
             dim=c.dim,
             batch_size=c.batch_size,
         )
-        self.image = encode_pictures(items, run, encoder=c.image_encoder, batch_size=c.batch_size)
+        self.image = encode_pictures(
+            items, run, encoder=c.image_encoder, batch_size=c.batch_size, image_size=c.image_size
+        )
         self.parts = tuple(
             make_part(vectors, np.asarray(vectors.any(axis=1)))
             for vectors in (self.text, self.image)
@@ -272,7 +325,7 @@ class Hybrid(_Hybrid, EmbeddingModel):
     Config = HybridConfig
     presets: ClassVar = {
         "paper": HybridConfig(),
-        "tiny": HybridConfig(text_encoder=TFIDF, image_encoder=COLOURS),
+        **{name: HybridConfig(**changes) for name, changes in ENCODERS.items()},
     }
     stand_ins = ("tiny",)
     known_failures: ClassVar = {"learns_which_item_follows_which": NO_ORDER}
@@ -312,7 +365,7 @@ class HybridMarkov(_Hybrid):
     Config = HybridMarkovConfig
     presets: ClassVar = {
         "paper": HybridMarkovConfig(),
-        "tiny": HybridMarkovConfig(text_encoder=TFIDF, image_encoder=COLOURS),
+        **{name: HybridMarkovConfig(**changes) for name, changes in ENCODERS.items()},
     }
     stand_ins = ("tiny",)
     chain: Chain
@@ -339,7 +392,12 @@ class VBPR(EmbeddingModel):
     """Matrix factorisation with visual features; knows the user, not the history."""
 
     Config = VBPRConfig
-    presets: ClassVar = {"paper": VBPRConfig(), "tiny": VBPRConfig(encoder=COLOURS)}
+    presets: ClassVar = {
+        "paper": VBPRConfig(),
+        "small": VBPRConfig(encoder=SMALL_IMAGE),
+        "tiny": VBPRConfig(encoder=TINY_LITE0, image_size=TINY_SIDE),
+        "counts": VBPRConfig(encoder=COLOURS),
+    }
     stand_ins = ("tiny",)
     needs = frozenset({"image"})
     known_failures: ClassVar = {"learns_which_item_follows_which": "it knows users, not order"}
@@ -364,7 +422,13 @@ class VBPR(EmbeddingModel):
         from mmbench_content.encode import encode_pictures
 
         c = self.config
-        features = encode_pictures(items, run, encoder=c.encoder, batch_size=c.encoder_batch_size)
+        features = encode_pictures(
+            items,
+            run,
+            encoder=c.encoder,
+            batch_size=c.encoder_batch_size,
+            image_size=c.image_size,
+        )
         self.active = np.unique(train.user)
         with seeded(run):
             centred = vbpr.centre(features[1:])

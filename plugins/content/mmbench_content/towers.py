@@ -1,4 +1,4 @@
-"""Frozen networks of the Hugging Face hub. Importing this loads torch and transformers."""
+"""Frozen networks: texts and pictures to vectors. Importing this loads torch and transformers."""
 
 from __future__ import annotations
 
@@ -42,6 +42,7 @@ def text_tower(folder: Path, device: str, max_length: int, batch_size: int) -> C
             inputs = tokenizer(
                 [texts[place] for place in index],
                 padding=True,
+                padding_side="right",
                 truncation=True,
                 max_length=max_length,
                 return_tensors="pt",

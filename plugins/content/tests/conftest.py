@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmbench import ImageStore, Interactions, Items, Queries, Run
+from mmbench import Interactions, Items, Queries, Run
+from mmbench.testing import make_images
 
 WIDTH = 8
 COLOURS = {"red": (220, 20, 20), "green": (20, 200, 30), "blue": (20, 30, 220)}
@@ -57,17 +58,16 @@ def shop(tmp_path):
     A user stays with a colour, another with a thing.
     """
     kinds = [(colour, thing) for colour in COLOURS for thing in THINGS]
-    folder = tmp_path / "pictures"
-    folder.mkdir()
     rng = np.random.default_rng(0)
-    for item, (colour, _) in enumerate(kinds[:-1], 1):
+    pictures = []
+    for colour, _ in kinds[:-1]:
         noise = rng.integers(-15, 15, (24, 24, 3))
         pixels = np.clip(np.array(COLOURS[colour]) + noise, 0, 255).astype(np.uint8)
-        Image.fromarray(pixels).save(folder / f"{item}.png")
+        pictures.append(Image.fromarray(pixels))
+    store = make_images(tmp_path / "pictures", [*pictures, None])
     titles = ["", *(f"{colour} {thing}" for colour, thing in kinds[:-1]), ""]
     brands = ["", *(f"{thing}ers of York" for _, thing in kinds[:-1]), ""]
-    names = (None, *(f"{item}.png" for item in range(1, len(kinds))), None)
-    items = Items(len(kinds), {"title": titles, "brand": brands}, ImageStore(folder, names))
+    items = Items(len(kinds), {"title": titles, "brand": brands}, store)
     sequences = [[4 * k + j for j in (1, 2, 3)] for k in (0, 1)] + [[j, j + 4] for j in (1, 2, 3)]
     return SimpleNamespace(
         items=items,
@@ -75,7 +75,7 @@ def shop(tmp_path):
         sequences=sequences,
         train=make_interactions(sequences, len(kinds)),
         n_items=len(kinds),
-        folder=folder,
+        pictures=[None, *pictures, None],
     )
 
 

@@ -12,24 +12,30 @@ from mmbench_content import models
 from mmbench_content.configs import MINILM, HybridConfig, MarkovConfig
 from mmbench_content.transitions import learn
 
-from mmbench import ImageStore, Items, Products, Vectors
+from mmbench import Items, Products, Vectors
 from mmbench.grid.config import as_dict, build
+from mmbench.testing import make_images
 
 PLUGINS = {
     "markov": models.Markov,
     "bm25-text": models.BM25Text,
+    "tfidf": models.Tfidf,
+    "colour-histogram": models.ColourHistogram,
     "text-encoder": models.TextEncoder,
     "image-encoder": models.ImageEncoder,
     "hybrid": models.Hybrid,
     "hybrid-markov": models.HybridMarkov,
     "vbpr": models.VBPR,
 }
-ENCODERS = {"text-encoder": "text", "image-encoder": "image"}
+COUNTED = {"tfidf": "text", "colour-histogram": "image"}
+ENCODERS = COUNTED | {"text-encoder": "text", "image-encoder": "image"}
 
 
-def tiny(name, **fields):
+def make(name, **fields):
+    """The model in the preset that needs no weights: by counting, or in miniature."""
     kind = PLUGINS[name]
-    preset = kind.presets.get("tiny", kind.presets["paper"])
+    sizes = [size for size in ("counts", "tiny", "paper") if size in kind.presets]
+    preset = kind.presets[sizes[0]]
     return kind(build(kind.Config, as_dict(preset) | fields, name))
 
 
@@ -56,9 +62,9 @@ def fitted(shop, run_in):
     return fit
 
 
-@pytest.mark.parametrize(("name", "like", "unlike"), [("text-encoder", 8, 2), ("bm25-text", 8, 2)])
+@pytest.mark.parametrize(("name", "like", "unlike"), [("tfidf", 8, 2), ("bm25-text", 8, 2)])
 def test_texts_alike_come_first(name, like, unlike, fitted, queries_of):
-    model, _ = fitted(tiny(name))
+    model, _ = fitted(make(name))
     # of a history of gloves, whatever their colour, the other glove: 4 and 8 are gloves
     (scores,) = scores_of(model, queries_of([[4]]))
     assert scores[like - 1] > scores[5 - 1]
@@ -67,31 +73,31 @@ def test_texts_alike_come_first(name, like, unlike, fitted, queries_of):
 
 
 def test_pictures_alike_come_first(fitted, queries_of):
-    model, _ = fitted(tiny("image-encoder"))
+    model, _ = fitted(make("colour-histogram"))
     (scores,) = scores_of(model, queries_of([[5, 6]]))
     assert set(np.argsort(scores)[-4:] + 1) == {5, 6, 7, 8}
     assert np.isneginf(scores[12 - 1])
 
 
 def test_fields_can_be_chosen(fitted, queries_of):
-    titles, _ = fitted(tiny("bm25-text", fields=["title"]))
-    brands, _ = fitted(tiny("bm25-text", fields=["brand"]))
+    titles, _ = fitted(make("bm25-text", fields=["title"]))
+    brands, _ = fitted(make("bm25-text", fields=["brand"]))
     history = queries_of([[1]])  # a red hat
     assert scores_of(titles, history)[0, 2 - 1] > 0
     assert scores_of(brands, history)[0, 2 - 1] < scores_of(brands, history)[0, 5 - 1]
 
 
-@pytest.mark.parametrize("name", ENCODERS)
+@pytest.mark.parametrize("name", COUNTED)
 def test_recent_events_may_weigh_more(name, fitted, queries_of):
     histories = queries_of([[1, 6], [6, 1]])
-    even, _ = fitted(tiny(name))
+    even, _ = fitted(make(name))
     ours, theirs = scores_of(even, histories)
     np.testing.assert_allclose(ours, theirs, atol=1e-6)
-    recent, _ = fitted(tiny(name, decay=0.2))
+    recent, _ = fitted(make(name, decay=0.2))
     ours, theirs = scores_of(recent, histories)
     assert ours[6 - 1] > theirs[6 - 1]
     assert theirs[1 - 1] > ours[1 - 1]
-    last, _ = fitted(tiny(name, max_history=1))
+    last, _ = fitted(make(name, max_history=1))
     np.testing.assert_allclose(
         scores_of(last, histories), scores_of(last, queries_of([[6], [1]])), atol=1e-6
     )
@@ -99,7 +105,7 @@ def test_recent_events_may_weigh_more(name, fitted, queries_of):
 
 @pytest.mark.parametrize("name", [*ENCODERS, "hybrid", "vbpr"])
 def test_embeddings_give_the_scores(name, fitted, queries_of):
-    model, _ = fitted(tiny(name))
+    model, _ = fitted(make(name))
     queries = queries_of([[1, 2], [7], []], user=[0, 1, -1])
     items, asked = model.embed_items(), model.embed_queries(queries)
     spaces = {"vbpr": {"fused"}, "hybrid": {"fused", "text", "image"}}
@@ -116,17 +122,17 @@ def test_embeddings_give_the_scores(name, fitted, queries_of):
 
 
 @pytest.mark.parametrize("name", ["bm25-text", *ENCODERS])
-def test_another_catalogue_is_answered_as_if_fitted_on_it(name, fitted, queries_of, shop):
+def test_another_catalogue_is_answered_as_if_fitted_on_it(name, fitted, queries_of, shop, tmp_path):
     order = [0, *range(5, 13), *range(1, 5)]
     fields = {name: [values[i] for i in order] for name, values in shop.items.fields.items()}
-    names = tuple(shop.items.images.names[i] for i in order)
-    other = Items(12, fields, ImageStore(shop.folder, names))
+    store = make_images(tmp_path / "others", [shop.pictures[i] for i in order[1:]])
+    other = Items(12, fields, store)
     queries = queries_of([[1, 2], [8]])
-    moved, _ = fitted(tiny(name))
+    moved, _ = fitted(make(name))
     before = scores_of(moved, queries)
     moved.transfer(items=other)
     np.testing.assert_array_equal(
-        scores_of(moved, queries), scores_of(fitted(tiny(name), items=other)[0], queries)
+        scores_of(moved, queries), scores_of(fitted(make(name), items=other)[0], queries)
     )
     assert not np.array_equal(scores_of(moved, queries), before)
 
@@ -144,7 +150,7 @@ def test_a_hybrid_takes_the_weights_that_validate_best(name, fitted, queries_of)
         return 0.1
 
     shares = {"image_shares": [0.2, 0.6], "other_shares": [0.0, 0.3, 0.5]}
-    model = tiny(name, **shares, validate_queries=77)
+    model = make(name, **shares, validate_queries=77)
     _, record = fitted(model, validate)
     assert asked == [77] * 6
     np.testing.assert_array_equal(scores_of(model, queries), at_best[0])
@@ -161,10 +167,10 @@ def z(scores):
 def test_a_hybrid_is_the_sum_of_standardised_parts(name, fitted, queries_of, shop):
     queries = queries_of([[1, 2, 7]])
     shares = {"image_shares": [0.4], "other_shares": [0.25]}
-    model, _ = fitted(tiny(name, **shares))
+    model, _ = fitted(make(name, **shares))
     (found,) = scores_of(model, queries)
-    (text,) = scores_of(fitted(tiny("text-encoder"))[0], queries)
-    (image,) = scores_of(fitted(tiny("image-encoder"))[0], queries)
+    (text,) = scores_of(fitted(make("tfidf"))[0], queries)
+    (image,) = scores_of(fitted(make("colour-histogram"))[0], queries)
     if name == "hybrid":
         counts = np.bincount(shop.train.item, minlength=13)[1:]
         other = np.log1p(counts)
@@ -177,17 +183,19 @@ def test_a_hybrid_is_the_sum_of_standardised_parts(name, fitted, queries_of, sho
 
 
 @pytest.mark.parametrize("name", [name for name in PLUGINS if name not in ("markov", "vbpr")])
-def test_items_of_the_same_content_are_level(name, run_in, interactions_of, queries_of, shop):
+def test_items_of_the_same_content_are_level(
+    name, run_in, interactions_of, queries_of, shop, tmp_path
+):
     """Wherever they stand, for any history; ``markov`` and ``vbpr`` know items by number."""
     kinds = np.random.default_rng(0).integers(1, 12, 150)
     fields = {
         key: ["", *(column[kind] for kind in kinds)] for key, column in shop.items.fields.items()
     }
-    names = (None, *(shop.items.images.names[kind] for kind in kinds))
-    items = Items(150, fields, ImageStore(shop.folder, names))
+    store = make_images(tmp_path / "others", [shop.pictures[kind] for kind in kinds])
+    items = Items(150, fields, store)
     train = interactions_of([[150, 149, 148]], 150)
     histories = [list(map(int, row)) for row in np.random.default_rng(1).integers(1, 148, (80, 5))]
-    model = tiny(name)
+    model = make(name)
     wanted = model.fit.__func__.__code__
     given = {"train": train, "items": items, "run": run_in()[0]}
     model.fit(**{key: given[key] for key in wanted.co_varnames[1 : wanted.co_argcount]})
@@ -199,7 +207,7 @@ def test_items_of_the_same_content_are_level(name, run_in, interactions_of, quer
 
 @pytest.mark.parametrize("name", PLUGINS)
 def test_odd_histories_are_answered(name, fitted, queries_of):
-    model, _ = fitted(tiny(name))
+    model, _ = fitted(make(name))
     scores = scores_of(model, queries_of([[12], [], [1] * 8], user=[-1, 3, 4]))
     assert scores.dtype == np.float32
     assert scores.shape == (3, 12)
@@ -217,7 +225,7 @@ def test_weights_that_are_not_here_are_said_plainly(name, tmp_path, monkeypatch)
     model = PLUGINS[name](PLUGINS[name].presets["paper"])
     with pytest.raises(RuntimeError, match="take the preset small or tiny"):
         model.fetch(cache=tmp_path)
-    tiny(name).fetch(cache=tmp_path)
+    make(name).fetch(cache=tmp_path)
 
 
 def test_named_weights_are_read_from_the_cache(tmp_path, shop, run_in, monkeypatch):
@@ -244,7 +252,7 @@ def test_named_weights_are_read_from_the_cache(tmp_path, shop, run_in, monkeypat
 def test_no_text_is_said_plainly(fitted, shop):
     blank = Items(12, {"title": [""] * 13}, shop.items.images)
     with pytest.raises(ValueError, match="no item has a text"):
-        fitted(tiny("bm25-text"), items=blank)
+        fitted(make("bm25-text"), items=blank)
 
 
 @pytest.mark.parametrize("name", PLUGINS)

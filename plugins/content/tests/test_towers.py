@@ -7,11 +7,12 @@ import pytest
 import torch
 import transformers
 from mmbench_content import encode, towers
-from mmbench_content.models import ImageEncoder, TextEncoder
+from mmbench_content.models import ColourHistogram, ImageEncoder, TextEncoder
 from PIL import Image
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from mmbench import ImageStore, Items
+from mmbench import Items
+from mmbench.testing import make_images
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "red", "green", "blue", "hat", "boot", "scarf"]
 VISION = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "patch_size": 8}
@@ -173,25 +174,34 @@ def test_an_image_encoder_from_a_folder(tmp_path, shop, run_in, queries_of):
     assert np.isfinite(scores[0, :11]).all()
 
 
-def test_damaged_and_absent_pictures_count_as_missing(tmp_path, shop, run_in, caplog):
-    (shop.folder / "2.png").write_bytes(b"no picture")
-    (shop.folder / "3.png").unlink()
-    model = ImageEncoder(ImageEncoder.presets["tiny"])
+def damage(store, item):
+    """Write over a picture in the file of pictures."""
+    start, stop = store.offsets[item : item + 2].tolist()
+    with store.path.open("r+b") as file:
+        file.seek(start)
+        file.write(b"no picture".ljust(stop - start))
+
+
+def test_damaged_and_absent_pictures_count_as_missing(shop, run_in, caplog):
+    damage(shop.items.images, 2)
+    damage(shop.items.images, 3)
+    model = ColourHistogram(ColourHistogram.presets["paper"])
     with caplog.at_level(logging.WARNING, logger="mmbench_content"):
         model.fit(items=shop.items, run=run_in()[0])
     vectors = model.embed_items()["image"]
     assert np.flatnonzero(~vectors.any(axis=1)).tolist() == [0, 2, 3, 12]
-    assert "pictures that count as missing: 1, first item 2: 2.png is damaged" in caplog.text
-    assert "item 3: cannot read 3.png" in caplog.text
+    said = "pictures that count as missing: 2, first item 2: its picture is damaged"
+    assert said in caplog.text
 
 
 def test_no_picture_at_all_is_said_plainly(tmp_path, run_in):
-    (tmp_path / "1.png").write_bytes(b"no picture")
-    items = Items(1, {}, ImageStore(tmp_path, (None, "1.png")))
+    store = make_images(tmp_path / "pictures", [Image.new("RGB", (4, 4))])
+    damage(store, 1)
+    items = Items(1, {}, store)
     with pytest.raises(ValueError, match="not one picture could be opened"):
-        encode.encode_pictures(items, run_in()[0], encoder="colours", batch_size=4)
+        encode.encode_pictures(items, run_in()[0], encoder="colour-histogram", batch_size=4)
     with pytest.raises(ValueError, match="no pictures"):
-        encode.encode_pictures(Items(1, {}), run_in()[0], encoder="colours", batch_size=4)
+        encode.encode_pictures(Items(1, {}), run_in()[0], encoder="colour-histogram", batch_size=4)
 
 
 def test_weights_that_would_have_to_be_unpickled_are_refused(bert, tmp_path):

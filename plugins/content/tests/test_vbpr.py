@@ -10,7 +10,7 @@ from mmbench_content.configs import VBPRConfig
 from mmbench_content.models import VBPR
 
 SMALL = VBPRConfig(
-    encoder="colours", dim=3, visual_dim=2, regularization=0.07, visual_regularization=0.03
+    encoder="colour-histogram", dim=3, visual_dim=2, regularization=0.07, visual_regularization=0.03
 )
 USER, ITEM, NEGATIVE = [0, 2, 2, 1], [1, 0, 4, 3], [2, 3, 3, 0]
 
@@ -106,7 +106,7 @@ def test_features_are_centred_over_the_items_with_a_picture():
 
 
 LEARNING = VBPRConfig(
-    encoder="colours",
+    encoder="colour-histogram",
     dim=4,
     visual_dim=4,
     learning_rate=0.02,

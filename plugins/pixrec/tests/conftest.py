@@ -9,7 +9,8 @@ from mmbench_pixrec.configs import PRESETS
 from mmbench_pixrec.generator import Generator
 from PIL import Image
 
-from mmbench import ImageStore, Interactions, Items, Queries, Run
+from mmbench import Interactions, Items, Queries, Run
+from mmbench.testing import make_images
 
 TITLES = [
     *("amber birch", "cedar denim", "ebony fern", "hazel indigo", "jade khaki", "linen maple"),
@@ -28,12 +29,9 @@ def one_thread():
 @pytest.fixture(scope="session")
 def items(tmp_path_factory):
     """The last item has no picture."""
-    folder = tmp_path_factory.mktemp("pictures")
     colours = np.random.default_rng(1).integers(0, 256, (N_ITEMS, 3), dtype=np.uint8)
-    names = [f"{item}.png" for item in range(1, N_ITEMS)]
-    for name, colour in zip(names, colours, strict=False):
-        Image.fromarray(np.tile(colour, (16, 16, 1))).save(folder / name)
-    store = ImageStore(folder, (None, *names, None))
+    pictures = [Image.fromarray(np.tile(colour, (16, 16, 1))) for colour in colours[:-1]]
+    store = make_images(tmp_path_factory.mktemp("shop") / "pictures", [*pictures, None])
     return Items(N_ITEMS, {"title": ("", *TITLES)}, store)
 
 

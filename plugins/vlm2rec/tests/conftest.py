@@ -14,7 +14,8 @@ from mmbench_vlm2rec.configs import PRESETS
 from mmbench_vlm2rec.models import VLM2Rec
 from PIL import Image
 
-from mmbench import ImageStore, Interactions, Items, Queries, Run
+from mmbench import Interactions, Items, Queries, Run
+from mmbench.testing import make_images
 
 THINGS = ("tent", "lamp", "stove", "kettle")
 COLOURS = ((200, 30, 30), (30, 160, 40), (30, 60, 210), (230, 200, 30))
@@ -59,12 +60,10 @@ def queries_of():
 @pytest.fixture(scope="session")
 def items(tmp_path_factory):
     """Item ``1 + 4 thing + colour``; the title tells the thing, the picture the colour."""
-    folder = tmp_path_factory.mktemp("pictures")
-    for place, colour in enumerate(COLOURS):
-        Image.new("RGB", (32, 32), colour).save(folder / f"{place}.png")
     titles = ["", *(f"one {thing}" for thing in THINGS for _ in COLOURS)]
-    names = (None, *(f"{place}.png" for _ in THINGS for place in range(len(COLOURS))))
-    return Items(N_ITEMS, {"title": titles}, ImageStore(folder, names))
+    pictures = [Image.new("RGB", (32, 32), colour) for _ in THINGS for colour in COLOURS]
+    store = make_images(tmp_path_factory.mktemp("shop") / "pictures", pictures)
+    return Items(N_ITEMS, {"title": titles}, store)
 
 
 @pytest.fixture(scope="session")

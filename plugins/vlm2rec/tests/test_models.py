@@ -7,7 +7,8 @@ import pytest
 from mmbench_vlm2rec.configs import PRESETS
 from mmbench_vlm2rec.models import VLM2Rec
 
-from mmbench import ImageStore, Items
+from mmbench import Items
+from mmbench.testing import make_images
 
 HISTORIES = [[1, 6], [16], [], [3, 8, 13, 2, 7, 12]]
 
@@ -103,13 +104,13 @@ def test_text_alone(untrained, queries_of):
 
 
 @pytest.mark.parametrize("preset", ["llm-vanilla/tiny", "vanilla-ext/tiny", "vanilla-int/tiny"])
-def test_items_of_the_same_content_are_level(untrained, items, queries_of, preset):
+def test_items_of_the_same_content_are_level(untrained, items, queries_of, preset, tmp_path):
     """In a catalogue where each title and picture stands five times, far apart."""
     model = untrained(preset)
     kinds = np.random.default_rng(0).permutation(np.repeat(np.arange(1, 17), 5))
     fields = {"title": ["", *(items.fields["title"][kind] for kind in kinds)]}
-    names = (None, *(items.images.names[kind] for kind in kinds))
-    model.transfer(Items(80, fields, ImageStore(items.images.root, names)))
+    store = make_images(tmp_path / "pictures", [items.images.open(kind) for kind in kinds])
+    model.transfer(Items(80, fields, store))
     scores = model.score(queries_of([[1, 40], [80], [7, 8, 9]]))
     fused = model.embed_items()["fused"][1:]
     for kind in range(1, 17):
@@ -119,11 +120,11 @@ def test_items_of_the_same_content_are_level(untrained, items, queries_of, prese
     model.transfer(items)
 
 
-def test_items_without_a_picture_or_a_title(untrained, items, queries_of):
+def test_items_without_a_picture_or_a_title(untrained, items, queries_of, tmp_path):
     model = untrained("vanilla-ext/tiny", max_history=3)
-    names = tuple(None if item == 6 else name for item, name in enumerate(items.images.names))
+    pictures = [None if item == 6 else items.images.open(item) for item in range(1, 17)]
     titles = ["" if item == 7 else title for item, title in enumerate(items.fields["title"])]
-    model.transfer(Items(16, {"title": titles}, ImageStore(items.images.root, names)))
+    model.transfer(Items(16, {"title": titles}, make_images(tmp_path / "pictures", pictures)))
     prompt = "".join(texts(model.embedder.prompt("image", [1, 6, 7])))
     assert prompt.endswith("0) <1>, 1) , 2) <7>")
     scores = model.score(queries_of([[6], [7]]))
@@ -131,7 +132,7 @@ def test_items_without_a_picture_or_a_title(untrained, items, queries_of):
     model.transfer(items)
 
 
-def test_transfer_reads_another_catalogue(untrained, items, queries_of):
+def test_transfer_reads_another_catalogue(untrained, items, queries_of, tmp_path):
     """The same things under other numbers get the same vectors."""
     model = untrained("vanilla-ext/tiny", max_history=4)
     before = model.embed_items()["fused"]
@@ -139,7 +140,7 @@ def test_transfer_reads_another_catalogue(untrained, items, queries_of):
     turned = Items(
         16,
         {"title": ["", *items.fields["title"][:0:-1]]},
-        ImageStore(items.images.root, (None, *items.images.names[:0:-1])),
+        make_images(tmp_path / "turned", [items.images.open(item) for item in range(16, 0, -1)]),
     )
     model.transfer(turned)
     np.testing.assert_allclose(model.embed_items()["fused"][1:], before[:0:-1], atol=1e-5)
