@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.metadata
+import itertools
 import subprocess
 import sys
 import tomllib
@@ -144,7 +145,10 @@ def test_class_attributes(name):
     kind = PLUGINS[name]
     assert kind.needs == frozenset()
     assert kind.Config() == kind.presets["paper"]
-    assert all(isinstance(row, Published) for row in getattr(kind, "papers", ()))
+    papers = getattr(kind, "papers", ())
+    told = list(itertools.chain(*papers.values())) if isinstance(papers, dict) else papers
+    assert all(isinstance(row, Published) for row in told)
+    assert not isinstance(papers, dict) or set(papers) <= {"", *kind.presets}
     config = kind.Config()
     assert kind(config).config is config
 
