@@ -15,7 +15,7 @@ RUN = ["run", "-m", "counts,noise", "-d", "shop"]
         ([*RUN, "--set", "count.epochs=1"], "count is not run. Did you mean counts?"),
         ([*RUN, "--set", "counts.epochs=x"], "counts: epochs: Input should be a valid integer"),
         (["run", "-m", "noise/topj", "-d", "shop"], "no variant 'topj'. Did you mean topk?"),
-        ([*RUN, "--preset", "papr"], "--preset is auto, paper or tiny, not papr"),
+        ([*RUN, "--preset", "papr"], "--preset is auto, paper, small or tiny, not papr"),
         ([*RUN, "--overwrite", "no"], "--overwrite is one of never, failed, always, not no"),
         ([*RUN, "--timeout", "soon"], "--timeout takes 90s, 30m or 2h, not 'soon'"),
         ([*RUN, "--memory", "0"], "--memory takes 800M or 8G, not '0'"),
