@@ -63,7 +63,7 @@ def test_a_class_beside_the_author_is_found_and_its_fault_is_told_as_json(shop):
     [
         (["folows"], "Did you mean follows"),
         (["follows", "--only", "honest"], "Did you mean honesty"),
-        (["follows", "--preset", "small"], "--preset is one of auto, paper, tiny"),
+        (["follows", "--preset", "smal"], "--preset is one of auto, paper, small, tiny"),
         (["follows", "--set", "popularty=1"], "Did you mean popularity"),
         (["follows/ext"], "no variant 'ext'"),
     ],
