@@ -1,9 +1,8 @@
 """Another model's item vectors, made fit to start from.
 
-Encoders' vectors are crowded: all lie near one direction (the mean cosine of a language model's
-titles can be .98), and a few directions hold most of what is left. A random linear map of such
-vectors starts with items that are nearly one. Taking the mean away, and scaling the directions to
-one spread (whitening), keeps what tells items apart.
+Encoders' vectors are crowded: all lie near one direction, and a few directions hold most of what is
+left. A random linear map of such vectors starts with items that are nearly one. Taking the mean
+away, and scaling the directions to one spread (whitening), keeps what tells items apart.
 """
 
 from __future__ import annotations
