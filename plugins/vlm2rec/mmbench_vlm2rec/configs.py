@@ -39,6 +39,8 @@ class Config(vlm.BackboneConfig, vlm.TrainingConfig):
         all_prefixes: each event after a user's first is a target, not the last one alone.
         max_history: events of a history that are shown.
         title_tokens: a title is cut after so many tokens; 0 shows it whole.
+        validate_items: while training, a validation ranks so many items, drawn by the run's seed,
+            and the rest counts as not retrieved; 0 for all. Afterwards all are ranked in any case.
         probe_every: steps between two measurements of the gradients' alignment; 0 for none.
         probe_size: users that it is measured on.
     """
@@ -59,6 +61,7 @@ class Config(vlm.BackboneConfig, vlm.TrainingConfig):
     all_prefixes: bool = False
     max_history: int = 10
     title_tokens: int = 64
+    validate_items: int = 0
     probe_every: int = 100
     probe_size: int = 8
 
@@ -68,7 +71,14 @@ class Config(vlm.BackboneConfig, vlm.TrainingConfig):
         for name in ("alpha", "beta", "temperature", "topology_temperature", "max_history"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be above 0")
-        for name in ("topology_weight", "penalty_rate", "few", "title_tokens", "probe_every"):
+        for name in (
+            "topology_weight",
+            "penalty_rate",
+            "few",
+            "title_tokens",
+            "validate_items",
+            "probe_every",
+        ):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0")
         if self.fusion != "external" and (self.contrast == "wpcl" or self.topology_weight):
