@@ -69,6 +69,7 @@ def test_seeds_show_a_deviation_and_one_seed_shows_none(make_record, render):
 def test_a_failed_cell_is_a_visible_row(make_record, render):
     page = render(
         [
+            ("trained on at most 200,000 tokens", {"config": {"training_tokens": 200_000}}),
             make_record(seed=0),
             make_record(seed=1, status="timeout", reason="too slow"),
             make_record(seed=2, status="timeout", reason="too slow"),
