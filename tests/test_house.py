@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "report": {"report", "results", "audit", "protocol", "data", *GROUND},
     "check": {"check", "grid", "results", "protocol", "data", *GROUND},
     "toolkit": {"toolkit", "files", "hookspecs", "views"},
-    "vlm": {"vlm", "toolkit", "views"},
+    "vlm": {"vlm", "toolkit", "files", "views"},
     "testing": {"check", "grid", "data", "views"},
     "scaffold": {"grid", "hookspecs", "problems"},
     "doctor": {"grid", "data", "toolkit", "files", "hookspecs", "problems"},

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mmbench.vlm.config import BackboneConfig, TrainingConfig
     from mmbench.vlm.embedding import embed, last_token, mean_over
     from mmbench.vlm.generation import Generated, generate
+    from mmbench.vlm.lower import LowerStates, lower_states
     from mmbench.vlm.needs import fetch, lacking, sources
     from mmbench.vlm.pictures import Pictures
     from mmbench.vlm.prompts import Encoded, Image, Part, Prompt, Span
@@ -43,6 +44,7 @@ HOMES = {
     "batches": ("Batch",),
     "embedding": ("embed", "last_token", "mean_over"),
     "training": ("train",),
+    "lower": ("LowerStates", "lower_states"),
     "generation": ("Generated", "generate"),
 }
 
@@ -53,6 +55,7 @@ __all__ = [
     "Encoded",
     "Generated",
     "Image",
+    "LowerStates",
     "Part",
     "Pictures",
     "Prompt",
@@ -64,6 +67,7 @@ __all__ = [
     "lacking",
     "last_token",
     "load_backbone",
+    "lower_states",
     "mean_over",
     "sources",
     "train",

@@ -20,10 +20,14 @@ def language_of(model: Any, family: Family) -> nn.Module:
     return found
 
 
-def language_linears(model: Any, family: Family) -> list[str]:
-    """Full names of the language model's linear layers, the head not among them."""
-    language = language_of(model, family)
-    inside = {id(module) for module in language.modules()}
+def language_linears(model: Any, family: Family, top: int = 0) -> list[str]:
+    """Full names of the language model's linear layers, the head not among them.
+
+    ``top`` takes those of so many layers at the top, 0 those of all.
+    """
+    language: Any = language_of(model, family)
+    parts = language.layers[-top:] if top else [language]
+    inside = {id(module) for part in parts for module in part.modules()}
     return [
         name
         for name, module in model.named_modules()
@@ -83,6 +87,12 @@ def choose_trained(
         language_of(model, family).requires_grad_(True)
         model.get_output_embeddings().requires_grad_(True)
     elif config.trained == "lora":
+        language: Any = language_of(model, family)
+        if config.lora_layers > len(language.layers):
+            raise ValueError(
+                f"lora_layers is {config.lora_layers}, but {config.backbone} has "
+                f"{len(language.layers)} layers; 0 is all of them"
+            )
         from peft import LoraConfig, inject_adapter_in_model
 
         rows = [tokenizer.convert_tokens_to_ids(token) for token in tokens]
@@ -95,7 +105,7 @@ def choose_trained(
                 r=config.lora_rank,
                 lora_alpha=config.lora_alpha,  # type: ignore[arg-type]  # a ratio is as good
                 lora_dropout=config.lora_dropout,
-                target_modules=language_linears(model, family),
+                target_modules=language_linears(model, family, config.lora_layers),
                 trainable_token_indices=dict.fromkeys(tables, rows) if rows else None,
             ),
             model,
@@ -127,7 +137,7 @@ def put_trained(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
     if wrong:
         raise ValueError(
             f"the saved weights are of another model: {len(wrong)} differ, such as {wrong[0]}; "
-            "is trained, lora_rank or a size not what it was?"
+            "is trained, lora_rank, lora_layers or a size not what it was?"
         )
     with torch.no_grad():
         for name, weight in own.items():

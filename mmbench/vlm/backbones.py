@@ -28,6 +28,7 @@ from mmbench.views import Run
 from mmbench.vlm.adapters import (
     add_tokens,
     choose_trained,
+    language_of,
     nf4_config,
     put_trained,
     take_trained,
@@ -35,6 +36,7 @@ from mmbench.vlm.adapters import (
 from mmbench.vlm.batches import Batch, collate
 from mmbench.vlm.config import BackboneConfig
 from mmbench.vlm.families import Family, family_of
+from mmbench.vlm.lower import LowerStates, lower_layers, upper_layers
 from mmbench.vlm.needs import lacking
 from mmbench.vlm.pictures import Pictures
 from mmbench.vlm.prompts import Encoded, Prompt, Writer
@@ -211,6 +213,17 @@ class Backbone(nn.Module):
         """Whether the vision tower and the projector stay as they are."""
         return self.family.vision is not None and self.config.trained != "all"
 
+    @property
+    def still_layers(self) -> int:
+        """How many layers at the bottom, and all that is below them, never change."""
+        if self.config.trained != "lora" or not self.config.lora_layers or self.tokens:
+            return 0
+        return len(self._language.layers) - self.config.lora_layers
+
+    @property
+    def _language(self) -> Any:
+        return language_of(self.model, self.family)
+
     def train(self, mode: bool = True) -> Backbone:
         """As of any module, but what is not trained never drops out."""
         super().train(mode and self.config.trained != "none")
@@ -242,14 +255,19 @@ class Backbone(nn.Module):
         return text if len(ids) <= tokens else str(self.tokenizer.decode(ids[:tokens]))
 
     def batch(
-        self, encoded: Sequence[Encoded], pictures: Pictures | None = None, still: bool = False
+        self,
+        encoded: Sequence[Encoded],
+        pictures: Pictures | None = None,
+        still: bool = False,
+        lower: LowerStates | None = None,
     ) -> Batch:
         """Prompts as one left-padded batch, with the pictures that they show, each once.
 
         ``still`` says that no gradient is wanted, so a tower sees no picture twice with the same
-        weights. Raises ValueError where a prompt shows a picture that ``pictures`` has not.
+        weights. With ``lower`` the batch has the states below the trained layers instead of
+        pictures. Raises ValueError where a prompt shows a picture that ``pictures`` has not.
         """
-        return collate(encoded, self.pad, pictures, still)
+        return collate(encoded, self.pad, pictures, still, lower)
 
     def forward(self, batch: Batch) -> Tensor:
         """float32[b, L, dim]: the last layer's states after its norm."""
@@ -259,19 +277,31 @@ class Backbone(nn.Module):
         """The language model's own output; ``options`` such as ``use_cache`` go to its forward."""
         batch = batch.to(self.device)
         with self.autocast():
+            if batch.lower is not None:
+                with upper_layers(self._language, batch.lower, self.still_layers):
+                    return self._run(batch.lower, batch, options)
             embedded = self.model.get_input_embeddings()(batch.ids)
             if batch.images is not None:
                 features = batch.images if batch.seen else self.look(batch.images)
                 features = features.to(embedded)[batch.rows].flatten(0, 1)
                 embedded = embedded.masked_scatter(batch.pictured[..., None], features)
-            if self.family.prefix:
-                options["token_type_ids"] = batch.answer.long()
-            return self.model.model(
-                inputs_embeds=embedded,
-                attention_mask=batch.attended,
-                position_ids=batch.positions,
-                **{"use_cache": False, **options},
-            )
+            return self._run(embedded, batch, options)
+
+    def run_lower(self, batch: Batch) -> Tensor:
+        """[b, L, dim]: the states below the trained layers, in the precision of the weights."""
+        with lower_layers(self._language, self.still_layers) as caught:
+            self.run_language(batch)
+        return caught[0]
+
+    def _run(self, embedded: Tensor, batch: Batch, options: dict[str, Any]) -> Any:
+        if self.family.prefix:
+            options["token_type_ids"] = batch.answer.long()
+        return self.model.model(
+            inputs_embeds=embedded,
+            attention_mask=batch.attended,
+            position_ids=batch.positions,
+            **{"use_cache": False, **options},
+        )
 
     def look(self, pixels: Tensor) -> Tensor:
         """float[k, image_tokens, dim]: what the tower and the projector make of k pictures."""
@@ -320,6 +350,20 @@ class Backbone(nn.Module):
         """All that a picture's features depend on beside it, where nothing of that is trained."""
         counted = {} if self.origin else self._eyes(self.model.state_dict().items())
         return {**self._sight(), "weights": _digest(counted)}
+
+    def lower_identity(self) -> dict[str, Any]:
+        """All that a prompt's states below the trained layers depend on beside its content."""
+        still = {} if self.origin else self._still()
+        return {
+            **self._sight(),
+            "quantization": self.config.quantization,
+            "layers": self.still_layers,
+            "weights": _digest(still),
+        }
+
+    def _still(self) -> dict[str, Tensor]:
+        named = self.model.named_parameters()
+        return {name: weight for name, weight in named if not weight.requires_grad}
 
     def vision_versions(self) -> tuple[int, ...]:
         """Other numbers as soon as a weight that a picture's features depend on was written to."""

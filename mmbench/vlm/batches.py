@@ -14,6 +14,7 @@ from torch import Tensor
 from mmbench.vlm.prompts import Encoded
 
 if TYPE_CHECKING:
+    from mmbench.vlm.lower import LowerStates
     from mmbench.vlm.pictures import Pictures
 
 POOL = 50  # batches that are sorted by length together
@@ -33,6 +34,8 @@ class Batch:
         images: the k distinct pictures: pixels for the tower, or features [k, tokens, dim].
         seen: whether they are features.
         rows: int64[m], which of them each of the m shown pictures is, prompt after prompt.
+        lower: [b, L, dim], the states below the trained layers, where they are known; no picture
+            is needed then.
     """
 
     ids: Tensor
@@ -44,6 +47,7 @@ class Batch:
     images: Tensor | None = None
     seen: bool = True
     rows: Tensor | None = None
+    lower: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -62,7 +66,11 @@ class Batch:
 
 
 def collate(
-    encoded: Sequence[Encoded], pad: int, pictures: Pictures | None, still: bool = False
+    encoded: Sequence[Encoded],
+    pad: int,
+    pictures: Pictures | None,
+    still: bool = False,
+    lower: LowerStates | None = None,
 ) -> Batch:
     """Prompts as one batch; see ``Backbone.batch``."""
     width = max(map(len, encoded))
@@ -76,7 +84,13 @@ def collate(
 
     shown = [item for prompt in encoded for item in prompt.images]
     images, rows, seen = None, None, True
-    if shown:
+    states = None
+    if lower is not None:
+        known = lower.take(encoded)
+        states = known[0].new_zeros(len(encoded), width, known[0].shape[1])
+        for row, matrix in enumerate(known):
+            states[row, width - len(matrix) :] = matrix
+    elif shown:
         if pictures is None:
             raise ValueError(
                 f"the prompts show pictures, such as item {shown[0]}'s; give `pictures`"
@@ -104,6 +118,7 @@ def collate(
         images=images,
         seen=seen,
         rows=rows,
+        lower=states,
     )
 
 

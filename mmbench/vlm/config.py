@@ -36,6 +36,8 @@ class BackboneConfig:
         lora_rank: of the adapters.
         lora_alpha: their scale is ``lora_alpha / lora_rank``.
         lora_dropout: on their input.
+        lora_layers: so many layers at the top have adapters, 0 for all. What the others make of a
+            prompt never changes, so it can be kept; see ``mmbench.vlm.lower``.
         quantization: ``nf4`` holds the language model's linear layers in 4 bits (NormalFloat, with
             the constants quantized too); empty for none.
         precision: of the weights and the arithmetic; ``auto`` is bfloat16 on a GPU, float32 on a
@@ -58,6 +60,7 @@ class BackboneConfig:
     lora_rank: int = 16
     lora_alpha: float = 32.0
     lora_dropout: float = 0.0
+    lora_layers: int = 0
     quantization: Literal["", "nf4"] = ""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     attention: Literal["auto", "sdpa", "eager", "flash_attention_2"] = "auto"
@@ -78,6 +81,11 @@ class BackboneConfig:
         for name in ("lora_rank", "dim", "layers", "heads"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; at least 1 is due")
+        if self.lora_layers < 0 or (self.lora_layers and self.trained != "lora"):
+            raise ValueError(
+                f"lora_layers is {self.lora_layers}: it is a number of layers with adapters, which "
+                f"trained='lora' has, not {self.trained!r}; 0 is all layers"
+            )
 
     @property
     def family(self) -> str:
@@ -99,6 +107,9 @@ class TrainingConfig:
 
     Attributes:
         epochs: most passes over the examples.
+        training_tokens: most tokens that are trained on in all epochs together; where there are
+            more, a sample of the examples is drawn by the seed, the same for all epochs. 0 for no
+            such limit.
         batch_size: examples in a forward pass of one device.
         accumulation: forward passes whose gradients make one step.
         learning_rate: of AdamW, at its highest.
@@ -115,6 +126,7 @@ class TrainingConfig:
     """
 
     epochs: int = 3
+    training_tokens: int = 0
     batch_size: int = 8
     accumulation: int = 1
     learning_rate: float = 1e-4
@@ -129,6 +141,8 @@ class TrainingConfig:
     checkpoint_every: int = 1
 
     def __post_init__(self) -> None:
+        if self.training_tokens < 0:
+            raise ValueError(f"training_tokens is {self.training_tokens}; at least 0 is due")
         for name in ("epochs", "batch_size", "accumulation", "patience"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; at least 1 is due")

@@ -14,6 +14,7 @@ from mmbench.toolkit import encodings
 from mmbench.views import Float32
 from mmbench.vlm.backbones import Backbone
 from mmbench.vlm.batches import Batch, by_length
+from mmbench.vlm.lower import LowerStates
 from mmbench.vlm.pictures import Pictures
 from mmbench.vlm.prompts import Encoded, Prompt
 
@@ -54,6 +55,7 @@ def embed(
     pool: Pool | str | None = None,
     batch_size: int = 32,
     folder: Path | None = None,
+    lower: LowerStates | None = None,
     progress: Callable[[int, int, str], None] = lambda done, total, unit: None,
 ) -> Float32:
     """float32[n, dim]: a vector for each prompt, as the backbone is now.
@@ -72,6 +74,7 @@ def embed(
         folder: ``run.encodings`` to keep the vectors, for a backbone that stands still: under its
             ``identity``, the pooling, and each prompt's tokens, spans and pictures. Then ``pool``
             is no function, for that has no name.
+        lower: the states below the trained layers, so that only the layers above are run.
         progress: ``run.progress``.
     """
     encoded = [backbone.encode(prompt) for prompt in prompts]
@@ -79,7 +82,9 @@ def embed(
     if folder is None:
         first = {content: place for place, content in reversed(list(enumerate(contents)))}
         distinct = [encoded[place] for place in first.values()]
-        vectors = _read(backbone, distinct, pictures, pool, batch_size, progress)
+        vectors = _read(backbone, distinct, pictures, pool, batch_size, lower, progress)
+        if lower is not None:
+            lower.flush()
         row = {content: number for number, content in enumerate(first)}
         return vectors[[row[content] for content in contents]]
     if callable(pool):
@@ -88,7 +93,7 @@ def embed(
         )
 
     def encode(places: Sequence[int]) -> Float32:
-        return _read(backbone, [encoded[n] for n in places], pictures, pool, batch_size)
+        return _read(backbone, [encoded[n] for n in places], pictures, pool, batch_size, lower)
 
     return encodings.cached(
         folder,
@@ -106,6 +111,7 @@ def _read(
     pictures: Pictures | None,
     pool: Pool | str | None,
     batch_size: int,
+    lower: LowerStates | None = None,
     progress: Callable[[int, int, str], None] = lambda done, total, unit: None,
 ) -> Float32:
     rows: list[NDArray[np.int64]] = []
@@ -114,7 +120,7 @@ def _read(
     backbone.eval()
     try:
         for part in by_length([len(prompt) for prompt in encoded], batch_size):
-            batch = backbone.batch([encoded[row] for row in part], pictures, still=True)
+            batch = backbone.batch([encoded[row] for row in part], pictures, True, lower)
             with torch.inference_mode():
                 vectors.append(_pooling(pool)(backbone(batch), batch).float().cpu().numpy())
             rows.append(part)

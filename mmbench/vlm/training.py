@@ -73,7 +73,8 @@ def train(
             the batch alone. A batch is a ``Batch``, a tensor, or lists, tuples and dicts of those.
         config: the loop.
         run: seed, device, scratch, validation and where to log.
-        lengths: one for each example, such as their tokens; those of like lengths share batches.
+        lengths: the tokens of each example; those of like lengths share batches, and
+            ``config.training_tokens`` counts them.
         learning_rates: for weights whose names begin so, instead of ``config.learning_rate``.
         refresh: called before each validation, and at the end when the best state is back: the
             place to encode the catalogue anew.
@@ -81,13 +82,20 @@ def train(
         watch: called after each step, in the first process, with its number and that of all steps.
 
     Raises:
-        ValueError: no examples, or nothing to train.
+        ValueError: no examples, nothing to train, or a limit of tokens without ``lengths``.
         FloatingPointError: the loss is not finite.
     """
     if not len(examples):
         raise ValueError("there are no examples to train on; do histories have two events?")
     if not any(weight.requires_grad for weight in module.parameters()):
         raise ValueError("nothing in the module requires a gradient: is trained set to 'none'?")
+    if config.training_tokens:
+        if lengths is None:
+            raise ValueError("training_tokens is a limit of tokens, and no lengths were given")
+        kept = within(lengths, config.training_tokens // config.epochs, run.seed)
+        examples = [examples[number] for number in kept]
+        lengths = [lengths[number] for number in kept]
+        run.log(0, **{"examples": len(kept), "training tokens": config.epochs * sum(lengths)})
     folder = run.scratch / FOLDER
     limit = config.validate_limit or None
     course = Course(config, run, validate or (lambda: run.validate(limit=limit)), refresh, watch)
@@ -107,6 +115,19 @@ def train(
         put_trained(module, course.state)
     module.eval()
     refresh()
+
+
+def within(lengths: Sequence[int], tokens: int, seed: int) -> list[int]:
+    """Indices, rising, of a sample by chance that has at most so many tokens, but one example.
+
+    All of them where they fit. Else examples are taken in an order by chance as long as they fit.
+    """
+    length = np.asarray(lengths)
+    if length.sum() <= tokens:
+        return list(range(len(length)))
+    order = np.random.default_rng([seed, tokens]).permutation(len(length))
+    count = int((np.cumsum(length[order]) <= tokens).sum())
+    return sorted(order[: max(count, 1)].tolist())
 
 
 def _arguments(config: TrainingConfig, run: Run, folder: Path) -> TrainingArguments:

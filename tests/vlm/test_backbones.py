@@ -76,7 +76,9 @@ def test_saved_weights_fit_only_what_was_saved(fresh, run, tmp_path):
     backbone = fresh("smollm2")
     backbone.save(tmp_path / "kept")
     config = replace(backbone.config, backbone=str(tmp_path / "kept"), lora_rank=8)
-    with pytest.raises(ValueError, match="is trained, lora_rank or a size not what it was"):
+    with pytest.raises(
+        ValueError, match="is trained, lora_rank, lora_layers or a size not what it was"
+    ):
         vlm.load_backbone(config, run)
 
 

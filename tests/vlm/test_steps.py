@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from mmbench import vlm
+from mmbench.vlm.training import within
 
 from .conftest import make_run
 from .regression import POINTS, Regression, fit, stack, weights
@@ -139,3 +140,36 @@ def test_configs_refuse_what_cannot_be():
         vlm.TrainingConfig(epochs=0)
     with pytest.raises(ValueError, match="lora_rank is 0; at least 1 is due"):
         vlm.BackboneConfig(lora_rank=0)
+
+
+def test_a_budget_of_tokens_draws_one_sample_for_all_epochs(tmp_path):
+    seen, logged = [], {}
+
+    def note(some, rng):
+        seen.extend(tuple(point) for point in some)
+        return stack(some, rng)
+
+    def log(step, **values):
+        logged.setdefault(step, {}).update(values)
+
+    run = replace(make_run(tmp_path / "a"), log=log)
+    config = vlm.TrainingConfig(
+        epochs=3, batch_size=2, learning_rate=1e-2, validate_every=0, training_tokens=3 * 45
+    )
+    vlm.train(Regression(), POINTS, note, config, run, lengths=[10] * len(POINTS))
+    epochs = [set(seen[start : start + 4]) for start in (0, 4, 8)]
+    assert len(epochs[0]) == 4
+    assert epochs[0] == epochs[1] == epochs[2]
+    assert logged[0] == {"examples": 4, "training tokens": 120}
+    with pytest.raises(ValueError, match="no lengths were given"):
+        vlm.train(Regression(), POINTS, stack, config, make_run(tmp_path / "b"))
+
+
+def test_a_sample_within_a_budget():
+    lengths = [5, 100, 5, 5, 5]
+    assert within(lengths, 120, 0) == [0, 1, 2, 3, 4]
+    for seed in range(20):
+        found = within(lengths, 12, seed)
+        assert found == sorted(set(found))
+        assert sum(lengths[number] for number in found) <= 12 or len(found) == 1
+    assert len({tuple(within(lengths, 12, seed)) for seed in range(20)}) > 3
