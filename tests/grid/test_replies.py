@@ -69,6 +69,7 @@ DECLARED = {
     "pretrained": ["org/name@commit"],
     "loss": "counting",
     "max_candidates": None,
+    "per_set": False,
     "papers": [],
     "presets": ["paper"],
     "known_failures": {},
@@ -93,6 +94,7 @@ def test_what_a_class_declares_is_kept_as_it_is():
     [
         ({"max_candidates": "101"}, "max_candidates: .*valid integer, not '101'"),
         ({"max_candidates": 0}, "max_candidates"),
+        ({"per_set": 1}, "per_set: .*valid boolean, not 1"),
         ({"loss": 3}, "loss: .*valid string, not 3"),
         ({"loss": "x" * 201}, "loss: .*at most 200"),
         ({"pretrained": [None]}, "pretrained.0: .*valid string"),
