@@ -143,6 +143,7 @@ class Declared(Reply):
     loss: Name | None
     seconds: dict[Literal["cell", "user", "item", "event"], Seconds]
     max_candidates: int | None = Field(ge=1)
+    per_set: bool
     papers: list[dict[str, Any]] = Field(max_length=1000)
     presets: list[Name] = Field(max_length=1000)
     known_failures: dict[Name, Sentence] = Field(max_length=100)

@@ -70,6 +70,7 @@ DECLARED = {
     "loss": "counting",
     "seconds": {"cell": 10, "user": 0.5},
     "max_candidates": None,
+    "per_set": False,
     "papers": [],
     "presets": ["paper"],
     "known_failures": {},
@@ -94,6 +95,7 @@ def test_what_a_class_declares_is_kept_as_it_is():
     [
         ({"max_candidates": "101"}, "max_candidates: .*valid integer, not '101'"),
         ({"max_candidates": 0}, "max_candidates"),
+        ({"per_set": 1}, "per_set: .*valid boolean, not 1"),
         ({"loss": 3}, "loss: .*valid string, not 3"),
         ({"loss": "x" * 201}, "loss: .*at most 200"),
         ({"seconds": {"hour": 1.0}}, "seconds.hour"),
