@@ -27,8 +27,6 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from mmbench.report.words import duration
-
 if TYPE_CHECKING:
     from mmbench.audit.published import Audit
     from mmbench.check import Verdict
@@ -91,6 +89,8 @@ def _code(cell: Cell) -> str:
 
 def plan_table(rows: Sequence[Planned], working: Sequence[Planned]) -> Table:
     """The plan: one line a model and dataset, its seeds, its preset and what is already there."""
+    from mmbench.report.words import duration
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     timed = any((row.seconds or 0) >= SHORT for row in working)
     for name in ("model", "preset", "dataset", "seeds", "state", *(["about"] if timed else [])):

@@ -69,7 +69,6 @@ def test_seeds_show_a_deviation_and_one_seed_shows_none(make_record, render):
 def test_a_failed_cell_is_a_visible_row(make_record, render):
     page = render(
         [
-            ("trained on at most 200,000 tokens", {"config": {"training_tokens": 200_000}}),
             make_record(seed=0),
             make_record(seed=1, status="timeout", reason="too slow"),
             make_record(seed=2, status="timeout", reason="too slow"),
@@ -99,6 +98,7 @@ def test_reasons_do_not_name_folders_of_the_machine(make_record, render):
 FOOTNOTES = [
     ("Tiny preset", {"preset": "tiny"}),
     ("only 200 users", {"limit": 200}),
+    ("trained on at most 200,000 tokens", {"config": {"training_tokens": 200_000}}),
     ("No wall", {"wall": "none"}),
     ("A process alone for a wall", {"wall": "process"}),
     ("dirty checkout", {"environment": {"dirty": True}}),
