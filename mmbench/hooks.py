@@ -58,6 +58,16 @@ def check_hooks(found: Any, specs: type, where: str, needed: tuple[str, ...] = (
         raise ContractError(f"{where} has no hook; there are {', '.join(known)}")
 
 
+def arguments_of(found: type, hook: str) -> tuple[str, ...]:
+    """What a checked class's implementation of a hook takes; nothing where it has none."""
+    for name, member in _members(found):
+        function = getattr(member, "__func__", member)
+        options = getattr(function, MARK, None)
+        if options is not None and (options.get("specname") or name) == hook:
+            return tuple(inspect.signature(function).parameters)
+    return ()
+
+
 def hooks_of(specs: type) -> Mapping[str, tuple[str, ...]]:
     """The hooks of a class of specifications: name to the arguments that they may name."""
     return {

@@ -173,10 +173,17 @@ class ModelHooks:
             embeddings, float32[n_items + 1, d].
         max_candidates: the widest candidate set that ``score(candidates=...)`` can afford
             (optional; wider sets are shown as not asked, but for the smallest sampled one).
+        per_set: True for a model whose answer depends on what may be recommended, such as a
+            retriever with a reranker (optional). It is then asked once for each candidate set, see
+            ``score``; all others are asked once, and every set is ranked in the same pass.
         known_failures: ``{check: reason}``, conformance checks that the model cannot pass, or
             ``{preset: {check: reason}}`` where presets differ in it; strict, and a footnote on the
             boards of rows that are run from then on (optional).
         loss: a word for the board where the loss decides the figure (optional).
+        seconds: a static method that answers, for a Config, about how long a cell takes on two CPU
+            cores: ``{"cell": s, "user": s, "item": s, "event": s}``, each times the dataset's
+            number of them, those that matter (optional). ``mmbench run`` tells it before it starts,
+            and what is stored of the same model is trusted more.
     """
 
     @hookspec(firstresult=True)
@@ -194,13 +201,21 @@ class ModelHooks:
         """
 
     @hookspec(firstresult=True)
-    def score(self, queries: Queries, candidates: Int32) -> Answer:
+    def score(self, queries: Queries, candidates: Int32, excluded: Int32) -> Answer:
         """Rate items for each query; higher is better, only the order counts.
 
         An implementation that names only ``queries`` rates the whole catalogue, float32[b, n_items]
         (column ``j`` is item ``j + 1``), or answers a ``TopK``. One that names ``candidates``
         (int32[b, c], ascending in each row) rates those: float32[b, c]. ``-inf`` means not
         retrieved. NaN, +inf, a wrong shape or a padding item in a TopK fail the cell.
+
+        A class with ``per_set = True`` is asked once for each candidate set. For ``full`` and
+        ``unseen`` the candidates are the catalogue, for a sampled set its own. ``excluded``,
+        int32[b, e], left-padded with 0 and else ascending, holds the items that cannot be
+        recommended although they are among the candidates: those that the user has seen, where
+        ``unseen`` is asked, and none (``e`` is 0) for the other sets and in ``run.validate``. What
+        it scores an excluded item is of no account. The sampled sets are asked last, and what they
+        hold is told then.
 
         A model whose scores are inner products answers ``Vectors``, and ``embed_items`` the other
         side of them; ``mmbench.EmbeddingModel`` does so. The harness multiplies and ranks in

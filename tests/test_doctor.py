@@ -113,7 +113,7 @@ def test_every_broken_plugin_is_told_apart(bench):
     for name, said in {
         "paperless": "has no 'paper'",
         "misspelt": "misspelt:Model (broken-misspelt 1.0): there is no hook 'embed_item'. Did you",
-        "asks": "score takes no argument 'query'; it may name queries, candidates. Did you mean qu",
+        "asks": "no argument 'query'; it may name queries, candidates, excluded. Did you mean quer",
         "unmarked": "unmarked:Model (broken-unmarked 1.0): mark fit with @mmbench.hookimpl",
         "watchasks": "cell_started takes no argument 'sell'; it may name cell. Did you mean cell?",
         "watchmiss": "there is no hook 'cell_start'. Did you mean cell_started",

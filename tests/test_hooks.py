@@ -95,7 +95,7 @@ def takes(*names):
         (bad(transfer=True), "transfer is the name of a hook; make it a method"),
         (
             bad(score=takes("query")),
-            "here: score takes no argument 'query'; it may name queries, candidates. Did you mean",
+            "here: score takes no argument 'query'; it may name queries, candidates, excluded. Did",
         ),
         (bad(score=staticmethod(takes("queries"))), "score takes no argument 'self'"),
         (bad(fit=takes("train", "valid")), "no argument 'valid'; it may name train, items, run"),
@@ -145,4 +145,4 @@ def test_an_inherited_hook_is_a_hook_and_an_override_is_to_be_marked():
 
 def test_the_hooks_are_those_of_the_contract():
     assert hooks_of(DatasetHooks) == {"fetch": ("cache", "progress"), "read": ("cache",)}
-    assert hooks_of(ModelHooks)["score"] == ("queries", "candidates")
+    assert hooks_of(ModelHooks)["score"] == ("queries", "candidates", "excluded")

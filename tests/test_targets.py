@@ -135,5 +135,5 @@ def test_an_item_that_is_only_a_test_target_is_in_no_view_before_scoring(log):
 )
 def test_hooks_name_their_arguments(name):
     hook = inspect.signature(getattr(ModelHooks, name))
-    allowed = {"self", "train", "items", "run", "queries", "candidates", "cache"}
+    allowed = {"self", "train", "items", "run", "queries", "candidates", "excluded", "cache"}
     assert set(hook.parameters) <= allowed

@@ -6,9 +6,10 @@ import numpy as np
 
 from mmbench.check import worlds
 from mmbench.check.compare import demand_same
-from mmbench.check.lab import Lab
+from mmbench.check.lab import PROTOCOL, Lab
 from mmbench.check.rules import Check, CheckFailed, NotAsked
-from mmbench.grid.question import missing_modalities
+from mmbench.grid.question import ask_question, missing_modalities
+from mmbench.protocol import get_protocol
 
 LOUD = 1_000_000  # bytes of output
 
@@ -110,6 +111,8 @@ def catalogue_answer_equals_candidate_answer(lab: Lab) -> None:
     """A candidate scores the same among few as among all."""
     if not lab.offer.candidates:
         raise NotAsked("score does not name candidates")
+    if lab.offer.per_set:
+        raise NotAsked("it is asked once for each set, and may answer each otherwise")
     first = lab.cell("first")
     few = first.reply("few")
     demand_same(first.reply("fewer"), few[:, ::2], "when there are fewer candidates")
@@ -118,6 +121,23 @@ def catalogue_answer_equals_candidate_answer(lab: Lab) -> None:
         columns = worlds.choose_candidates(*few.shape).astype(np.int64) - 1
         among_all = np.take_along_axis(first.asked, columns, axis=1)
         demand_same(few, among_all, "between candidates and catalogue")
+
+
+def heeds_what_is_excluded(lab: Lab) -> None:
+    """A model that is told what is excluded rates some other item otherwise for it."""
+    if "excluded" not in lab.facts["hooks"]["score"] or lab.offer.narrow:
+        raise NotAsked("it is not asked about the catalogue with something excluded")
+    first = lab.cell("first")
+    assert first.asked is not None and first.unseen is not None
+    fold = ask_question(lab.world, get_protocol(PROTOCOL)).split.test
+    query = np.repeat(np.arange(len(fold)), np.diff(fold.seen_offsets))
+    others = np.ones(first.asked.shape, dtype=bool)
+    others[query, fold.seen - 1] = False
+    if np.array_equal(first.asked[others], first.unseen[others]):
+        raise CheckFailed(
+            "what is excluded changes no other item's score: without per_set and excluded it is "
+            "asked once, and the same is ranked"
+        )
 
 
 def prints_little(lab: Lab) -> None:
@@ -158,6 +178,7 @@ CHECKS = (
             company_of_queries_does_not_matter,
             candidates_order_does_not_matter,
             catalogue_answer_equals_candidate_answer,
+            heeds_what_is_excluded,
             prints_little,
             leaves_no_process_behind,
         )

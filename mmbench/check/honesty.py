@@ -84,7 +84,8 @@ def _answers(lab: Lab, name: str) -> list:  # type: ignore[type-arg]
     if viewed.problem:
         raise CheckFailed(viewed.problem)
     few = [viewed.reply("few")] if lab.offer.candidates else []
-    return few if lab.offer.narrow else [viewed.asked, *few]
+    unseen = [] if viewed.unseen is None else [viewed.unseen]
+    return few if lab.offer.narrow else [viewed.asked, *unseen, *few]
 
 
 SAME = ("deterministic_under_a_seed",)

@@ -116,6 +116,7 @@ class Lab:
         hooks, widest = self.facts["hooks"], self.declared["max_candidates"]
         return Offer(
             candidates="candidates" in hooks["score"],
+            per_set=self.declared["per_set"],
             widest=worlds.ITEMS if widest is None else widest,
             sets=affordable(get_protocol(PROTOCOL).candidate_sets, widest, worlds.ITEMS),
             embeddings={"embed_items", "embed_queries"} <= hooks.keys(),

@@ -18,8 +18,9 @@ from mmbench.grid.host import Host, PluginFailure
 from mmbench.grid.outcome import Outcome
 from mmbench.grid.question import Question
 from mmbench.grid.watch import Finding
-from mmbench.protocol import AnswerError, CandidateSet, shown_candidates
+from mmbench.protocol import AnswerError, CandidateSet, ask_order, shown_candidates
 from mmbench.protocol.answers import check_answer
+from mmbench.protocol.candidate_sets import UNSEEN
 from mmbench.views import Answer, Float32, Int32, Queries
 
 ALONE = 16  # so many queries are asked one by one
@@ -32,12 +33,14 @@ class Offer:
 
     Attributes:
         candidates: ``score`` names candidates.
+        per_set: it is asked once for each candidate set.
         widest: so many candidates it can afford.
         sets: the candidate sets that it can afford.
         embeddings: it has both embedding hooks.
     """
 
     candidates: bool
+    per_set: bool
     widest: int
     sets: tuple[CandidateSet, ...]
     embeddings: bool
@@ -54,7 +57,9 @@ class Viewed:
 
     Attributes:
         outcome: its record and ranks, once it has ended.
-        asked: float32[q, n_items] or [q, c]: the answers that were ranked.
+        asked: float32[q, n_items] or [q, c]: the answers that were ranked; of a model that is asked
+            for each set, those for the first.
+        unseen: float32[q, n_items], its answers for ``unseen``.
         replies: answers to questions put afterwards, or why there is none.
         embeddings: ``items`` and ``queries`` by space, where the model offers them.
         findings: what the process opened and should not have.
@@ -65,6 +70,7 @@ class Viewed:
 
     outcome: Outcome = field(init=False)
     asked: Float32 | None = None
+    unseen: Float32 | None = None
     replies: dict[str, Float32 | Exception] = field(default_factory=dict)
     embeddings: dict[str, dict[str, Float32] | Exception] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
@@ -91,15 +97,15 @@ class Onlooker:
 
     def __init__(self, offer: Offer, question: Question, curious: bool) -> None:
         self.offer, self.question, self.curious = offer, question, curious
-        self.answers: list[tuple[slice, Answer]] = []
+        self.answers: dict[str, list[tuple[slice, Answer]]] = {}
         self.viewed = Viewed()
         self.host: Host | None = None
         self.then: Callable[[Host], None] | None = None
 
     def answered(self, fold: str, rows: slice, answer: Answer) -> None:
         """Keep what is ranked."""
-        if fold == "test":
-            self.answers.append((rows, copy.deepcopy(answer)))
+        if fold != "valid":
+            self.answers.setdefault(fold, []).append((rows, copy.deepcopy(answer)))
 
     def ranked(self, host: Host) -> None:
         """Put the further questions; what fails here fails a check, not the cell."""
@@ -109,7 +115,10 @@ class Onlooker:
         if self.offer.narrow:
             fold = self.question.split.test
             width = shown_candidates(fold, self.offer.sets, worlds.ITEMS).shape[1]
-        self.viewed.asked = _dense(self.answers, width)
+        first = ask_order(self.offer.sets)[0].name if self.offer.per_set else ""
+        self.viewed.asked = _dense(self.answers[exchange.part_of("test", first)], width)
+        if (part := exchange.part_of("test", UNSEEN.name)) in self.answers:
+            self.viewed.unseen = _dense(self.answers[part], worlds.ITEMS)
         chosen = self._chosen(len(queries))
         if chosen is not None:
             self._ask("few", queries, chosen)

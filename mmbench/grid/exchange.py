@@ -28,6 +28,7 @@ from mmbench.views import (
     Float32,
     ImageStore,
     Int32,
+    Int64,
     Interactions,
     Items,
     Queries,
@@ -113,12 +114,33 @@ def save_queries(
     """
     _save(folder, fold, user=queries.user, history=queries.history, time=queries.time)
     if candidates is not None:
-        _save(folder, fold, candidates=candidates)
+        save_candidates(folder, fold, candidates)
+
+
+def save_candidates(folder: Path, fold: str, candidates: Int32) -> None:
+    """Write a fold's candidates, int32[q, c]; see ``save_queries``."""
+    _save(folder, fold, candidates=candidates)
+
+
+def part_of(fold: str, of: str) -> str:
+    """The name under which lies what a candidate set ``of`` a fold tells beside the queries."""
+    return f"{fold}-{of}" if of else fold
 
 
 def load_queries(folder: Path, fold: str) -> Queries:
     """A fold's queries, memory-mapped and read-only."""
     return Queries(**_load(folder, fold, "user", "history", "time"))
+
+
+def save_excluded(folder: Path, fold: str, offsets: Int64, items: Int32) -> None:
+    """Write what cannot be recommended: query ``i``'s are ``items[offsets[i]:offsets[i + 1]]``."""
+    _save(folder, fold, excluded=items, bounds=offsets)
+
+
+def load_excluded(folder: Path, fold: str) -> tuple[Int64, Int32]:
+    """``offsets`` and ``items`` of ``save_excluded``, memory-mapped and read-only."""
+    found = _load(folder, fold, "bounds", "excluded")
+    return found["bounds"], found["excluded"]
 
 
 def load_candidates(folder: Path, fold: str) -> Int32:

@@ -125,19 +125,23 @@ class Host:
         self._command("transfer")
         self._await()
 
-    def score(self, fold: str, kind: str, slices: Sequence[slice]) -> Iterator[Answer]:
+    def score(
+        self, fold: str, kind: str, slices: Sequence[slice], of: str = ""
+    ) -> Iterator[Answer]:
         """The plugin's answers for row ranges of a fold, in order.
+
+        ``of`` names the candidate set that is asked for, of a plugin that is told.
 
         The next question is on its way before an answer is handed out, so that the caller ranks
         while the plugin scores. An answer's memory is filled again two answers later: copy what is
         to be kept.
         """
-        self._ask(fold, kind, slices, 0)
+        self._ask(fold, kind, of, slices, 0)
         for number, rows in enumerate(slices):
             reply = self._await()
             with self._reading():
                 answer = self._load(reply, number % 2, rows.stop - rows.start)
-            self._ask(fold, kind, slices, number + 1)
+            self._ask(fold, kind, of, slices, number + 1)
             yield answer
 
     def _load(self, message: Message, slot: int, rows: int) -> Answer:
@@ -210,12 +214,11 @@ class Host:
         if self.thread is not None and not self.stop.is_set():  # else it may be at work for hours
             self.thread.join(timeout=2)
 
-    def _ask(self, fold: str, kind: str, slices: Sequence[slice], number: int) -> None:
+    def _ask(self, fold: str, kind: str, of: str, slices: Sequence[slice], number: int) -> None:
         if number < len(slices):
-            rows = slices[number]
-            self._command(
-                "score", fold=fold, kind=kind, start=rows.start, stop=rows.stop, slot=number % 2
-            )
+            start, stop = slices[number].start, slices[number].stop
+            place = {"start": start, "stop": stop, "slot": number % 2}
+            self._command("score", fold=fold, kind=kind, of=of, **place)
 
     def _command(self, name: str, **arguments: Any) -> None:
         self._give_turn({"do": name, "with": arguments})

@@ -61,9 +61,9 @@ class Question:
         """A fold's queries in the numbers that a model sees."""
         return self.joined.place.queries(queries) if self.joined else queries
 
-    def candidates(self, candidates: Int32) -> Int32:
-        """A fold's candidates in the numbers that a model sees."""
-        return self.joined.place.items(candidates) if self.joined else candidates
+    def numbers(self, items: Int32) -> Int32:
+        """Items, such as a fold's candidates, in the numbers that a model sees; of any shape."""
+        return self.joined.place.items(items) if self.joined else items
 
     def ask(self, ask: Ask, width: int) -> Ask:
         """A model's answers about this dataset alone; ``width`` as in ``ask_part``."""

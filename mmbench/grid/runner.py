@@ -44,11 +44,13 @@ from mmbench.protocol import (
     Ranks,
     affordable,
     evaluate,
+    evaluate_each,
+    excluded,
     shown_candidates,
     validation_ndcg,
 )
 from mmbench.results.cell import Cell
-from mmbench.views import Answer
+from mmbench.views import Answer, Queries
 
 OnEvent = Callable[[Message], None]
 
@@ -93,7 +95,10 @@ class Witness(Interface):
     """Who may look on while a cell runs, as the conformance checks do. Nothing waits for it."""
 
     def answered(self, fold: str, rows: slice, answer: Answer) -> None:
-        """The plugin answered for rows of a fold; the answer's memory will be used again."""
+        """The plugin answered for rows of a fold; the answer's memory will be used again.
+
+        Where it is asked for each candidate set, ``fold`` is ``exchange.part_of`` both.
+        """
 
     def ranked(self, host: Host) -> None:
         """All test queries are ranked; the host still answers."""
@@ -241,21 +246,78 @@ def converse(
         exchange.save_items(scratch, question.items)
         host.transfer(question.items.n_items)
         sets = affordable(protocol.candidate_sets, widest, question.items.n_items)
-    # only now: test histories hold validation targets
-    parts = question.split
-    width = save_fold(scratch, "test", question, sets, strangers=source is not None)
     fit_seconds, host.busy = host.busy, 0.0
-    ranks = evaluate(
-        parts.test,
+    # only now: test histories hold validation targets
+    rank = rank_each if job.declared.get("per_set") else rank_at_once
+    ranks = rank(host, question, scratch, sets, witness, strangers=source is not None)
+    return Answered(ranks, fit_seconds, host.busy, parameters)
+
+
+def rank_at_once(
+    host: Host,
+    question: Question,
+    scratch: Path,
+    sets: Sequence[CandidateSet],
+    witness: Witness | None,
+    *,
+    strangers: bool,
+) -> Ranks:
+    """Rank the test queries of a model that is asked once for all candidate sets."""
+    width = save_fold(scratch, "test", question, sets, strangers=strangers)
+    return evaluate(
+        question.split.test,
         question.log.n_items,
         question.ask(asker(host, "test", witness), width),
-        protocol,
+        question.protocol,
         sets=sets,
-        progress=lambda done, total, unit: host.on_event(
-            {"event": "progress", "done": done, "total": total, "unit": unit}
-        ),
+        progress=_progress(host),
     )
-    return Answered(ranks, fit_seconds, host.busy, parameters)
+
+
+def rank_each(
+    host: Host,
+    question: Question,
+    scratch: Path,
+    sets: Sequence[CandidateSet],
+    witness: Witness | None,
+    *,
+    strangers: bool,
+) -> Ranks:
+    """Rank the test queries of a model that is asked once for each candidate set."""
+    fold = question.split.test
+    queries = _shown_queries(question, fold.queries, strangers=strangers)
+    exchange.save_queries(scratch, "test", queries)
+
+    def ask(one: CandidateSet) -> Ask:
+        part, width = exchange.part_of("test", one.name), 0
+        offsets, items = excluded(fold, one)
+        exchange.save_excluded(scratch, part, offsets, question.numbers(items))
+        if one.sampled:
+            candidates = shown_candidates(fold, (one,), question.log.n_items)
+            exchange.save_candidates(scratch, part, question.numbers(candidates))
+            width = candidates.shape[1]
+        return question.ask(asker(host, "test", witness, one.name), width)
+
+    return evaluate_each(
+        fold,
+        question.log.n_items,
+        ask,
+        question.protocol,
+        sets=sets,
+        progress=_progress(host),
+    )
+
+
+def _progress(host: Host) -> Callable[[int, int, str], None]:
+    return lambda done, total, unit: host.on_event(
+        {"event": "progress", "done": done, "total": total, "unit": unit}
+    )
+
+
+def _shown_queries(question: Question, queries: Queries, *, strangers: bool) -> Queries:
+    """A fold's queries as a model sees them; ``strangers`` as in ``save_fold``."""
+    shown = question.queries(queries)
+    return replace(shown, user=np.full_like(shown.user, -1)) if strangers else shown
 
 
 def demand_same_weights(job: Job, how: Circumstances) -> None:
@@ -281,13 +343,16 @@ def open_gates(job: Job, question: Question, how: Circumstances, source: Questio
     )
 
 
-def asker(host: Host, fold: str, witness: Witness | None = None) -> Ask:
-    """The road from ``evaluate`` to the plugin."""
+def asker(host: Host, fold: str, witness: Witness | None = None, of: str = "") -> Ask:
+    """The road from ``evaluate`` to the plugin.
+
+    ``of`` names the candidate set that is asked for, of a plugin that is asked for each.
+    """
 
     def ask(kind: Asked, slices: Sequence[slice]) -> Iterator[Answer]:
-        for rows, answer in zip(slices, host.score(fold, kind, slices), strict=True):
+        for rows, answer in zip(slices, host.score(fold, kind, slices, of), strict=True):
             if witness is not None:
-                witness.answered(fold, rows, answer)
+                witness.answered(exchange.part_of(fold, of), rows, answer)
             yield answer
 
     return ask
@@ -311,12 +376,10 @@ def save_fold(
     Returns how many candidates of a query it is asked about, 0 for the catalogue.
     """
     fold = question.split.valid if name == "valid" else question.split.test
-    queries = question.queries(fold.queries)
-    if strangers:
-        queries = replace(queries, user=np.full_like(queries.user, -1))
+    queries = _shown_queries(question, fold.queries, strangers=strangers)
     if not all(one.sampled for one in sets):
         exchange.save_queries(scratch, name, queries)
         return 0
     candidates = shown_candidates(fold, sets, question.log.n_items)
-    exchange.save_queries(scratch, name, queries, question.candidates(candidates))
+    exchange.save_queries(scratch, name, queries, question.numbers(candidates))
     return int(candidates.shape[1])

@@ -19,7 +19,7 @@ from mmbench.grid.config import (
     stand_in_size,
 )
 from mmbench.grid.registry import ModelRef, Plugin, UsageError
-from mmbench.hooks import ContractError, check_hooks, hooks_of, open_manager
+from mmbench.hooks import ContractError, arguments_of, check_hooks, hooks_of, open_manager
 from mmbench.hookspecs import ModelHooks, Published
 from mmbench.problems import did_you_mean
 from mmbench.results.cell import canonical
@@ -52,6 +52,7 @@ def load_class(plugin: Plugin) -> Any:
                 )
         found.Config()
         _check_stand_ins(found, where)
+        _check_per_set(found, where)
     except ContractError:
         raise
     except TypeError as error:
@@ -69,6 +70,22 @@ def _check_stand_ins(found: Any, where: str) -> None:
                 f"{where}: stand_ins names {name!r}; it is a tuple of the last parts of the names "
                 f"of presets, such as {' or '.join(sorted(sizes)) or 'tiny'}"
             )
+
+
+def _check_per_set(found: Any, where: str) -> None:
+    """Raise ContractError where ``per_set`` and what ``score`` names do not go together."""
+    per_set, named = getattr(found, "per_set", False), arguments_of(found, "score")
+    if not isinstance(per_set, bool):
+        raise ContractError(f"{where}: per_set is True or False, not {per_set!r}")
+    if not per_set and "excluded" in named:
+        raise ContractError(
+            f"{where}: score names excluded, which is told to a class with per_set = True alone"
+        )
+    if per_set and not {"candidates", "excluded"} & set(named):
+        raise ContractError(
+            f"{where}: per_set is True, and score names neither candidates nor excluded: it would "
+            "be asked the same for each set"
+        )
 
 
 def open_session(plugin: Plugin, config: Mapping[str, Any]) -> pluggy.PluginManager:
@@ -118,7 +135,9 @@ def _declare(
         "needs": sorted(_needs(model_class, resolved)),
         "pretrained": _pretrained(model_class, resolved, ref.name),
         "loss": getattr(model_class, "loss", None),
+        "seconds": _seconds(model_class, resolved),
         "max_candidates": getattr(model_class, "max_candidates", None),
+        "per_set": getattr(model_class, "per_set", False),
         "papers": [_plain(published) for published in _papers(model_class, ref)],
         "presets": sorted(model_class.presets),
         "known_failures": _known_failures(model_class, ref, preset),
@@ -151,6 +170,12 @@ def _pretrained(model_class: Any, config: Any, name: str) -> list[str]:
             'in ("org/name@commit",)'
         )
     return sources
+
+
+def _seconds(model_class: Any, config: Any) -> dict[str, float]:
+    """About how long a class says that a cell takes with its Config, by what it is for."""
+    found = getattr(model_class, "seconds", None)
+    return {} if found is None else dict(found(config))
 
 
 def _papers(model_class: Any, ref: ModelRef) -> Sequence[Published]:

@@ -21,7 +21,7 @@ from mmbench.grid.replies import REASON, TRACEBACK, UNIT
 from mmbench.grid.session import describe, examine, open_session, parameter_count, takes
 from mmbench.grid.wall import OWN, SCRATCH
 from mmbench.grid.watch import Watch
-from mmbench.views import Int32, Items, Queries, Run, Vectors
+from mmbench.views import Int32, Int64, Items, Queries, Run, Vectors
 
 PROGRESS_EVERY = 0.1  # seconds
 
@@ -51,6 +51,7 @@ class Worker:
         self.items: Items | None = None
         self.queries: dict[str, Queries] = {}
         self.candidates: dict[str, Int32] = {}
+        self.excluded: dict[str, tuple[Int64, Int32]] = {}
         self.catalogue: Int32 = np.empty(0, np.int32)
         self.sent_vectors = False  # the items', as they are since the weights last changed
 
@@ -105,7 +106,7 @@ class Worker:
         """Fit the instance that was built last."""
         assert self.manager is not None
         cache, encodings = Path(run["cache"]), Path(run["encodings"])
-        self.queries, self.candidates = {}, {}
+        self.queries, self.candidates, self.excluded = {}, {}, {}
         train, items = exchange.load_train(self.folder), exchange.load_items(self.folder)
         if self.watch is not None:
             self.watch.allow(
@@ -134,7 +135,7 @@ class Worker:
     def do_transfer(self) -> Message:
         """Turn the fitted plugin to the catalogue that now stands in the folder."""
         assert self.manager is not None
-        self.queries, self.candidates = {}, {}
+        self.queries, self.candidates, self.excluded = {}, {}, {}
         self.items = exchange.load_items(self.folder)
         if self.watch is not None and self.items.images:
             self.watch.allow(reads=[self.items.images.path])
@@ -145,15 +146,19 @@ class Worker:
         self.sent_vectors = False
         return {}
 
-    def do_score(self, fold: str, kind: str, start: int, stop: int, slot: int) -> Message:
-        """Ask the plugin about rows of a fold; the answer goes into a file."""
+    def do_score(self, fold: str, kind: str, of: str, start: int, stop: int, slot: int) -> Message:
+        """Ask the plugin about rows of a fold; the answer goes into a file.
+
+        ``of``: the candidate set that is asked for, of a plugin that is told; else empty.
+        """
         assert self.manager is not None
-        part, candidates = (
-            self._queries(fold, start, stop),
-            self._candidates(fold, kind, start, stop),
-        )
+        told = {
+            "queries": self._queries(fold, start, stop),
+            "candidates": self._candidates(exchange.part_of(fold, of), kind, start, stop),
+            "excluded": self._excluded(exchange.part_of(fold, of) if of else "", start, stop),
+        }
         with self.during("score"):
-            answer = self.manager.hook.score(queries=part, candidates=candidates)
+            answer = self.manager.hook.score(**told)
         if answer is None:
             raise TypeError("score answered None")
         more = {}
@@ -204,6 +209,28 @@ class Worker:
                 self.candidates[fold] = exchange.load_candidates(self.folder, fold)
             return np.asarray(self.candidates[fold][start:stop])
         return np.broadcast_to(self.catalogue, (stop - start, len(self.catalogue)))
+
+    def _excluded(self, part: str, start: int, stop: int) -> Int32 | None:
+        """int32[b, e], left-padded; ``part`` is empty where nothing is excluded."""
+        assert self.manager is not None
+        if not takes(self.manager, "score", "excluded"):
+            return None
+        if not part:
+            return _frozen(np.zeros((stop - start, 0), np.int32))
+        if part not in self.excluded:
+            self.excluded[part] = exchange.load_excluded(self.folder, part)
+        offsets, items = self.excluded[part]
+        bounds = offsets[start : stop + 1]
+        lengths = np.diff(bounds)
+        width = int(lengths.max(initial=0))
+        padded = np.zeros((stop - start, width), np.int32)
+        padded[np.arange(width) >= width - lengths[:, None]] = items[bounds[0] : bounds[-1]]
+        return _frozen(padded)
+
+
+def _frozen(array: Int32) -> Int32:
+    array.setflags(write=False)
+    return array
 
 
 def clear(folder: Path) -> None:

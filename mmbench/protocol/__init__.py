@@ -2,9 +2,18 @@
 
 from mmbench.protocol.answers import AnswerError
 from mmbench.protocol.beyond import beyond_accuracy
-from mmbench.protocol.candidate_sets import CANDIDATE_SETS, CandidateSet, affordable
+from mmbench.protocol.candidate_sets import CANDIDATE_SETS, CandidateSet, affordable, ask_order
 from mmbench.protocol.candidates import candidates_hash, count_drawn, shown_candidates
-from mmbench.protocol.evaluate import Ask, Asked, Ranks, chunks, evaluate, validation_ndcg
+from mmbench.protocol.evaluate import (
+    Ask,
+    Asked,
+    Ranks,
+    chunks,
+    evaluate,
+    evaluate_each,
+    excluded,
+    validation_ndcg,
+)
 from mmbench.protocol.join import Joined, Place, ask_part, join_parts
 from mmbench.protocol.metrics import summarise, tie_rate, unanswered
 from mmbench.protocol.protocols import (
@@ -34,12 +43,15 @@ __all__ = [
     "Split",
     "SplitError",
     "affordable",
+    "ask_order",
     "ask_part",
     "beyond_accuracy",
     "candidates_hash",
     "chunks",
     "count_drawn",
     "evaluate",
+    "evaluate_each",
+    "excluded",
     "explain_protocol",
     "get_protocol",
     "join_parts",

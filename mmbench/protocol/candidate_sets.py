@@ -96,6 +96,15 @@ CANDIDATE_SETS: dict[str, CandidateSet] = {one.name: one for one in (FULL, UNSEE
 """Every set that a named protocol ranks against, in the order in which they are shown."""
 
 
+def ask_order(sets: Iterable[CandidateSet]) -> list[CandidateSet]:
+    """The sets in the order in which a model is asked that is asked about each.
+
+    Candidates of a sampled set have the target among them, so they are told when all larger sets
+    are answered: first the catalogue, then the sampled sets, the largest first.
+    """
+    return sorted(sets, key=lambda one: (one.sampled, -one.size))
+
+
 def affordable(
     sets: Iterable[CandidateSet], widest: int | None, n_items: int
 ) -> tuple[CandidateSet, ...]:

@@ -10,13 +10,13 @@ import numpy as np
 
 from mmbench.products import FEWEST_ROWS, block_rows
 from mmbench.protocol.answers import Reader, demand_finite
-from mmbench.protocol.candidate_sets import FULL, CandidateSet
+from mmbench.protocol.candidate_sets import FULL, CandidateSet, ask_order
 from mmbench.protocol.candidates import places, shown_candidates
 from mmbench.protocol.metrics import per_query
 from mmbench.protocol.protocols import Protocol
 from mmbench.protocol.rank import TOP, WHOLE, Engine, choose_engine
 from mmbench.protocol.split import Fold
-from mmbench.views import Answer, Float32, Int32
+from mmbench.views import Answer, Float32, Int32, Int64
 
 Asked = Literal["catalogue", "candidates"]
 Ask = Callable[[Asked, Sequence[slice]], Iterator[Answer]]
@@ -113,6 +113,44 @@ def evaluate(
         if progress is not None:
             progress(rows.stop, len(fold), "queries")
     return ranks
+
+
+def evaluate_each(
+    fold: Fold,
+    n_items: int,
+    ask: Callable[[CandidateSet], Ask],
+    protocol: Protocol,
+    *,
+    sets: Sequence[CandidateSet] | None = None,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> Ranks:
+    """As ``evaluate``, of a model that is asked once for each set, see ``ask_order``.
+
+    ``ask(one)`` is called when a set's turn comes, and answers the road to the model for it.
+    """
+    chosen = tuple(protocol.candidate_sets if sets is None else sets)
+    found: dict[str, Ranks] = {}
+    for number, one in enumerate(ask_order(chosen)):
+
+        def tell(done: int, total: int, unit: str, before: int = number) -> None:
+            if progress is not None:
+                progress(before * total + done, len(chosen) * total, unit)
+
+        found[one.name] = evaluate(fold, n_items, ask(one), protocol, sets=(one,), progress=tell)
+    parts = [found[one.name] for one in chosen]
+    return Ranks(
+        greater={name: counts for part in parts for name, counts in part.greater.items()},
+        equal={name: counts for part in parts for name, counts in part.equal.items()},
+        top={name: best for part in parts for name, best in part.top.items()},
+        engine=parts[0].engine,
+    )
+
+
+def excluded(fold: Fold, one: CandidateSet) -> tuple[Int64, Int32]:
+    """What a set leaves out of its candidates: offsets, int64[q + 1], and items, query by query."""
+    if one.kind == "unseen":
+        return fold.seen_offsets, fold.seen
+    return np.zeros(len(fold) + 1, np.int64), np.zeros(0, np.int32)
 
 
 def validation_ndcg(

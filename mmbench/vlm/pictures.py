@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
+import psutil
 import torch
 from torch import Tensor
 
 from mmbench.toolkit import encodings
-from mmbench.views import Float32, ImageStore
+from mmbench.views import ImageStore
+from mmbench.vlm.kept import Kept
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -22,8 +25,10 @@ if TYPE_CHECKING:
 
 KEPT_BYTES = 512 * 1024**2
 CHUNK = 32  # pictures that go through the tower at a time
-PIECE = 16 * CHUNK  # pictures whose features are in memory twice, in float32 too
+MUCH = 1024**3  # bytes of features that are worth a word
 WHITE = (255, 255, 255)
+
+logger = logging.getLogger("mmbench.vlm.pictures")
 
 
 def square(picture: Picture, side: int) -> Picture:
@@ -59,6 +64,8 @@ class Pictures:
             images: ``items.images``.
             folder: ``run.encodings`` to keep features on the disk too.
             progress: ``run.progress``.
+
+        Raises MemoryError where the features do not fit the memory.
         """
         self._backbone = backbone
         self._images = images if backbone.family.vision is not None else None
@@ -141,40 +148,57 @@ class Pictures:
         for item in images.items().tolist():
             self.content(item)
         first = {digest: item for item, digest in reversed(self._content.items())}
-        shown, digests = list(first.values()), list(first)
-        tokens, dim = self._backbone.image_tokens, self._backbone.dim
-        self._features = torch.empty(len(shown), tokens, dim, dtype=self._backbone.arithmetic)
+        digests = list(first)
+        self._features = self._room(len(first), folder)
         about = {"part": "vision", **self._backbone.vision_identity()}
-        for start in range(0, len(shown), PIECE):
-            piece = shown[start : start + PIECE]
-            rows = self._rows(piece, digests[start : start + PIECE], folder, about)
-            self._features[start : start + PIECE] = torch.from_numpy(rows).view(-1, tokens, dim)
-            progress(start + len(piece), len(shown), "pictures")
+        kept = Kept(folder, about) if folder is not None else None
+        for start in range(0, len(first), CHUNK):
+            part = digests[start : start + CHUNK]
+            self._features[start : start + CHUNK] = self._matrices(part, first, kept)
+            progress(start + len(part), len(first), "pictures")
         place = {digest: row for row, digest in enumerate(digests)}
         self._row = {item: place[digest] for item, digest in self._content.items()}
 
-    def _rows(
-        self,
-        items: Sequence[int],
-        digests: Sequence[str],
-        folder: Path | None,
-        about: dict[str, Any],
-    ) -> Float32:
-        """float32[k, tokens * dim] of k items, from the disk where they are there."""
-        if folder is None:
-            parts = [items[start : start + CHUNK] for start in range(0, len(items), CHUNK)]
-            return np.concatenate([self._encode(part) for part in parts])
-
-        def encode(places: Sequence[int]) -> Float32:
-            return self._encode([items[place] for place in places])
-
-        return encodings.cached(folder, about, digests, encode, chunk=CHUNK)
-
-    def _encode(self, items: Sequence[int]) -> Float32:
-        """float32[k, tokens * dim]."""
-        seen = self._backbone.look(self._pixels([self._open(item) for item in items]))
-        found: Float32 = seen.float().flatten(1).cpu().numpy()
+    def _matrices(
+        self, digests: Sequence[str], items: Mapping[str, int], kept: Kept | None
+    ) -> Tensor:
+        """[k, tokens, dim] of k contents, from the disk where they are there."""
+        new = [digest for digest in digests if kept is None or digest not in kept]
+        seen = torch.zeros(0)
+        if new:
+            pixels = self._pixels([self._open(items[digest]) for digest in new])
+            seen = self._backbone.look(pixels).to("cpu", self._features.dtype)
+        if kept is None:
+            return seen
+        for digest, matrix in zip(new, seen, strict=True):
+            kept.put(digest, matrix)
+        found = torch.stack([kept.take(digest) for digest in digests])
+        kept.flush()
         return found
+
+    def _room(self, pictures: int, folder: Path | None) -> Tensor:
+        """[k, tokens, dim], where the features of k pictures go.
+
+        What takes much is said before it is taken. Raises MemoryError, saying so, where the memory
+        has no room.
+        """
+        backbone = self._backbone
+        shape = (pictures, backbone.image_tokens, backbone.dim)
+        size = math.prod(shape) * backbone.arithmetic.itemsize
+        taken = (
+            f"the features of {pictures:,} pictures, {shape[1]} x {shape[2]} numbers each in "
+            f"{backbone.arithmetic}, take {size / 1e9:,.1f} GB of memory"
+            + (" and as much of the disk" if folder is not None else "")
+        )
+        free = psutil.virtual_memory().available
+        if size > free:
+            raise MemoryError(
+                f"{taken}, and {free / 1e9:,.1f} GB are free: set a smaller image_size, or use a "
+                "machine with more memory"
+            )
+        if size > MUCH:
+            logger.warning(taken)
+        return torch.empty(shape, dtype=backbone.arithmetic)
 
     def _pixels(self, pictures: Sequence[Picture]) -> Tensor:
         vision = self._backbone.family.vision

@@ -338,6 +338,26 @@ class ComparesCandidates(Follows):
         return scores / scores.sum(axis=1, keepdims=True)
 
 
+class AsksForNothing(Follows):
+    """Wants to be asked for each set, and looks at nothing that tells one from another."""
+
+    per_set = True
+
+
+class NotToldWhatIsExcluded(Follows):
+    @hookimpl
+    def score(self, queries, excluded):
+        return self.rate(queries)
+
+
+class DeafToWhatIsExcluded(Follows):
+    per_set = True
+
+    @hookimpl
+    def score(self, queries, candidates, excluded):
+        return self.table[queries.history[:, -1:], candidates]
+
+
 class EmbedsOtherwise(Looks):
     @hookimpl
     def embed_queries(self, queries):

@@ -98,6 +98,21 @@ class ReranksFew(Reranks):
         return self.table[queries.history[:, -1:], candidates] + getattr(self, "bonus", 0)
 
 
+class Shortlists(Follows):
+    """The best few of what may be recommended, in an order that depends on who is among them."""
+
+    per_set = True
+
+    @hookimpl
+    def score(self, queries, candidates, excluded):
+        scores = self.table[queries.history[:, -1:], candidates]
+        free = ~(candidates[:, :, None] == excluded[:, None, :]).any(axis=2)
+        kept = np.where(free, scores, -np.inf)
+        least = -np.sort(-kept, axis=1)[:, [min(self.config.k, kept.shape[1]) - 1]]
+        listed = free & (scores >= least)
+        return scores + listed * (1 + scores.max(axis=1, keepdims=True) + least.clip(min=0))
+
+
 @dataclass(frozen=True)
 class Ridge:
     l2: float = 250.0

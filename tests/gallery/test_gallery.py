@@ -14,7 +14,16 @@ from mmbench.grid.family import Limits
 HERE = str(Path(__file__).parent)
 RUNS = "runs_from_a_cold_cache_without_network"
 
-GOOD = ("Follows", "Retrieves", "Multiplies", "Reranks", "ReranksFew", "Ease", "Looks")
+GOOD = (
+    "Follows",
+    "Retrieves",
+    "Multiplies",
+    "Reranks",
+    "ReranksFew",
+    "Shortlists",
+    "Ease",
+    "Looks",
+)
 
 BAD = [
     # the answers
@@ -38,6 +47,9 @@ BAD = [
         },
     ),
     ("ComparesCandidates", {"catalogue_answer_equals_candidate_answer": "fewer candidates"}),
+    ("AsksForNothing", {"declares_itself": "names neither candidates nor excluded"}),
+    ("NotToldWhatIsExcluded", {"declares_itself": "told to a class with per_set = True alone"}),
+    ("DeafToWhatIsExcluded", {"heeds_what_is_excluded": "changes no other item's score"}),
     ("EmbedsOtherwise", {"embeddings_agree_with_scores": "-0.99"}),
     # memory of what it should not know
     ("Unseeded", {"deterministic_under_a_seed": "between two runs with one seed"}),

@@ -24,6 +24,10 @@ class Counts:
     loss = "counting"
     papers = (Published("shop", "full", "ndcg@10", 0.5, "A Paper, table 1", "Counts"),)
 
+    @staticmethod
+    def seconds(config):
+        return {"cell": config.epochs * config.sleep, "item": 0.0001}
+
     def __init__(self, config):
         self.config = config
 
@@ -156,3 +160,31 @@ class Matrix(Products):
     @hookimpl
     def score(self, queries):
         return (self.embed_queries(queries)["fused"] @ self.table.T)[:, 1:]
+
+
+class NoiseEach(Noise):
+    """The same noise for whatever it is asked about."""
+
+    per_set = True
+
+    @hookimpl
+    def score(self, queries, candidates, excluded):
+        return self.weights[candidates - 1]
+
+
+class EachSet(NoiseEach):
+    """Keeps a diary of what it was told, and of the files of candidates that lay about then."""
+
+    diary: list = []
+
+    @hookimpl
+    def fit(self, train, run):
+        super().fit(train, run)
+        self.views = run.scratch.parent / "views"
+        run.validate()
+
+    @hookimpl
+    def score(self, queries, candidates, excluded):
+        files = sorted(path.name for path in self.views.glob("*candidates.npy"))
+        self.diary.append((candidates, excluded, files))
+        return super().score(queries, candidates, excluded)

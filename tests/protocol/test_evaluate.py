@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 
 from mmbench import TopK, Vectors
 from mmbench.products import block_rows
-from mmbench.protocol import CANDIDATE_SETS, chunks, evaluate, get_protocol, split, validation_ndcg
+from mmbench.protocol import (
+    CANDIDATE_SETS,
+    chunks,
+    evaluate,
+    evaluate_each,
+    excluded,
+    get_protocol,
+    split,
+    validation_ndcg,
+)
 from mmbench.protocol.answers import AnswerError
 from mmbench.protocol.candidate_sets import negatives
 from mmbench.protocol.evaluate import chunk_rows
@@ -302,3 +311,49 @@ def test_memory_does_not_grow_with_users(make_log):
     few, many = peak(2048), peak(8192)
     assert many < few * 1.05
     assert many < 40 * 2**20  # two answers: the last still stands while the next one is made
+
+
+def test_asked_for_each_set_a_model_of_one_mind_has_the_same_ranks(
+    make_log, drawing, tied_scores, answering
+):
+    rng = np.random.default_rng(3)
+    log = make_log([rng.permutation(400)[:6] + 1 for _ in range(40)], 400)
+    protocol = drawing(LOO, 9)
+    protocol = dataclasses.replace(
+        protocol, candidate_sets=(negatives(4), *protocol.candidate_sets)
+    )
+    fold = split(log, protocol).test
+    asked, told = [], []
+
+    def ask(one):
+        asked.append(one.name)
+
+        def rates(what, slices):
+            assert (what == "candidates") == one.sampled
+            for rows in slices:
+                scores = tied_scores[rows]
+                columns = fold.candidates.get(one.name)
+                if columns is not None:
+                    scores = np.take_along_axis(scores, columns[rows].astype(int) - 1, axis=1)
+                yield scores
+
+        return rates
+
+    each = evaluate_each(fold, 400, ask, protocol, progress=lambda *said: told.append(said))
+    once = evaluate(fold, 400, answering(tied_scores), protocol)
+    assert asked == ["full", "unseen", "neg9", "neg4"]  # what is told last, tells nothing more
+    assert list(each.greater) == list(once.greater) == ["neg4", "full", "unseen", "neg9"]
+    for part in ("greater", "equal", "top"):
+        ours, theirs = getattr(each, part), getattr(once, part)
+        assert ours.keys() == theirs.keys()
+        assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
+    assert told == [(40 * number, 160, "queries") for number in (1, 2, 3, 4)]
+
+
+def test_what_a_set_excludes(test_fold):
+    offsets, items = excluded(test_fold, CANDIDATE_SETS["unseen"])
+    assert np.array_equal(offsets, test_fold.seen_offsets)
+    assert np.array_equal(items, test_fold.seen)
+    for name in ("full", "neg100"):
+        offsets, items = excluded(test_fold, CANDIDATE_SETS[name])
+        assert not len(items) and np.array_equal(offsets, np.zeros(len(test_fold) + 1))

@@ -1,14 +1,17 @@
 """What the tower saw is kept, by content; what it sees matters."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from mmbench import ImageStore, vlm
 from mmbench.testing import make_images
+from mmbench.vlm import pictures as module
 from mmbench.vlm.pictures import square
 
 from .conftest import SEEING, TITLES, shown
@@ -71,6 +74,32 @@ def test_features_are_kept_on_the_disk_by_content_and_weights(run, store, glance
     other = vlm.load_backbone(config, replace(run, seed=4), TITLES)
     vlm.Pictures(other, store, folder)
     assert glances == [6, 6]  # other weights
+
+
+def test_features_on_the_disk_have_the_precision_of_the_arithmetic(run, store, tmp_path):
+    config = vlm.BackboneConfig(backbone="tiny:smolvlm", trained="none", precision="bfloat16")
+    backbone = vlm.load_backbone(config, run, TITLES)
+    features = vlm.Pictures(backbone, store, tmp_path / "encodings").take([1, 2])
+    assert features.dtype == torch.bfloat16
+    (path,) = (tmp_path / "encodings").rglob("*.safetensors")
+    stored = load_file(path)
+    assert {matrix.dtype for matrix in stored.values()} == {torch.bfloat16}
+    assert len(stored) == 6
+
+
+def test_much_is_said_before_it_is_taken_and_too_much_is_not_taken(
+    shared, store, monkeypatch, tmp_path, caplog
+):
+    backbone = shared("smolvlm")
+    size = 6 * backbone.image_tokens * backbone.dim * 4
+    monkeypatch.setattr(module, "MUCH", size - 1)
+    with caplog.at_level("WARNING", "mmbench.vlm.pictures"):
+        vlm.Pictures(backbone, store, tmp_path)
+    assert "the features of 6 pictures" in caplog.text and "much of the disk" in caplog.text
+    free = SimpleNamespace(available=size - 1)
+    monkeypatch.setattr(module.psutil, "virtual_memory", lambda: free)
+    with pytest.raises(MemoryError, match="GB are free: set a smaller image_size"):
+        vlm.Pictures(backbone, store)
 
 
 def test_absent_pictures_are_left_out(run, tmp_path, store):

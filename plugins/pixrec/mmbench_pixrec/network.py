@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -32,25 +33,28 @@ class Towers(nn.Module):
     def forward(self, chunks: Sequence[Pair]) -> dict[str, Tensor]:
         """The loss of a batch that comes in chunks, and its parts.
 
-        With more than one chunk, the states of each are forgotten and computed again in the
-        backward pass, so memory holds one chunk, and gradients are those of the whole batch.
+        With more than one chunk, the states of each but the last are forgotten and computed again
+        in the backward pass, so memory holds one chunk, and gradients are those of the whole batch.
+        The last is the first that the backward pass comes to. Where the backbone's layers compute
+        their states again by themselves (``gradient_checkpointing``), no chunk does: it would be a
+        third time. Memory holds each layer's input then, of all chunks.
         """
         # Tensors of the device among the arguments, for torch to keep that device's chance too.
         anchor = self.user_proj.weight
         found = [
             checkpoint(self._read, *pair, anchor, use_reentrant=False)
-            if len(chunks) > 1 and torch.is_grad_enabled()
+            if torch.is_grad_enabled() and self._forgets(pair is chunks[-1])
             else self._read(*pair, anchor)
             for pair in chunks
         ]
-        total, count, users, conditioned, targets = zip(*found, strict=True)
+        total, count, *vectors = zip(*found, strict=True)
         next_item = torch.stack(total).sum() / sum(count)
         if not self.settings.contrasted:
             return {"loss": next_item, "next_item": next_item}
-        target = torch.cat(targets)
+        users, conditioned, target = (torch.cat(parts) for parts in vectors)
         settings = self.settings
         target_target, user_target = (
-            info_nce(torch.cat(given), target, settings.temperature, settings.contrast_axis)
+            info_nce(given, target, settings.temperature, settings.contrast_axis)
             for given in (conditioned, users)
         )
         loss = mix(next_item, target_target, user_target, settings.alpha, settings.beta)
@@ -61,18 +65,38 @@ class Towers(nn.Module):
             "user_target": user_target,
         }
 
-    def _read(
-        self, told: vlm.Batch, alone: vlm.Batch, anchor: Tensor
-    ) -> tuple[Tensor, int, Tensor, Tensor, Tensor]:
-        """A chunk's summed token loss and its tokens, v^U, v^{T|U} and v^T (equations 1 to 3)."""
+    def _forgets(self, last: bool) -> bool:
+        """Whether a chunk's states are computed again in the backward pass."""
+        return not last and not self.layers_forget
+
+    @property
+    def layers_forget(self) -> bool:
+        """Whether the backbone's layers compute their states again in the backward pass."""
+        return self.settings.gradient_checkpointing and self.training
+
+    def _read(self, told: vlm.Batch, alone: vlm.Batch, anchor: Tensor) -> tuple[Any, ...]:
+        """A chunk's summed token loss and its tokens (equation 1).
+
+        v^U, v^{T|U} and v^T (equations 2 and 3) follow where they are contrasted.
+        """
         told = told.to(anchor.device)
         hidden = self.backbone(told)
         labels = next_item_labels(told.ids, told.spans[TEXT], told.answer, self.backbone.end)
         states, tokens = learned_states(hidden, labels, self.settings.loss_shift)
-        loss = F.cross_entropy(self.backbone.logits(states), tokens, reduction="sum")
+        loss = (
+            checkpoint(self._say, states, tokens, use_reentrant=False)
+            if torch.is_grad_enabled() and self.layers_forget
+            else self._say(states, tokens)
+        )
+        if not self.settings.contrasted:
+            return loss, len(tokens)
         user = self.user_proj(vlm.mean_over(hidden, told.attended.bool() & ~told.answer))
         target = self.item(self.backbone(alone), alone)
         return loss, len(tokens), user, self.conditioned(hidden, told), target
+
+    def _say(self, states: Tensor, tokens: Tensor) -> Tensor:
+        """The summed loss of tokens; a vocabulary of scores for each is its memory."""
+        return F.cross_entropy(self.backbone.logits(states), tokens, reduction="sum")
 
     def conditioned(self, hidden: Tensor, told: vlm.Batch) -> Tensor:
         """[b, projection_dim]: v^{T|U}, the mean over what follows the history, projected."""

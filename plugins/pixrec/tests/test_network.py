@@ -6,6 +6,8 @@ import torch
 from mmbench_pixrec.losses import IGNORED
 from mmbench_pixrec.retrieval import Draft
 
+from mmbench.vlm.adapters import language_of
+
 WINDOWS = [(np.array([1, 2]), 3), (np.array([5]), 6), (np.array([7, 8, 9]), 12), (np.array([4]), 1)]
 
 
@@ -41,24 +43,48 @@ def test_chunks_change_neither_loss_nor_gradient(generator, preset):
     assert ours["item_proj.weight"].abs().sum() > 0
 
 
-def test_chunks_keep_dropout_too(generator):
-    """The second computation of a chunk drops the same units as the first."""
-    options = {"trained": "lora", "lora_dropout": 0.5, "batch_chunk": 2}
-    made = generator("smollm2/tiny", **options)
+def counted(made):
+    """A step's loss and gradients, and how often the language model began."""
+    passes = []
+    layer = language_of(made.backbone.model, made.backbone.family).layers[0].self_attn
+    handle = layer.register_forward_pre_hook(lambda *_: passes.append(1))
+    torch.manual_seed(5)
+    found = gradients(made)
+    handle.remove()
+    return *found, len(passes)
+
+
+@pytest.mark.parametrize(
+    ("layers_forget", "passes"),
+    # told and alone of each of four chunks: all once, three twice; or each layer twice
+    [(False, 2 * (4 + 3)), (True, 2 * (4 + 4))],
+)
+def test_no_chunk_is_computed_more_often_than_memory_wants(generator, layers_forget, passes):
+    """Neither does that change the gradient, and what is computed again drops the same units."""
+    options = {"trained": "lora", "lora_dropout": 0.5, "batch_chunk": 1}
+    made = generator("smolvlm/tiny", gradient_checkpointing=layers_forget, **options)
     made.towers.train()
-    torch.manual_seed(5)
-    _, ours = gradients(made)
-    plain = made.towers
-    torch.manual_seed(5)
+    loss, ours, found = counted(made)
+    assert found == passes
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             "mmbench_pixrec.network.checkpoint", lambda read, *given, use_reentrant: read(*given)
         )
-        plain.zero_grad()
-        plain(made._batch(WINDOWS))["loss"].backward()
-    for name, weight in plain.named_parameters():
-        if weight.grad is not None:
-            assert torch.allclose(ours[name], weight.grad, atol=1e-6), name
+        if layers_forget:
+            made.backbone.model.activation_checkpointing_disable()
+        plain, theirs, once = counted(made)
+    assert once == 2 * 4
+    assert loss == pytest.approx(plain, abs=1e-6)
+    assert ours.keys() == theirs.keys()
+    for name, gradient in ours.items():
+        assert torch.allclose(gradient, theirs[name], atol=1e-6), name
+
+
+def test_without_contrast_no_item_is_read_alone(generator):
+    made = generator("smollm2/tiny", alpha=0.0, beta=0.0)
+    _, found, passes = counted(made)
+    assert passes == 1
+    assert "user_proj.weight" not in found and "item_proj.weight" not in found
 
 
 def test_the_token_loss_is_the_librarys_own(generator):
