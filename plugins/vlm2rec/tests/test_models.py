@@ -4,9 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from mmbench_vlm2rec.configs import PRESETS
 from mmbench_vlm2rec.examples import Example, make_examples
-from mmbench_vlm2rec.models import VLM2Rec
 
 from mmbench import Items
 from mmbench.testing import make_images
@@ -207,7 +205,7 @@ def test_vanilla_trains_nothing(untrained):
     assert not [values for _, values in model.curve if "loss" in values]
 
 
-def test_the_seed_draws_the_few(run, items, sequences, interactions_of, monkeypatch):
+def test_the_seed_draws_the_few(run, items, train, unfitted, monkeypatch):
     """``few`` users reach the training, drawn by the run's seed."""
     seen = []
 
@@ -215,10 +213,8 @@ def test_the_seed_draws_the_few(run, items, sequences, interactions_of, monkeypa
         seen.append(examples)
 
     monkeypatch.setattr("mmbench.vlm.train", note, raising=False)
-    train = interactions_of(sequences, 16)
     for seed in (0, 0, 1):
-        model = VLM2Rec(replace(PRESETS["k128/tiny"], few=12, dim=32, layers=1, probe_every=0))
-        model.fit(train=train, items=items, run=replace(run[0], seed=seed))
+        unfitted("k128/tiny", few=12).fit(train=train, items=items, run=replace(run[0], seed=seed))
     assert [len(examples) for examples in seen] == [12, 12, 12]
     assert seen[0] == seen[1]
     assert seen[0] != seen[2]
