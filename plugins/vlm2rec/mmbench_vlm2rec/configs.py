@@ -127,12 +127,13 @@ SMALL_LLM: Mapping[str, Any] = {
 SMALL_TRAINED: Mapping[str, Any] = {
     "lora_layers": 4,
     "all_prefixes": True,
-    "epochs": 2,
-    "training_tokens": 100_000,
+    "epochs": 1,
+    "training_tokens": 50_000,
     "batch_size": 16,
     "learning_rate": 1e-3,
     "warmup": 0.1,
     "schedule": "linear",
+    "validate_limit": 300,
 }
 TINY = Config(
     backbone="tiny:qwen2.5-vl",
