@@ -23,7 +23,7 @@ KIND = "effnet_smollm2"
 PIXELS = {"image_mean": [MIDDLE / 255] * 3, "image_std": [SPREAD / 255] * 3}
 
 
-class AssembledConfig(transformers.PretrainedConfig):
+class AssembledConfig(transformers.PretrainedConfig):  # type: ignore[no-untyped-call]
     """The sizes of both halves.
 
     Attributes:
@@ -107,7 +107,7 @@ class AssembledModel(_Assembled):
         """Of the language model."""
         return self.language_model.embed_tokens
 
-    def set_input_embeddings(self, value: nn.Module) -> None:
+    def set_input_embeddings(self, value: Any) -> None:
         """Of the language model."""
         self.language_model.embed_tokens = value
 
@@ -134,7 +134,8 @@ class AssembledModel(_Assembled):
             assert input_ids is not None
             inputs_embeds = self.get_input_embeddings()(input_ids)
             if pixel_values is not None:
-                features = self.get_image_features(pixel_values).pooler_output.flatten(0, 1)
+                seen: Any = self.get_image_features(pixel_values).pooler_output
+                features = seen.flatten(0, 1)
                 places = (input_ids == self.config.image_token_id)[..., None]
                 inputs_embeds = inputs_embeds.masked_scatter(places, features.to(inputs_embeds))
         return self.language_model(inputs_embeds=inputs_embeds, **options)
@@ -154,7 +155,8 @@ class AssembledForConditionalGeneration(_Assembled, transformers.GenerationMixin
 
     def get_output_embeddings(self) -> nn.Module:
         """The head."""
-        return self.lm_head
+        head: nn.Module = self.lm_head
+        return head
 
     def forward(self, **given: Any) -> Any:
         """As transformers' models do; no loss."""
