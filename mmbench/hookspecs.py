@@ -180,6 +180,10 @@ class ModelHooks:
             ``{preset: {check: reason}}`` where presets differ in it; strict, and a footnote on the
             boards of rows that are run from then on (optional).
         loss: a word for the board where the loss decides the figure (optional).
+        seconds: a static method that answers, for a Config, about how long a cell takes on two CPU
+            cores: ``{"cell": s, "user": s, "item": s, "event": s}``, each times the dataset's
+            number of them, those that matter (optional). ``mmbench run`` tells it before it starts,
+            and what is stored of the same model is trusted more.
     """
 
     @hookspec(firstresult=True)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from mmbench.grid.execute import Finished
     from mmbench.grid.plan import Grid, Planned
 
+LONG = 2 * 3600.0  # seconds that are asked about
+
 Out = Annotated[Path, typer.Option("--out", "-o", help="Where results are stored.")]
 
 # popularity, counting, and a network twice: without and with the items' titles and pictures
@@ -72,6 +74,9 @@ def run(
     in_process: Annotated[
         bool, typer.Option("--in-process", help="For debuggers: no child process, no limits.")
     ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Start, though it is known to take hours.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -110,6 +115,7 @@ def run(
         observer or [],
         in_process=in_process,
         keep_stale=keep_stale,
+        yes=yes,
         dry_run=dry_run,
         as_json=as_json,
     )
@@ -168,19 +174,23 @@ def _run_grid(
     *,
     in_process: bool,
     keep_stale: bool,
+    yes: bool,
     dry_run: bool,
     as_json: bool,
 ) -> list[Finished]:
     """Plan, show the plan and, unless it is a dry run, carry it out."""
     from mmbench import data as datasets
-    from mmbench.cli.screen import GridProgress, make_console, plan_lines, show_status
+    from mmbench.cli.screen import SHORT, GridProgress, make_console, plan_lines, show_status
     from mmbench.data.places import cache_home
+    from mmbench.grid.estimate import total
     from mmbench.grid.execute import AGAIN, due, execute
     from mmbench.grid.family import Limits
     from mmbench.grid.host import Interrupted
     from mmbench.grid.observers import Observers
     from mmbench.grid.plan import make_plan
+    from mmbench.grid.registry import UsageError
     from mmbench.grid.runner import Circumstances
+    from mmbench.report.words import duration
 
     if overwrite not in AGAIN:
         raise typer.BadParameter(f"--overwrite is one of {', '.join(AGAIN)}, not {overwrite}")
@@ -203,8 +213,15 @@ def _run_grid(
         console.print(line, soft_wrap=isinstance(line, str))
     if dry_run:
         return []
-    to_run = sum(not row.inapplicable for row in working)
-    console.print(f"{to_run} of {len(rows)} cells to run; results in {out}\n")
+    to_run = [row for row in working if not row.inapplicable]
+    long = total([row.seconds for row in to_run], jobs)
+    told = f", about {duration(long)}" if long >= SHORT else ""
+    console.print(f"{len(to_run)} of {len(rows)} cells to run{told}; results in {out}\n")
+    if long > LONG and not yes:
+        raise UsageError(
+            f"this takes about {duration(long)}: add --yes to start it (what is finished is kept, "
+            "so it can be stopped at any time), --limit for fewer users, or --jobs for more at once"
+        )
     how = Circumstances(
         isolated=not in_process,
         limits=Limits(*limits),
@@ -264,6 +281,7 @@ def _plan_json(row: Planned) -> dict[str, Any]:
         "inapplicable": row.inapplicable,
         "stale": row.stale.cell.to_json() if row.stale else None,
         "kept": row.kept,
+        "seconds": row.seconds,
         "preset": row.job.preset if row.job else None,
         "cell": row.job.cell.to_json() if row.job else None,
     }

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from mmbench.results.cell import Cell
     from mmbench.results.record import Record
 
+SHORT = 60.0  # seconds that are not worth a word in a plan
 STYLES = {"done": "green", "new": "cyan", "not-applicable": "dim"}
 
 
@@ -88,8 +89,11 @@ def _code(cell: Cell) -> str:
 
 def plan_table(rows: Sequence[Planned], working: Sequence[Planned]) -> Table:
     """The plan: one line a model and dataset, its seeds, its preset and what is already there."""
+    from mmbench.report.words import duration
+
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("model", "preset", "dataset", "seeds", "state"):
+    timed = any((row.seconds or 0) >= SHORT for row in working)
+    for name in ("model", "preset", "dataset", "seeds", "state", *(["about"] if timed else [])):
         table.add_column(name, overflow="fold")
     groups: dict[tuple[str, str], list[Planned]] = {}
     for row in rows:
@@ -97,12 +101,15 @@ def plan_table(rows: Sequence[Planned], working: Sequence[Planned]) -> Table:
     at_work = {id(row) for row in working}
     for (label, dataset), members in groups.items():
         states = [_state(row, id(row) in at_work) for row in members]
+        known = [row.seconds for row in members if id(row) in at_work and row.seconds]
+        about = [duration(sum(known)) if known else ""] if timed else []
         table.add_row(
             escape(label),
             members[0].job.preset if members[0].job else "-",
             escape(dataset),
             ",".join(str(row.seed) for row in members),
             Text(count_words(states), style=STYLES.get(members[0].state, "red")),
+            *about,
         )
     return table
 

@@ -21,6 +21,7 @@ from mmbench.grid.declared import (
     split_setting,
 )
 from mmbench.grid.environment import cuda_gpus
+from mmbench.grid.estimate import estimate
 from mmbench.grid.fetch import named_paths
 from mmbench.grid.question import Question, ask_all, ask_question, not_applicable, split_parts
 from mmbench.grid.registry import (
@@ -92,6 +93,7 @@ class Planned:
         inapplicable: why the model cannot be asked this question: such a row is recorded, not run.
         stale: what is stored of the same by other code, where the cell itself is not done.
         kept: ``known`` is such a record, and is to be served as if it were the cell's own.
+        seconds: about how long it takes, where anything is known of it.
     """
 
     label: str
@@ -105,6 +107,7 @@ class Planned:
     inapplicable: str = ""
     stale: Record | None = None
     kept: bool = False
+    seconds: float | None = None
 
     @property
     def state(self) -> str:
@@ -268,7 +271,8 @@ class _Planner:
         except ResultError as error:
             return [*before, Planned(job.label, data, seed, problem=str(error))]
         kept = self.keep_stale and stale is not None
-        return [*before, replace(row, known=stale if kept else known, stale=stale, kept=kept)]
+        row = replace(row, known=stale if kept else known, stale=stale, kept=kept)
+        return [*before, replace(row, seconds=estimate(job, question, self.shelf))]
 
     def _inapplicable(
         self, found: Description, question: Question, upstream: Planned | None

@@ -36,6 +36,7 @@ def _demand_legible(text: str) -> str:
 
 
 Name = Annotated[str, Field(max_length=200), AfterValidator(_demand_legible)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Sentence = Annotated[str, Field(max_length=2000), AfterValidator(_demand_legible)]
 
 
@@ -140,6 +141,7 @@ class Declared(Reply):
     needs: list[Literal["image", "text"]]
     pretrained: list[Sentence] = Field(max_length=100)
     loss: Name | None
+    seconds: dict[Literal["cell", "user", "item", "event"], Seconds]
     max_candidates: int | None = Field(ge=1)
     per_set: bool
     papers: list[dict[str, Any]] = Field(max_length=1000)

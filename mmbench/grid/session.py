@@ -135,6 +135,7 @@ def _declare(
         "needs": sorted(_needs(model_class, resolved)),
         "pretrained": _pretrained(model_class, resolved, ref.name),
         "loss": getattr(model_class, "loss", None),
+        "seconds": _seconds(model_class, resolved),
         "max_candidates": getattr(model_class, "max_candidates", None),
         "per_set": getattr(model_class, "per_set", False),
         "papers": [_plain(published) for published in _papers(model_class, ref)],
@@ -169,6 +170,12 @@ def _pretrained(model_class: Any, config: Any, name: str) -> list[str]:
             'in ("org/name@commit",)'
         )
     return sources
+
+
+def _seconds(model_class: Any, config: Any) -> dict[str, float]:
+    """About how long a class says that a cell takes with its Config, by what it is for."""
+    found = getattr(model_class, "seconds", None)
+    return {} if found is None else dict(found(config))
 
 
 def _papers(model_class: Any, ref: ModelRef) -> Sequence[Published]:

@@ -36,6 +36,15 @@ class Shelf:
         ]
         return max(same, key=lambda record: (record.started, record.cell.id), default=None)
 
+    def find_alike(self, cell: Cell) -> list[Record]:
+        """The finished records of cells that differ in their code, version or seed alone."""
+        wanted = _without_code(cell, seed=False)
+        return [
+            record
+            for record in self._beside(record_path(self.results, cell))
+            if record.done and _without_code(record.cell, seed=False) == wanted
+        ]
+
     def _beside(self, path: Path) -> list[Record]:
         """All records in the folder of one; those that cannot be read are the board's to tell."""
         folder = path.parent
@@ -47,7 +56,11 @@ class Shelf:
         return self.folders[folder]
 
 
-def _without_code(cell: Cell) -> Cell:
-    """The cell as far as it is asked for: no code, no version, in its upstream neither."""
-    upstream = cell.upstream and _without_code(cell.upstream)
-    return cell.model_copy(update={"id": "", "code": "", "version": "", "upstream": upstream})
+def _without_code(cell: Cell, *, seed: bool = True) -> Cell:
+    """The cell as far as it is asked for: no code, no version, in its upstream neither.
+
+    Without ``seed``, as far as it is the same but for its seed.
+    """
+    upstream = cell.upstream and _without_code(cell.upstream, seed=seed)
+    blank = {"id": "", "code": "", "version": "", "upstream": upstream}
+    return cell.model_copy(update=blank if seed else {**blank, "seed": 0})

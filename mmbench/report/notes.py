@@ -33,10 +33,12 @@ CANDIDATES = "Other candidates: its sampled candidates differ from those of the 
 def notes(row: Row, board: Iterable[Row], stale: Collection[str] = frozenset()) -> list[str]:
     """What is to be said of one row of a board, as plain text; ``stale`` are ids of cells."""
     limit = row.first.cell.limit
+    budget = row.first.cell.config.get("training_tokens")
     texts = [
         (row.tiny, TINY),
         (row.small, SMALL),
         (limit is not None, _smoke(limit)),
+        (bool(budget), _budget(budget)),
         (bool(row.done) and row.first.wall == "none", NO_WALL),
         (bool(row.done) and row.first.wall == "process", PROCESS),
         (any(record.environment.dirty for record in row.records), DIRTY),
@@ -63,6 +65,11 @@ def mark(row: Row, board: Board) -> str:
 
 def _smoke(limit: int | None) -> str:
     return f"Smoke run: only {limit} users were asked for, so its queries are not the board's."
+
+
+def _budget(tokens: object) -> str:
+    told = f"{tokens:,}" if isinstance(tokens, int) else str(tokens)
+    return f"Budget: trained on at most {told} tokens of its prompts, all epochs together."
 
 
 def _known_failure(check: str, reason: str) -> str:

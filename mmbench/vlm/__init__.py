@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mmbench.vlm.needs import fetch, lacking, sources
     from mmbench.vlm.pictures import Pictures
     from mmbench.vlm.prompts import Encoded, Image, Part, Prompt, Span
+    from mmbench.vlm.rates import seconds_for
     from mmbench.vlm.training import train
 
 # peft imports bitsandbytes, and that torch's compiler, which starts a process for each core at once
@@ -39,6 +40,7 @@ HOMES = {
     "config": ("BackboneConfig", "TrainingConfig"),
     "needs": ("fetch", "lacking", "sources"),
     "backbones": ("Backbone", "load_backbone"),
+    "rates": ("seconds_for",),
     "prompts": ("Encoded", "Image", "Part", "Prompt", "Span"),
     "pictures": ("Pictures",),
     "batches": ("Batch",),
@@ -69,6 +71,7 @@ __all__ = [
     "load_backbone",
     "lower_states",
     "mean_over",
+    "seconds_for",
     "sources",
     "train",
 ]

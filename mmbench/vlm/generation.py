@@ -16,6 +16,8 @@ from mmbench.vlm.prompts import Prompt
 
 Allowed = Callable[[int, Sequence[int]], Sequence[int]]
 
+LEAVE = 0.25
+
 # transformers 5.24 renamed what a model remembers of the tokens that it has read
 CACHE = "cache" if hasattr(BaseModelOutputWithPast(), "cache") else "past_key_values"
 
@@ -83,11 +85,10 @@ def generate(
             batch = backbone.batch([encoded[row] for row in rows], pictures, still=True).to(
                 backbone.device
             )
-            draw = _Draw(temperature, repetition_penalty, allowed, [int(row) for row in rows])
+            draw = _Draw(temperature, repetition_penalty, allowed)
+            asked = [(int(row), seeds[row]) for row in rows]
             with torch.inference_mode():
-                found = _answer(
-                    backbone, batch, draw, [seeds[row] for row in rows], samples, new_tokens
-                )
+                found = _answer(backbone, batch, draw, asked, samples, new_tokens)
             for place, row in enumerate(rows):
                 answers[row] = found[place * samples : (place + 1) * samples]
     finally:
@@ -97,22 +98,25 @@ def generate(
 
 @dataclass(frozen=True, slots=True)
 class _Draw:
-    """How a token is chosen; ``numbers`` are those of the batch's prompts."""
+    """How a token is chosen."""
 
     temperature: float
     penalty: float
     allowed: Allowed | None
-    numbers: list[int]
 
     def token(
-        self, logits: Tensor, used: Tensor, answers: Sequence[Sequence[int]], chance: Tensor
+        self,
+        logits: Tensor,
+        used: Tensor,
+        answers: Sequence[tuple[int, Sequence[int]]],
+        chance: Tensor,
     ) -> Tensor:
         """int64[n]: the next token of each answer.
 
         Args:
             logits: float32[n, vocabulary].
             used: bool[n, vocabulary], what prompt and answer hold already.
-            answers: n answers so far, ``samples`` of each prompt in turn.
+            answers: the number of the prompt and the answer so far, n times.
             chance: float64[n], uniform in [0, 1).
         """
         if self.penalty != 1:
@@ -127,11 +131,11 @@ class _Draw:
         goal = (1 - chance.to(steps.device)) * steps[:, -1]
         return torch.searchsorted(steps, goal[:, None])[:, 0]
 
-    def _barred(self, logits: Tensor, answers: Sequence[Sequence[int]], allowed: Allowed) -> Tensor:
+    def _barred(
+        self, logits: Tensor, answers: Sequence[tuple[int, Sequence[int]]], allowed: Allowed
+    ) -> Tensor:
         barred = torch.full_like(logits, -torch.inf)
-        samples = len(answers) // len(self.numbers)
-        for row, answer in enumerate(answers):
-            number = self.numbers[row // samples]
+        for row, (number, answer) in enumerate(answers):
             follow = list(allowed(number, answer))
             if not follow:
                 raise ValueError(f"nothing is allowed to follow {list(answer)} in prompt {number}")
@@ -143,14 +147,18 @@ def _answer(
     backbone: Backbone,
     batch: Batch,
     draw: _Draw,
-    seeds: Sequence[int],
+    asked: Sequence[tuple[int, int]],
     samples: int,
     new_tokens: int,
 ) -> list[Generated]:
-    """The answers to a batch, ``samples`` of each prompt in turn."""
+    """The answers to a batch, ``samples`` of each prompt in turn.
+
+    ``asked`` has the number and the seed of each prompt. Answers that have ended leave the batch as
+    soon as they are a share of ``LEAVE`` of it.
+    """
     read = backbone.run_language(batch, use_cache=True)
     cache, hidden = getattr(read, CACHE), read.last_hidden_state[:, -1]
-    streams = [torch.Generator().manual_seed(seed) for seed in seeds]
+    streams = [torch.Generator().manual_seed(seed) for _, seed in asked]
     count = len(batch) * samples
     if samples > 1:
         cache.batch_repeat_interleave(samples)
@@ -160,6 +168,7 @@ def _answer(
     ids: list[list[int]] = [[] for _ in range(count)]
     logp = [0.0] * count
     ended = [False] * count
+    rows = list(range(count))  # those that are in the batch
     for _ in range(new_tokens):
         logits = backbone.logits(hidden)
         if not used.shape[1]:
@@ -168,19 +177,25 @@ def _answer(
             [torch.rand(samples, generator=stream, dtype=torch.float64) for stream in streams]
         )
         # an answer that has ended asks for nothing: it stays as it is
-        asked = [answer if not done else [] for answer, done in zip(ids, ended, strict=True)]
-        chosen = draw.token(logits, used, asked, chance)
+        so_far = [(asked[row // samples][0], [] if ended[row] else ids[row]) for row in rows]
+        chosen = draw.token(logits, used, so_far, chance[rows])
         gained = torch.log_softmax(logits, 1).gather(1, chosen[:, None])[:, 0].tolist()
         used.scatter_(1, chosen[:, None], True)
-        for row, token in enumerate(chosen.tolist()):
+        for row, token, gain in zip(rows, chosen.tolist(), gained, strict=True):
             if ended[row]:
                 continue
-            logp[row] += gained[row]
+            logp[row] += gain
             ended[row] = token == backbone.end
             if not ended[row]:
                 ids[row].append(token)
-        if all(ended):
+        going = [place for place, row in enumerate(rows) if not ended[row]]
+        if not going:
             break
+        if len(going) <= (1 - LEAVE) * len(rows):
+            kept = torch.tensor(going, device=chosen.device)
+            rows, chosen, used = [rows[place] for place in going], chosen[kept], used[kept]
+            step = _select(step, kept)
+            cache.batch_select_indices(kept)
         step = _next_step(step, chosen)
         read = backbone.run_language(step, use_cache=True, **{CACHE: cache})
         hidden = read.last_hidden_state[:, -1]
@@ -206,6 +221,18 @@ def _first_step(batch: Batch, samples: int) -> Batch:
         answer=torch.ones_like(batch.answer[:, -1:]).repeat_interleave(samples, 0),
         pictured=torch.zeros_like(batch.pictured[:, -1:]).repeat_interleave(samples, 0),
         spans={},
+    )
+
+
+def _select(step: Batch, kept: Tensor) -> Batch:
+    """Some rows of a step, by their places."""
+    return replace(
+        step,
+        ids=step.ids[kept],
+        attended=step.attended[kept],
+        positions=step.positions.index_select(-2, kept),
+        answer=step.answer[kept],
+        pictured=step.pictured[kept],
     )
 
 

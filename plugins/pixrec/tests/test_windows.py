@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from mmbench_pixrec.windows import draw_window, last_events
+from mmbench_pixrec.windows import draw_window, last_events, latest_windows
 
 
 def draws(sequence, most, count=4000):
@@ -37,6 +37,21 @@ def test_all_places_are_equally_likely():
 def test_one_event_is_no_window():
     with pytest.raises(ValueError, match="needs two events, and the sequence has 1"):
         draw_window(np.array([4], np.int32), 6, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    ("length", "most", "count", "expected"),
+    [
+        (5, 3, 1, [([3, 4], 5)]),
+        (5, 3, 3, [([1, 2], 3), ([2, 3], 4), ([3, 4], 5)]),
+        (3, 4, 9, [([1], 2), ([1, 2], 3)]),
+        (2, 2, 1, [([1], 2)]),
+        (1, 3, 2, []),
+    ],
+)
+def test_the_latest_windows(length, most, count, expected):
+    found = latest_windows(np.arange(1, length + 1, dtype=np.int32), most, count)
+    assert [(items.tolist(), target) for items, target in found] == expected
 
 
 def test_the_last_events_without_padding():

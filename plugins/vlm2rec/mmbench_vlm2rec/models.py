@@ -44,6 +44,14 @@ class VLM2Rec:
         """The backbone, unless it is a miniature."""
         return vlm.sources(config)
 
+    @staticmethod
+    def seconds(config: configs.Config) -> Mapping[str, float]:
+        """About how long a cell takes on a CPU: an item is its title and its number in a prompt."""
+        item = len(config.views) * (config.title_tokens + 12)
+        history = config.max_history * item
+        trained = config.training_tokens if config.trains else 0
+        return vlm.seconds_for(config, trained=trained, item=item, user=2 * history)
+
     @hookimpl
     def fetch(self, cache: Path) -> None:
         """Download the backbone of the config."""
