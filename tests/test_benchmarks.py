@@ -98,3 +98,20 @@ def test_reading():
         "train, shuffled",
         "train, by length",
     ]
+
+
+@pytest.mark.slow
+def test_top_layers():
+    pytest.importorskip("transformers")
+    miniature = ["--backbone", "tiny:smollm2", "--layers", "3", "--top", "1"]
+    rows = run("top_layers.py", *miniature, "--titles", "20")
+    assert [row.split("|")[1].strip() for row in rows] == [
+        "20 titles",
+        "adapters on all layers",
+        "on the top 1",
+        "on the top 1, from kept states",
+        "int8 against float32",
+        "times as fast",
+        "mean cosine",
+        "of the 10 nearest, the same",
+    ]

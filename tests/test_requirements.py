@@ -49,7 +49,12 @@ def requirements(folder: Path) -> dict[str, list[Requirement]]:
 
 
 def libraries(found: list[Requirement]) -> set[str]:
-    return {normal(one.name) for one in found} - {"mmbench"}
+    return {name for one in found if not (name := normal(one.name)).startswith("mmbench")}
+
+
+def plugins(found: list[Requirement]) -> set[str]:
+    """The plugins' distributions that a plugin builds on as on any library."""
+    return {name for one in found if (name := normal(one.name)).startswith("mmbench-")}
 
 
 def for_users(folder: Path) -> set[str]:
@@ -100,6 +105,13 @@ def test_a_distribution_declares_what_it_imports_and_nothing_else(folder):
     assert for_users(folder) - UNIMPORTED.keys() <= imported
 
 
+@pytest.mark.parametrize("folder", PLUGINS, ids=lambda folder: folder.name)
+def test_a_plugin_declares_the_plugins_that_it_imports_and_no_other(folder):
+    home = package(folder)
+    imported = {name for name in modules(home) if name.startswith("mmbench_")} - {home.name}
+    assert {normal(name) for name in imported} == plugins(requirements(folder)[""])
+
+
 def test_the_tests_declare_what_they_import_and_nothing_else():
     installed = modules(*TESTS) & metadata.packages_distributions().keys()
     imported = distributions(installed)
@@ -129,7 +141,7 @@ def test_a_library_has_one_range_with_two_ends_and_the_tested_version_in_it():
     for folder in [ROOT, *PLUGINS]:
         for found in requirements(folder).values():
             for one in found:
-                if one.name != "mmbench":
+                if not one.name.startswith("mmbench"):
                     ranges.setdefault(normal(one.name), set()).add(one.specifier)
     for name, found in ranges.items():
         assert len(found) == 1, f"{name} has several ranges"

@@ -22,6 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers.utils.import_utils import is_flash_attn_2_available
 
+import mmbench.vlm.assembled  # makes its kind known to transformers
 import mmbench.vlm.quiet  # noqa: F401
 from mmbench.toolkit import weights
 from mmbench.views import Run

@@ -27,7 +27,8 @@ class BackboneConfig:
             Hugging Face id, a folder that ``Backbone.save`` or ``save_pretrained`` wrote, a
             ``.gguf`` file, or ``package:<distribution>``; see ``mmbench.toolkit.weights``.
             Families: ``qwen2.5-vl``, ``qwen2-vl``, ``smolvlm``, ``idefics3``, ``paligemma2``,
-            ``llava``, ``internvl3``, and for text alone ``qwen2.5`` and ``smollm2``.
+            ``llava``, ``internvl3``, ``effnet-smollm2`` (see ``mmbench.vlm.assembled``), and for
+            text alone ``qwen2.5`` and ``smollm2``.
         revision: of a Hugging Face id, a commit; a branch works: its commit is looked up when it is
             fetched, and recorded.
         trained: ``lora`` trains adapters on all linear layers of the language model; ``language``

@@ -187,6 +187,11 @@ TURN = {"bridge": "<|im_end|>\n<|im_start|>assistant\n", "closing": "<|im_end|>"
 QWEN_CHAT = Chat(
     opening=QWEN_SYSTEM.format("You are a helpful assistant.") + "<|im_start|>user\n", **TURN
 )
+SMOLLM2_OPENING = (
+    QWEN_SYSTEM.format("You are a helpful AI assistant named SmolLM, trained by Hugging Face")
+    + "<|im_start|>user\n"
+)
+PLACE = "<empty_output>"  # a token of SmolLM2's that no prompt of ours has
 IDEFICS_CHAT = Chat(
     opening="<|im_start|>User:",
     bridge="<end_of_utterance>\nAssistant:",
@@ -274,6 +279,22 @@ _ALL = (
         ),
     ),
     Family(
+        "effnet-smollm2",
+        "effnet_smollm2",
+        Chat(SMOLLM2_OPENING, **TURN),
+        (*QWEN_SPECIALS, PLACE),
+        Vision(
+            before="",
+            token=PLACE,
+            after="",
+            processor="CLIPImageProcessorPil",
+            side=lambda config: int(config.image_size),
+            cell=lambda config: int(config.cell),
+            pixels=_clip_pixels,
+            features=_plain_features,
+        ),
+    ),
+    Family(
         "qwen2.5",
         "qwen2",
         Chat(
@@ -289,13 +310,7 @@ _ALL = (
     Family(
         "smollm2",
         "llama",
-        Chat(
-            QWEN_SYSTEM.format(
-                "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
-            )
-            + "<|im_start|>user\n",
-            **TURN,
-        ),
+        Chat(SMOLLM2_OPENING, **TURN),
         QWEN_SPECIALS,
         language="",
     ),

@@ -16,6 +16,7 @@ import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
+from mmbench.vlm import assembled
 from mmbench.vlm.config import BackboneConfig
 from mmbench.vlm.families import FAMILIES, Family
 
@@ -45,7 +46,11 @@ def build_tiny(config: BackboneConfig, texts: Iterable[str], seed: int, folder: 
     tokenizer.save_pretrained(folder)
     if family.vision is not None:
         processor = getattr(transformers, family.vision.processor)
-        options = {"patch_size": PATCH, "merge_size": 2} if family.vision.grid else {}
+        options: dict[str, Any] = (
+            {"patch_size": PATCH, "merge_size": 2} if family.vision.grid else {}
+        )
+        if family.name == "effnet-smollm2":
+            options = assembled.PIXELS
         processor(**options).save_pretrained(folder)
 
 
@@ -255,6 +260,20 @@ def _internvl3(config: BackboneConfig, tokenizer: Any) -> PreTrainedModel:
     )
 
 
+def _effnet_smollm2(config: BackboneConfig, tokenizer: Any) -> PreTrainedModel:
+    return assembled.AssembledForConditionalGeneration(
+        assembled.AssembledConfig(
+            text_config=_text(config, tokenizer),
+            image_size=config.image_size or SIDE,
+            cell=2 * PATCH,
+            projector_dim=config.dim,
+            image_token_id=_image_token("effnet-smollm2", tokenizer),
+            initializer_range=spread(config),
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+
+
 def _qwen25(config: BackboneConfig, tokenizer: Any) -> PreTrainedModel:
     return transformers.Qwen2ForCausalLM(transformers.Qwen2Config(**_text(config, tokenizer)))
 
@@ -271,6 +290,7 @@ BUILDERS: dict[str, Callable[[BackboneConfig, Any], PreTrainedModel]] = {
     "paligemma2": _paligemma2,
     "llava": _llava,
     "internvl3": _internvl3,
+    "effnet-smollm2": _effnet_smollm2,
     "qwen2.5": _qwen25,
     "smollm2": _smollm2,
 }

@@ -202,6 +202,8 @@ def test_a_row_is_found_by_id_name_or_model_and_its_remark_may_be_left_out(make_
         make_record("vlm2rec", preset="tiny", label="vlm2rec (tiny)", config={"w": 1}),
         make_record("vlm2rec", preset="sft/tiny", label="vlm2rec/sft (tiny)", config={"w": 0}),
         make_record("pop", config={}),
+        make_record("hybrid", preset="small", label="hybrid[k=1] (small)", config={"k": 1}),
+        make_record("ce", label="ce[init=text-encoder (small)]", config={"init": 1}),
     ]
     boards = make_boards(map(parse, records))
     found = {
@@ -210,6 +212,9 @@ def test_a_row_is_found_by_id_name_or_model_and_its_remark_may_be_left_out(make_
             "vlm2rec",
             "vlm2rec (tiny)",
             "vlm2rec/sft",
+            "vlm2rec/sft/tiny",
+            "hybrid/small[k=1]",
+            "ce[init=text-encoder/small]",
             "pop",
             "po",
             records[2]["cell"]["id"][:5],
@@ -219,6 +224,9 @@ def test_a_row_is_found_by_id_name_or_model_and_its_remark_may_be_left_out(make_
         "vlm2rec": ["vlm2rec (tiny)"],
         "vlm2rec (tiny)": ["vlm2rec (tiny)"],
         "vlm2rec/sft": ["vlm2rec/sft (tiny)"],
+        "vlm2rec/sft/tiny": ["vlm2rec/sft (tiny)"],
+        "hybrid/small[k=1]": ["hybrid[k=1] (small)"],
+        "ce[init=text-encoder/small]": ["ce[init=text-encoder (small)]"],
         "pop": ["pop"],
         "po": [],
         records[2]["cell"]["id"][:5]: ["pop"],

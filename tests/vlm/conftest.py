@@ -16,6 +16,7 @@ from mmbench.testing import make_images
 TITLES = ["", "Red Lipstick Matte", "Blue Nail Polish", "Soft Brush Set", "Night Face Cream"]
 TITLES += ["Gold Hair Spray", "Clear Eye Gel", "Red Lipstick Matte"]
 SEEING = ["qwen2.5-vl", "qwen2-vl", "smolvlm", "idefics3", "paligemma2", "llava", "internvl3"]
+SEEING += ["effnet-smollm2"]
 READING = ["qwen2.5", "smollm2"]
 FAMILIES = SEEING + READING
 
