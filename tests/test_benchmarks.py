@@ -115,3 +115,11 @@ def test_top_layers():
         "mean cosine",
         "of the 10 nearest, the same",
     ]
+
+
+@pytest.mark.slow
+def test_captions():
+    pytest.importorskip("transformers")
+    rows = run("captions.py", "--data", "demo", "--miniature", "--epochs", "1", "--pictures", "60")
+    (row,) = rows[1:]
+    assert row.startswith("| demo | 60 |")

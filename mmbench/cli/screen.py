@@ -197,10 +197,27 @@ def _speed(task: Task) -> float | None:
     return task.completed / task.elapsed if task.elapsed else None
 
 
-class GridProgress:
-    """Bars for the grid and its running cells; plain lines where nobody looks."""
+def running_line(task: Task) -> str:
+    """One line of markup on a running cell: how far it is, how fast, and the time left."""
+    since = f"{datetime.timedelta(seconds=int(task.elapsed or 0))} so far"
+    steps = f"{task.completed:,.0f}"
+    if task.total is not None:
+        steps += f" of {task.total:,.0f}"
+    parts = [since] if not task.completed else [f"{steps} {task.fields['unit']}", since]
+    if speed := _speed(task):
+        unit = task.fields["unit"]
+        rate = f"{speed:,.1f} {unit}/s" if speed >= 0.1 else f"{1 / speed:,.0f} s each"
+        parts.append(rate)
+        if task.remaining is not None:
+            parts.append(f"{datetime.timedelta(seconds=int(task.remaining / speed))} left")
+    return f"[dim]running[/] {task.description}: {escape(', '.join(parts))}"
 
-    def __init__(self, console: Console, total: int) -> None:
+
+class GridProgress:
+    """Bars for the grid and its running cells; a line a minute for each where nobody looks."""
+
+    def __init__(self, console: Console, total: int, every: float = 60.0) -> None:
+        """``every``: seconds between two lines of a running cell, off a terminal."""
         self.console = console
         self.total = total
         self.ended = 0
@@ -219,13 +236,29 @@ class GridProgress:
         self.grid = self.bars.add_task("cells", total=total, unit="cells")
         self.cells: dict[int, TaskID] = {}
         self.lock = threading.Lock()
+        self.every = every
+        self.over = threading.Event()
+        self.teller = threading.Thread(target=self._tell, daemon=True)
 
     def __enter__(self) -> GridProgress:
         self.bars.start()
+        if not self.console.is_terminal:
+            self.teller.start()
         return self
 
     def __exit__(self, *error: object) -> None:
         self.bars.stop()
+        self.over.set()
+        if self.teller.is_alive():
+            self.teller.join()
+
+    def _tell(self) -> None:
+        """Every so often, a line for each running cell."""
+        while not self.over.wait(self.every):
+            with self.lock:
+                running = [task for task in self.bars.tasks if task.id in self.cells.values()]
+                for task in running:
+                    self.console.print(running_line(task), soft_wrap=True)
 
     def cell_started(self, row: Planned) -> None:
         """Show a bar for the cell."""

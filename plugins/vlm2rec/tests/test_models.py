@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from mmbench_vlm2rec.configs import PRESETS
-from mmbench_vlm2rec.models import VLM2Rec
+from mmbench_vlm2rec.examples import Example, make_examples
 
 from mmbench import Items
 from mmbench.testing import make_images
@@ -206,7 +205,7 @@ def test_vanilla_trains_nothing(untrained):
     assert not [values for _, values in model.curve if "loss" in values]
 
 
-def test_the_seed_draws_the_few(run, items, sequences, interactions_of, monkeypatch):
+def test_the_seed_draws_the_few(run, items, train, unfitted, monkeypatch):
     """``few`` users reach the training, drawn by the run's seed."""
     seen = []
 
@@ -214,10 +213,8 @@ def test_the_seed_draws_the_few(run, items, sequences, interactions_of, monkeypa
         seen.append(examples)
 
     monkeypatch.setattr("mmbench.vlm.train", note, raising=False)
-    train = interactions_of(sequences, 16)
     for seed in (0, 0, 1):
-        model = VLM2Rec(replace(PRESETS["k128/tiny"], few=12, dim=32, layers=1, probe_every=0))
-        model.fit(train=train, items=items, run=replace(run[0], seed=seed))
+        unfitted("k128/tiny", few=12).fit(train=train, items=items, run=replace(run[0], seed=seed))
     assert [len(examples) for examples in seen] == [12, 12, 12]
     assert seen[0] == seen[1]
     assert seen[0] != seen[2]
@@ -229,6 +226,84 @@ def test_other_families(fitted, queries_of, backbone):
     model = fitted(backbone=backbone, image_size=size, layers=2)
     assert model.score(queries_of(HISTORIES)).shape == (4, 16)
     assert [values for _, values in model.curve if "loss" in values]
+
+
+def test_while_training_a_sample_of_the_catalogue_is_ranked(
+    run, items, train, unfitted, queries_of
+):
+    """``validate_items`` items by the seed, the rest as not retrieved; afterwards all."""
+    queries = queries_of(HISTORIES)
+
+    def ranked(seed, count):
+        model = unfitted("llm-sft/tiny", validate_items=count)
+        seen = []
+
+        def validate(limit=None):
+            seen.append(model.score(queries))
+            return 0.0
+
+        model.fit(train=train, items=items, run=replace(run[0], seed=seed, validate=validate))
+        return seen, model.score(queries)
+
+    seen, after = ranked(0, 5)
+    found = np.isfinite(seen[0])
+    assert (found == found[0]).all()
+    assert found[0].sum() == 5
+    np.testing.assert_array_equal(seen[0][:, found[0]], after[:, found[0]])  # one epoch
+    assert np.isfinite(after).all()
+    others, _ = ranked(1, 5)
+    assert (np.isfinite(others[0]) != found).any()
+    for count in (0, 16, 99):
+        everything, after = ranked(0, count)
+        np.testing.assert_array_equal(everything[0], after)
+
+
+def test_lengths_are_those_of_all_prompts(untrained, items):
+    """Of a history and its target, in each view, to a few in a hundred."""
+    rng = np.random.default_rng(0)
+    words = ["tent", "stove, blue", "A Lamp (1954)", "kettle: 2 l", "the one: a tale"]
+    titles = ["", *(" ".join(rng.choice(words, rng.integers(1, 6))) for _ in range(16))]
+    for preset in ("vanilla-ext/tiny", "vanilla-int/tiny", "llm-vanilla/tiny"):
+        model = untrained(preset, max_history=4)
+        embedder = model.embedder
+        embedder.open(Items(16, {"title": titles}, items.images))
+        examples = [
+            Example(
+                tuple(rng.integers(1, 17, rng.integers(1, 8)).tolist()), int(rng.integers(1, 17))
+            )
+            for _ in range(40)
+        ]
+        exact = [
+            sum(
+                len(embedder.backbone.encode(embedder.prompt(view, row)))
+                for view in model.config.views
+                for row in (example.history, [example.target])
+            )
+            for example in examples
+        ]
+        counted = embedder.lengths(examples)
+        np.testing.assert_allclose(counted, exact, rtol=0.1)
+        assert abs(sum(counted) / sum(exact) - 1) < 0.03
+        model.transfer(items)
+
+
+def test_the_top_layers_alone_are_read_again(fitted, queries_of, items):
+    """With ``lora_layers`` the states below are kept, and change no vector."""
+    model = fitted(trained="lora", layers=2, lora_layers=1, lora_rank=4, learning_rate=1e-2)
+    names = {name.split("layers.")[1][0] for name in trained_weights(model)}
+    assert names == {"1"}
+    assert model.embedder.lower is not None
+    found = model.score(queries_of(HISTORIES))
+    model.embedder.lower = None
+    np.testing.assert_allclose(found, model.score(queries_of(HISTORIES)), atol=1e-5)
+
+
+def test_a_budget_of_tokens_draws_examples(fitted, train, queries_of):
+    model = fitted("llm-sft/tiny", epochs=2, all_prefixes=True, training_tokens=2400)
+    told = model.curve[0][1]
+    assert 10 < told["examples"] < len(make_examples(train, all_prefixes=True))
+    assert 0.9 * 2400 < told["training tokens"] <= 2400
+    assert np.isfinite(model.score(queries_of(HISTORIES))).all()
 
 
 def test_the_model_is_loaded_without_torch():

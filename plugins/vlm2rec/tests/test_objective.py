@@ -185,11 +185,15 @@ def test_bad_settings_are_told(changes, words):
 
 def test_presets_pair_up():
     for name, preset in PRESETS.items():
-        if name not in ("paper", "tiny"):
-            other = name.removesuffix("/tiny") if name.endswith("/tiny") else f"{name}/tiny"
-            assert other in PRESETS
-            assert PRESETS[other].fusion == preset.fusion
-            assert PRESETS[other].few == preset.few
+        variant, _, size = name.partition("/")
+        if variant not in ("paper", "tiny"):
+            for other in {variant, f"{variant}/tiny"} - {name}:
+                assert PRESETS[other].fusion == preset.fusion
+                assert PRESETS[other].few == preset.few
+            assert size in ("", "small", "tiny")
+        if size == "tiny" or name == "tiny":
+            assert preset.all_prefixes
+            assert preset.max_history == 10
     assert (PRESETS["paper"].lora_rank, PRESETS["paper"].lora_alpha) == (16, 32)
     assert PRESETS["paper"].lora_dropout == 0.2
     assert [PRESETS[f"k{k}"].few for k in (128, 256, 512, 1024)] == [128, 256, 512, 1024]
