@@ -190,6 +190,20 @@ def test_patience_ends_the_phase(made, train, make_run):
     assert len(asked) == 4  # before the phase, and three without gain
 
 
+def test_it_validates_every_so_many_steps_and_at_the_last_one(made, train, make_run):
+    config, retriever = made
+    config = type(config)(
+        **{**vars(config), "preference_epochs": 5, "preference_steps": 2, "preference_patience": 99}
+    )
+    steps = []
+    run = make_run(progress=lambda done, total, unit: steps.append((done, total)))
+    train_by_preference(retriever, chance, train, config, run)
+    last, total = steps[-1]
+    assert last == total == len(steps) > 3
+    asked = [step for step, values in make_run.curve if "valid ndcg@10" in values]
+    assert asked == sorted({0, *range(2, last + 1, 2), last})
+
+
 def test_the_rate_rises_and_falls_in_lines():
     rates = [_rise_and_fall(step, 4, 12) for step in range(13)]
     assert rates[:4] == [0.25, 0.5, 0.75, 1.0]
