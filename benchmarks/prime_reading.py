@@ -57,6 +57,7 @@ def make_ranker(given: argparse.Namespace, items: Items, folder: Path) -> Ranker
         log=lambda step, **values: None,
         progress=lambda done, total, unit: None,
     )
+    vlm.fetch(config, run.cache)
     return Ranker(config, items, run)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 import torch.nn.functional as F
+from mmbench_sequential.attention import Block
 from mmbench_sequential.training import Batch, decay_groups, epoch_batches, training_rows
 from torch import Tensor, nn
 
@@ -202,10 +203,12 @@ def first_is_better(
 
 
 def set_dropout(network: nn.Module, rate: float) -> None:
-    """Let all of a network's dropout have this rate."""
+    """Let all of a network's dropout have this rate, that of attention weights too."""
     for module in network.modules():
         if isinstance(module, nn.Dropout):
             module.p = rate
+        if isinstance(module, Block):
+            module.rate = rate
 
 
 def _shown(history: Tensor, trained: Tensor, most: int) -> list[tuple[int, ...]]:
