@@ -32,8 +32,6 @@ class PrimeConfig(vlm.BackboneConfig, vlm.TrainingConfig):
         negatives: what stands beside a target in training: items drawn by ``popularity`` (events
             plus one), whatever the user has, or ``uniform`` ones that are not in the history.
         candidate_order: of a training prompt: ``random``, or the ``retriever``'s, as in inference.
-        prompt_weight: of the loss of the prompt's own text beside that of the answer; the paper has
-            none.
         validate_steps: steps between two validations of the ranker, and the last is validated too.
         rank_batch: prompts that are ranked together; it changes no score but for rounding.
         retriever: the model that retrieves, as ``mmbench-sequential`` has it.
@@ -84,7 +82,6 @@ class PrimeConfig(vlm.BackboneConfig, vlm.TrainingConfig):
     most_prefixes: int = 0
     negatives: Literal["popularity", "uniform"] = "popularity"
     candidate_order: Literal["random", "retriever"] = "random"
-    prompt_weight: float = 0.0
     validate_steps: int = 100
     rank_batch: int = 8
 
@@ -191,7 +188,8 @@ SMALL = PrimeConfig(
     preference_sequences=64,
     preference_warmup=0,
 )
-# A miniature knows no word beforehand, so all of it is trained.
+# A miniature knows no word beforehand, so all of it is trained. It does not learn to read in
+# minutes, so candidates stand in the retriever's order in training too, for what places tell.
 TINY = PrimeConfig(
     backbone="tiny:qwen2-vl",
     trained="all",
@@ -205,14 +203,14 @@ TINY = PrimeConfig(
     topk=5,
     attribute_tokens=12,
     shortest_prefix=2,
-    prompt_weight=1.0,
+    candidate_order="retriever",
     epochs=3,
-    training_tokens=3_000_000,
+    training_tokens=1_500_000,
     batch_size=16,
     learning_rate=2e-3,
     weight_decay=0.0,
     validate_limit=256,
-    validate_steps=250,
+    validate_steps=100,
     rank_batch=64,
     retriever_epochs=60,
     retriever_patience=5,

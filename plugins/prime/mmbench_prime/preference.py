@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 import torch.nn.functional as F
-from mmbench_sequential.training import decay_groups, epoch_batches, training_rows
+from mmbench_sequential.attention import Block
+from mmbench_sequential.training import Batch, decay_groups, epoch_batches, training_rows
 from torch import Tensor, nn
 
 from mmbench import Interactions, Run
@@ -66,17 +67,16 @@ def train_by_preference(
     Raises:
         FloatingPointError: the loss is not finite.
     """
-    network, settings = retriever.network, retriever.settings
+    network = retriever.network
     set_dropout(network, config.preference_dropout)
-    rows, rng = training_rows(network, train), np.random.default_rng([run.seed, 3])
+    passes = _draw_passes(retriever, train, config, run)
+    steps = sum(map(len, passes))
     generator = torch.Generator(device=run.device).manual_seed(run.seed)
     optimizer = torch.optim.AdamW(
         decay_groups(network, config.preference_decay),
         lr=config.preference_rate,
-        eps=settings.epsilon,
+        eps=retriever.settings.epsilon,
     )
-    taken = min(config.preference_sequences or len(rows), len(rows))
-    steps = config.preference_epochs * -(-taken // settings.batch_size)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: _rise_and_fall(step, config.preference_warmup, steps)
     )
@@ -89,10 +89,8 @@ def train_by_preference(
     judge.judge(0)
     step = 0
     with contextlib.suppress(Enough):
-        for epoch in range(1, config.preference_epochs + 1):
-            chosen = rows.take(np.sort(rng.permutation(len(rows))[:taken]))
+        for number, batches in enumerate(passes, start=1):
             shares, losses = Shares(), []
-            batches = epoch_batches(network, train, chosen, settings, rng, run.device)
             for history, target in batches:
                 network.train()
                 optimizer.zero_grad()
@@ -102,20 +100,34 @@ def train_by_preference(
                 optimizer.step()
                 schedule.step()
                 shares.count(pairs)
-                losses.append(float(loss.detach()))
-                if not np.isfinite(losses[-1]):
-                    raise FloatingPointError(
-                        f"the loss became {losses[-1]}: lower preference_rate (now "
-                        f"{config.preference_rate})"
-                    )
+                losses.append(_finite(float(loss.detach()), config.preference_rate))
                 step += 1
-                run.progress(min(step, steps), steps, "steps")
+                run.progress(step, steps, "steps")
                 judge.watch(step, steps)
-            run.log(epoch, loss=float(np.mean(losses)), **shares.told())
-        if step % config.preference_steps:
-            judge.judge(step)
+            run.log(number, loss=float(np.mean(losses)), **shares.told())
     judge.restore()
     retriever.refresh()
+
+
+def _draw_passes(
+    retriever: Retriever, train: Interactions, config: PrimeConfig, run: Run
+) -> list[list[Batch]]:
+    """The batches of each pass, over ``preference_sequences`` rows drawn for it."""
+    network, settings = retriever.network, retriever.settings
+    rows, rng = training_rows(network, train), np.random.default_rng([run.seed, 3])
+    taken = min(config.preference_sequences or len(rows), len(rows))
+    found = []
+    for _ in range(config.preference_epochs):
+        chosen = rows.take(np.sort(rng.permutation(len(rows))[:taken]))
+        found.append(list(epoch_batches(network, train, chosen, settings, rng, run.device)))
+    return found
+
+
+def _finite(loss: float, rate: float) -> float:
+    """The loss. Raises FloatingPointError where it is none."""
+    if not np.isfinite(loss):
+        raise FloatingPointError(f"the loss became {loss}: lower preference_rate (now {rate})")
+    return loss
 
 
 def preference_loss(
@@ -191,10 +203,12 @@ def first_is_better(
 
 
 def set_dropout(network: nn.Module, rate: float) -> None:
-    """Let all of a network's dropout have this rate."""
+    """Let all of a network's dropout have this rate, that of attention weights too."""
     for module in network.modules():
         if isinstance(module, nn.Dropout):
             module.p = rate
+        if isinstance(module, Block):
+            module.rate = rate
 
 
 def _shown(history: Tensor, trained: Tensor, most: int) -> list[tuple[int, ...]]:

@@ -156,37 +156,18 @@ def before_label(encoded: vlm.Encoded) -> vlm.Encoded:
 
 
 class Objective(nn.Module):
-    """The backbone with the loss of a batch of prompts with their labels.
+    """The backbone with the loss of a batch of prompts with their labels."""
 
-    Args:
-        backbone: what is trained.
-        prompt_weight: of the loss of the prompt's own text beside that of the answer.
-    """
-
-    def __init__(self, backbone: vlm.Backbone, prompt_weight: float = 0.0) -> None:
+    def __init__(self, backbone: vlm.Backbone) -> None:
         super().__init__()
-        self.backbone, self.prompt_weight = backbone, prompt_weight
+        self.backbone = backbone
 
-    def forward(self, batch: vlm.Batch) -> dict[str, Tensor]:
-        """``answer``: the mean cross entropy of the label and of the token that ends the answer.
-
-        ``loss`` is that and the weighted mean over the other tokens of text, called ``prompt``.
-        """
+    def forward(self, batch: vlm.Batch) -> Tensor:
+        """The mean cross entropy of the label and of the token that ends the answer."""
         batch = batch.to(self.backbone.device)
-        states = self.backbone(batch)
         said = said_tokens(batch, self.backbone.end)
-        answer = self._say(states, batch, said)
-        if not self.prompt_weight:
-            return {"loss": answer, "answer": answer}
-        text = batch.attended.bool() & ~batch.pictured & ~batch.answer
-        text[:, 1:] &= batch.attended[:, :-1].bool()  # the first token has nothing before it
-        prompt = self._say(states, batch, text)
-        return {"loss": answer + self.prompt_weight * prompt, "answer": answer, "prompt": prompt}
-
-    def _say(self, states: Tensor, batch: vlm.Batch, marks: Tensor) -> Tensor:
-        """The mean cross entropy of marked tokens, each by the state before it."""
-        before = states[:, :-1][marks[:, 1:]]
-        return F.cross_entropy(self.backbone.logits(before), batch.ids[:, 1:][marks[:, 1:]])
+        states = self.backbone(batch)[:, :-1][said[:, 1:]]
+        return F.cross_entropy(self.backbone.logits(states), batch.ids[said])
 
 
 def said_tokens(batch: vlm.Batch, end: int) -> Tensor:

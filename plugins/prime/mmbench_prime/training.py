@@ -37,7 +37,7 @@ def train_ranker(
         train, config.shortest_prefix, config.most_prefixes, config.max_history
     )
     popular = popularity_weights(train)
-    objective = Objective(ranker.backbone, config.prompt_weight)
+    objective = Objective(ranker.backbone)
     judge = Judge(
         objective,
         lambda: run.validate(limit=config.validate_limit or None),

@@ -25,6 +25,7 @@ SMALL = {
         "batch_size": 8,
         "topk": 4,
         "max_history": 2,
+        "candidate_order": "random",
     },
     **{"validate_steps": 4, "retriever_epochs": 2, "retriever_dim": 16, "preference_steps": 2},
 }

@@ -190,6 +190,33 @@ def test_patience_ends_the_phase(made, train, make_run):
     assert len(asked) == 4  # before the phase, and three without gain
 
 
+def test_it_validates_every_so_many_steps_and_at_the_last_one(made, train, make_run):
+    config, retriever = made
+    config = type(config)(
+        **{**vars(config), "preference_epochs": 5, "preference_steps": 2, "preference_patience": 99}
+    )
+    steps = []
+    run = make_run(progress=lambda done, total, unit: steps.append((done, total)))
+    train_by_preference(retriever, chance, train, config, run)
+    last, total = steps[-1]
+    assert last == total == len(steps) > 3
+    asked = [step for step, values in make_run.curve if "valid ndcg@10" in values]
+    assert asked == sorted({0, *range(2, last + 1, 2), last})
+
+
+@pytest.mark.parametrize("name", ["lrurec", "sasrec-ce", "fmlprec"])
+def test_all_dropout_of_a_network_gets_the_phase_s_rate(small, name):
+    network = Retriever(small(retriever=name, retriever_dropout=0.9), 12, "cpu").network
+    history = torch.arange(1, 13).repeat(2, 1)
+    history = torch.nn.functional.pad(history, (network.max_history - 12, 0))
+    set_dropout(network, 0.0)
+    network.train()
+    one, other = (network(history) for _ in range(2))
+    assert torch.equal(one, other)
+    set_dropout(network, 0.1)
+    assert not torch.equal(network(history), one)
+
+
 def test_the_rate_rises_and_falls_in_lines():
     rates = [_rise_and_fall(step, 4, 12) for step in range(13)]
     assert rates[:4] == [0.25, 0.5, 0.75, 1.0]

@@ -51,7 +51,7 @@ def test_the_loss_is_the_cross_entropy_of_label_and_end_alone(ranker, family):
     whole = [made.encode(task, task.candidates[n]) for n, task in enumerate(TASKS)]
     batch = made.backbone.batch(whole, made.pictures)
     with torch.no_grad():
-        loss = float(Objective(made.backbone)(batch)["loss"])
+        loss = float(Objective(made.backbone)(batch))
         logits = made.backbone.logits(made.backbone(batch)).double().numpy()
     said = said_tokens(batch, made.backbone.end).numpy()
     assert (said.sum(axis=1) == 2).all()
@@ -63,24 +63,6 @@ def test_the_loss_is_the_cross_entropy_of_label_and_end_alone(ranker, family):
     assert loss == pytest.approx(np.mean(wanted), rel=1e-5)
     labels = {int(batch.ids[row, column]) for row, column in np.argwhere(said)}
     assert labels == {made.tokens[0], made.tokens[1], made.tokens[2], made.backbone.end}
-
-
-def test_the_prompt_s_own_text_may_weigh_too(ranker):
-    made = ranker("smollm2", trained="none")
-    whole = [made.encode(TASKS[0], 4), made.encode(TASKS[2], 6)]
-    batch = made.backbone.batch(whole, made.pictures)
-    with torch.no_grad():
-        found = Objective(made.backbone, 0.5)(batch)
-        logits = made.backbone.logits(made.backbone(batch)).double()
-    assert float(found["loss"]) == pytest.approx(float(found["answer"] + 0.5 * found["prompt"]))
-    log_p = torch.log_softmax(logits, 2)
-    each = [
-        -log_p[row, column - 1, batch.ids[row, column]]
-        for row in range(2)
-        for column in range(1, batch.ids.shape[1])
-        if batch.attended[row, column - 1] and not batch.answer[row, column]
-    ]
-    assert float(found["prompt"]) == pytest.approx(float(torch.stack(each).mean()), rel=1e-5)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
