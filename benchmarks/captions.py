@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--to", type=Path)
     parser.add_argument("--pictures", type=int, default=0, help="only so many, drawn by chance")
     parser.add_argument("--fields", nargs="*", default=[])
-    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--miniature", action="store_true", help="without any real weights")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")

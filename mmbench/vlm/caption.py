@@ -63,14 +63,14 @@ class CaptionConfig(TrainingConfig):
         word_decay: its weight decay.
     """
 
-    epochs: int = 2
-    batch_size: int = 32
+    epochs: int = 1
+    batch_size: int = 16
     learning_rate: float = 1e-3
     schedule: str = "linear"  # type: ignore[assignment]
     checkpoint_every: int = 0
-    word_epochs: int = 10
-    word_rate: float = 3e-4
-    word_decay: float = 0.1
+    word_epochs: int = 8
+    word_rate: float = 5e-4
+    word_decay: float = 0.05
 
 
 @dataclass(frozen=True)
