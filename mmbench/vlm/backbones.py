@@ -25,7 +25,7 @@ from transformers.utils.import_utils import is_flash_attn_2_available
 import mmbench.vlm.assembled  # makes its kind known to transformers
 import mmbench.vlm.quiet  # noqa: F401
 from mmbench.toolkit import weights
-from mmbench.views import Run
+from mmbench.views import Items, Run
 from mmbench.vlm.adapters import (
     add_tokens,
     choose_trained,
@@ -49,7 +49,11 @@ KNOWN = 100_000  # texts whose tokens are remembered
 
 
 def load_backbone(
-    config: BackboneConfig, run: Run, texts: Iterable[str] = (), tokens: Sequence[str] = ()
+    config: BackboneConfig,
+    run: Run,
+    texts: Iterable[str] = (),
+    tokens: Sequence[str] = (),
+    items: Items | None = None,
 ) -> Backbone:
     """A backbone on ``run.device``, adapted as the config says. Never uses the network.
 
@@ -60,15 +64,17 @@ def load_backbone(
         texts: what the tokenizer of a miniature is trained on; of no use otherwise.
         tokens: entries to add to the vocabulary, such as semantic ids. Their vectors start near
             the mean of the others' and are trained, with ``trained="lora"`` too.
+        items: the catalogue on which an ``assembled:`` one is taught to see, unless it was.
 
     Raises:
-        ValueError: the parts of the config do not go together.
+        ValueError: the parts of the config do not go together, or an ``assembled:`` one has no
+            catalogue, or one of too few pictures.
         RuntimeError: the machine lacks something, such as the weights; says how to get it.
     """
     missing = lacking(config, run.device, run.cache)
     if missing:
         raise RuntimeError("; ".join(missing))
-    source, origin, about = _source(config, run, texts)
+    source, origin, about = _source(config, run, texts, items)
     added = tuple(about.get("tokens", tokens))
     model_config = transformers.AutoConfig.from_pretrained(source, local_files_only=True)
     family = family_of(model_config.model_type)
@@ -87,7 +93,7 @@ def load_backbone(
 
 
 def _source(
-    config: BackboneConfig, run: Run, texts: Iterable[str]
+    config: BackboneConfig, run: Run, texts: Iterable[str], items: Items | None
 ) -> tuple[Path, str, dict[str, Any]]:
     """The folder of the weights before adaptation, the ``Backbone.origin`` of these, and what
     ``Backbone.save`` wrote, if it did.
@@ -97,6 +103,14 @@ def _source(
         folder = Path(tempfile.mkdtemp(prefix="backbone-", dir=run.scratch))
         build_tiny(config, texts, run.seed, folder)
         return folder, "", {}
+    if config.assembled:
+        from mmbench.vlm.caption import taught_on  # which builds on this module
+
+        if items is None:
+            raise ValueError(
+                f"{config.backbone} is taught to see on a catalogue: give load_backbone its items"
+            )
+        return taught_on(items, config.image_size, run), "", {}
     found = weights.require(config.source, run.cache)
     if not (found / ABOUT).exists():
         return found, weights.lasting(config.source, run.cache), {}

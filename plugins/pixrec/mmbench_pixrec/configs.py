@@ -219,8 +219,11 @@ SMALL_SMOLLM2 = replace(
     repetition_penalty=1.0,
     generations_at_once=128,
 )
+# the same with the eyes of EfficientNet-Lite0: a picture is nine tokens
+SMALL = replace(SMALL_SMOLLM2, backbone="assembled:effnet-smollm2", images=True, image_size=96)
 PRESETS = {
     "paper": PALIGEMMA2,
+    "small": SMALL,
     "tiny": MINIATURE,
     "paligemma2": PALIGEMMA2,
     "paligemma2/tiny": replace(MINIATURE, backbone="tiny:paligemma2"),

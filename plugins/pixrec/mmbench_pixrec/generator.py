@@ -38,7 +38,7 @@ class Generator:
         plain = item_texts(items, config.fields)
         # an item's text never stands without ours: a miniature's few tokens are for both
         texts = [*plain, *[WORDS] * len(plain)]
-        self.backbone = vlm.load_backbone(config, run, texts=texts)
+        self.backbone = vlm.load_backbone(config, run, texts=texts, items=items)
         if config.images and self.backbone.family.vision is None:
             raise ValueError(f"{config.backbone} sees no pictures: set images=false")
         self.towers = Towers(self.backbone, config)

