@@ -249,7 +249,8 @@ def test_while_training_a_sample_of_the_catalogue_is_ranked(
     found = np.isfinite(seen[0])
     assert (found == found[0]).all()
     assert found[0].sum() == 5
-    np.testing.assert_array_equal(seen[0][:, found[0]], after[:, found[0]])  # one epoch
+    # one epoch; products of other batches are rounded otherwise
+    np.testing.assert_allclose(seen[0][:, found[0]], after[:, found[0]], atol=1e-5)
     assert np.isfinite(after).all()
     others, _ = ranked(1, 5)
     assert (np.isfinite(others[0]) != found).any()
