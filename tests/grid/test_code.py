@@ -192,7 +192,12 @@ def house(site, monkeypatch):
             ["vlm/pictures", "toolkit/encodings"],
             ["vlm/generation", "vlm/training", "toolkit/training"],
         ),
-        ("from mmbench.vlm import generate", ["vlm/generation", "vlm/tiny"], ["vlm/training"]),
+        ("from mmbench.vlm import generate", ["vlm/generation", "vlm/tiny"], ["toolkit/embedding"]),
+        (
+            "from mmbench.vlm import load_backbone",
+            ["vlm/caption", "vlm/training"],
+            ["vlm/embedding"],
+        ),
         ("from mmbench.vlm import *", ["vlm/generation", "vlm/training"], ["toolkit/embedding"]),
         ("from mmbench import hookimpl", [], ["toolkit/embedding", "vlm/config"]),
     ],
