@@ -26,6 +26,7 @@ def test_a_plugins_class_can_be_read_without_torch():
     assert not set(done.stdout.split()) & {"torch", "transformers", "peft", "accelerate"}
 
 
+@pytest.mark.slow
 def test_the_compiler_of_torch_starts_no_processes():
     """Where triton is, it would do so when peft is imported."""
     code = (

