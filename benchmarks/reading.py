@@ -23,13 +23,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-from data import describe_machine  # sets one thread; before torch is loaded
+from data import circumstances, describe_machine  # sets one thread; before torch is loaded
 
 # isort: split
 import torch
 from PIL import Image
 
-from mmbench import Items, Run, vlm
+from mmbench import Items, vlm
 from mmbench.data import load
 from mmbench.testing import make_images
 from mmbench.vlm.batches import shuffled_by_length
@@ -56,20 +56,6 @@ def histories(items: int, count: int) -> list[list[int]]:
     rng = np.random.default_rng(1)
     lengths = np.minimum(rng.geometric(1 / 3, count), 10)
     return [rng.integers(1, items + 1, length).tolist() for length in lengths]
-
-
-def circumstances(folder: Path) -> Run:
-    """A run with seed 0 on the CPU."""
-    return Run(
-        seed=0,
-        device="cpu",
-        scratch=folder / "scratch",
-        cache=folder / "cache",
-        preset="tiny",
-        validate=lambda limit=None: 0.0,
-        log=lambda step, **values: None,
-        progress=lambda done, total, unit: None,
-    )
 
 
 def measure_pictures(items: Items, config: vlm.BackboneConfig, folder: Path) -> dict[str, float]:

@@ -23,7 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from data import describe_machine  # sets one thread; before torch is loaded
+from data import circumstances, describe_machine  # sets one thread; before torch is loaded
 
 # isort: split
 import torch
@@ -51,20 +51,6 @@ def titles_of(data: str | None, count: int) -> list[str]:
     distinct = sorted(set(load(data).items.fields["title"][1:]))
     chosen = np.random.default_rng(0).permutation(len(distinct))[:count]
     return [distinct[number] for number in chosen]
-
-
-def circumstances(folder: Path) -> Run:
-    """A run with seed 0 on the CPU."""
-    return Run(
-        seed=0,
-        device="cpu",
-        scratch=folder / "scratch",
-        cache=folder / "cache",
-        preset="small",
-        validate=lambda limit=None: 0.0,
-        log=lambda step, **values: None,
-        progress=lambda done, total, unit: None,
-    )
 
 
 def measure_training(

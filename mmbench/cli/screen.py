@@ -170,24 +170,30 @@ class _Rate(ProgressColumn):
     """Steps a second, in the unit that the model counts in."""
 
     def render(self, task: Task) -> Text:
-        unit, speed = task.fields.get("unit", ""), _speed(task)
-        if not speed:
-            return Text(unit, style="dim")
-        if speed < 0.1:
-            return Text(f"{unit}, {1 / speed:,.0f} s each", style="dim")
-        return Text(f"{speed:,.1f} {unit}/s", style="dim")
+        return Text(_rate(task), style="dim")
 
 
 class _Left(ProgressColumn):
     """Time left at that rate."""
 
     def render(self, task: Task) -> Text:
-        speed = _speed(task)
-        if task.remaining is None:
-            return Text("")
-        if not speed:
-            return Text("-:--:--", style="cyan")
-        return Text(str(datetime.timedelta(seconds=int(task.remaining / speed))), style="cyan")
+        return Text("" if task.remaining is None else _left(task) or "-:--:--", style="cyan")
+
+
+def _rate(task: Task) -> str:
+    """``3.1 epochs/s`` or ``epochs, 12 s each``; the unit alone where no rate is known."""
+    unit, speed = str(task.fields.get("unit", "")), _speed(task)
+    if not speed:
+        return unit
+    return f"{speed:,.1f} {unit}/s" if speed >= 0.1 else f"{unit}, {1 / speed:,.0f} s each"
+
+
+def _left(task: Task) -> str:
+    """``0:12:00``; empty where it is not known."""
+    speed = _speed(task)
+    if not speed or task.remaining is None:
+        return ""
+    return str(datetime.timedelta(seconds=int(task.remaining / speed)))
 
 
 def _speed(task: Task) -> float | None:
@@ -199,17 +205,15 @@ def _speed(task: Task) -> float | None:
 
 def running_line(task: Task) -> str:
     """One line of markup on a running cell: how far it is, how fast, and the time left."""
-    since = f"{datetime.timedelta(seconds=int(task.elapsed or 0))} so far"
-    steps = f"{task.completed:,.0f}"
+    done = f"{task.completed:,.0f}"
     if task.total is not None:
-        steps += f" of {task.total:,.0f}"
-    parts = [since] if not task.completed else [f"{steps} {task.fields['unit']}", since]
-    if speed := _speed(task):
-        unit = task.fields["unit"]
-        rate = f"{speed:,.1f} {unit}/s" if speed >= 0.1 else f"{1 / speed:,.0f} s each"
-        parts.append(rate)
-        if task.remaining is not None:
-            parts.append(f"{datetime.timedelta(seconds=int(task.remaining / speed))} left")
+        done += f" of {task.total:,.0f}"
+    parts = [f"{done} {task.fields['unit']}"] if task.completed else []
+    parts.append(f"{datetime.timedelta(seconds=int(task.elapsed or 0))} so far")
+    if _speed(task):
+        parts.append(_rate(task))
+    if left := _left(task):
+        parts.append(f"{left} left")
     return f"[dim]running[/] {task.description}: {escape(', '.join(parts))}"
 
 

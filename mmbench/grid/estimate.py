@@ -8,9 +8,6 @@ from mmbench.grid.question import Question
 from mmbench.grid.runner import Job
 from mmbench.grid.shelf import Shelf
 
-# what a declared number of seconds is for: a whole cell, or each of the dataset's
-UNITS = ("cell", "user", "item", "event")
-
 
 def estimate(job: Job, question: Question, shelf: Shelf) -> float | None:
     """About the seconds of a cell; None where nothing is known.

@@ -20,11 +20,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mmbench.vlm.backbones import Backbone, load_backbone
+    from mmbench.vlm.backbones import Backbone
     from mmbench.vlm.batches import Batch
     from mmbench.vlm.config import BackboneConfig, TrainingConfig
     from mmbench.vlm.embedding import embed, last_token, mean_over
     from mmbench.vlm.generation import Generated, generate
+    from mmbench.vlm.loading import load_backbone
     from mmbench.vlm.lower import LowerStates, lower_states
     from mmbench.vlm.needs import fetch, lacking, sources
     from mmbench.vlm.pictures import Pictures
@@ -39,7 +40,8 @@ os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
 HOMES = {
     "config": ("BackboneConfig", "TrainingConfig"),
     "needs": ("fetch", "lacking", "sources"),
-    "backbones": ("Backbone", "load_backbone"),
+    "backbones": ("Backbone",),
+    "loading": ("load_backbone",),
     "rates": ("seconds_for",),
     "prompts": ("Encoded", "Image", "Part", "Prompt", "Span"),
     "pictures": ("Pictures",),

@@ -42,10 +42,11 @@ from mmbench.vlm.assembled import (
     AssembledForConditionalGeneration,
     Projector,
 )
-from mmbench.vlm.backbones import Backbone, load_backbone
+from mmbench.vlm.backbones import Backbone
 from mmbench.vlm.batches import Batch
 from mmbench.vlm.config import PARTS, BackboneConfig, TrainingConfig
 from mmbench.vlm.families import PLACE
+from mmbench.vlm.loading import load_backbone
 from mmbench.vlm.pictures import Pictures
 from mmbench.vlm.prompts import Image, Prompt
 from mmbench.vlm.training import train

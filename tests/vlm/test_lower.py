@@ -26,7 +26,7 @@ def prompts_of(pictures, *counts: int) -> list[vlm.Prompt]:
     return [vlm.Prompt(shown(pictures, *range(1, 1 + count)), [TITLES[5]]) for count in counts]
 
 
-def count_layers(backbone, monkeypatch) -> list[int]:
+def count_layers(backbone) -> list[int]:
     """The numbers of the layers that compute from now on."""
     found: list[int] = []
     for number, layer in enumerate(backbone._language.layers):
@@ -65,11 +65,11 @@ def test_adapters_are_on_the_top_layers_alone(fresh):
     assert len(backbone._language.layers) == 4
 
 
-def test_layers_below_compute_once_a_content(fresh, store, monkeypatch):
+def test_layers_below_compute_once_a_content(fresh, store):
     backbone = fresh("qwen2.5-vl", **TOP)
     pictures = vlm.Pictures(backbone, store)
     lower = vlm.lower_states(backbone, pictures)
-    ran = count_layers(backbone, monkeypatch)
+    ran = count_layers(backbone)
     prompts = prompts_of(pictures, 1, 2)
     first = vlm.embed(backbone, prompts, pictures, lower=lower)
     assert ran == [0, 1, 2]
@@ -117,19 +117,19 @@ def test_training_with_kept_states_ends_with_the_weights_of_training_without(fre
         torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
 
 
-def test_they_outlive_the_process_and_serve_the_next_fit(fresh, tmp_path, monkeypatch):
+def test_they_outlive_the_process_and_serve_the_next_fit(fresh, tmp_path):
     prompts = [vlm.Prompt([title]) for title in TITLES[1:]]
     vectors = []
     for ran_below in (True, False):
         backbone = fresh("smollm2", **TOP)
         lower = vlm.lower_states(backbone, None, tmp_path)
-        ran = count_layers(backbone, monkeypatch)
+        ran = count_layers(backbone)
         vectors.append(vlm.embed(backbone, prompts, lower=lower))
         assert (0 in ran) == ran_below
     np.testing.assert_array_equal(*vectors)
     # one layer fewer stands still: the states are others
     backbone = fresh("smollm2", **{**TOP, "lora_layers": 2})
-    ran = count_layers(backbone, monkeypatch)
+    ran = count_layers(backbone)
     vlm.embed(backbone, prompts, lower=vlm.lower_states(backbone, None, tmp_path))
     assert 0 in ran
 
