@@ -123,3 +123,17 @@ def test_captions():
     rows = run("captions.py", "--data", "demo", "--miniature", "--epochs", "1", "--pictures", "60")
     (row,) = rows[1:]
     assert row.startswith("| demo | 60 |")
+
+
+@pytest.mark.slow
+def test_semantic_ids():
+    for plugin in ("torch", "mmbench_content"):
+        pytest.importorskip(plugin)
+    few = ["--epochs", "4", "--sizes", "8x8x8", "16x16x16"]
+    rows = run("semantic_ids.py", "--data", "demo", "--encoder", "tfidf", *few, "--seeds", "2")
+    assert [row.split("|")[1].strip() for row in rows] == [
+        "method",
+        *4 * ["rqvae"],
+        *4 * ["rkmeans"],
+    ]
+    assert [row.split("|")[2].strip() for row in rows[1:]] == 2 * (2 * ["8x8x8"] + 2 * ["16x16x16"])
