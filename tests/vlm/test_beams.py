@@ -131,13 +131,9 @@ def test_any_trie_is_searched_as_in_lists(shared, table, beams, data):
         np.testing.assert_allclose(rated[prompt, answered], scores[prompt, :count], atol=2e-5)
 
 
-@pytest.mark.parametrize("name", READING)
-def test_transformers_finds_the_same(name, shared):
-    """Its beams are ours where the first level is as wide as they are many, and none ends early."""
-    backbone, table = shared(name), toy(codes=12)
-    trie, beams = vlm.Trie(table), 10
-    items, scores = vlm.beam_search(backbone, ASKED, trie, beams=beams)
-    batch = backbone.batch([backbone.encode(prompt) for prompt in ASKED])
+def transformers_beams(backbone, asked, sequences, beams):
+    """Items and scores, [b, beams] each, of transformers' constrained beams."""
+    batch, trie = backbone.batch([backbone.encode(prompt) for prompt in asked]), vlm.Trie(sequences)
     width = batch.ids.shape[1]
     found = backbone.model.generate(
         input_ids=batch.ids,
@@ -152,10 +148,20 @@ def test_transformers_finds_the_same(name, shared):
         return_dict_in_generate=True,
         output_scores=True,
     )
-    number = {tuple(row): item for item, row in enumerate(table.tolist(), start=1)}
-    theirs = [number[tuple(row)] for row in found.sequences[:, width:].tolist()]
-    assert items.ravel().tolist() == theirs
-    np.testing.assert_allclose(scores.ravel(), found.sequences_scores, atol=2e-5)
+    number = {tuple(row): item for item, row in enumerate(sequences.tolist(), start=1)}
+    items = [number[tuple(row)] for row in found.sequences[:, width:].tolist()]
+    shape = len(asked), beams
+    return np.reshape(items, shape), found.sequences_scores.reshape(shape).numpy()
+
+
+@pytest.mark.parametrize("name", READING)
+def test_transformers_finds_the_same(name, shared):
+    """Its beams are ours where the first level is as wide as they are many, and none ends early."""
+    backbone, table = shared(name), toy(codes=12)
+    items, scores = vlm.beam_search(backbone, ASKED, vlm.Trie(table), beams=10)
+    theirs = transformers_beams(backbone, ASKED, table, 10)
+    assert (items == theirs[0]).all()
+    np.testing.assert_allclose(scores, theirs[1], atol=2e-5)
 
 
 def test_all_that_is_answered_exists_once_and_none_of_it_is_excluded(shared):
