@@ -25,6 +25,7 @@ from mmbench.views import Float32, Int32, Int64
 from mmbench.vlm.backbones import Backbone
 from mmbench.vlm.batches import by_length
 from mmbench.vlm.branches import Branches
+from mmbench.vlm.merged import merged_once
 from mmbench.vlm.openings import read_prompts
 from mmbench.vlm.pictures import Pictures
 from mmbench.vlm.prompts import Encoded, Prompt
@@ -114,12 +115,12 @@ def for_batches(
     training, done = backbone.training, 0
     backbone.eval()
     try:
-        for rows in by_length([len(prompt) for prompt in encoded], batch_size):
-            with torch.inference_mode():
+        with torch.inference_mode(), merged_once(backbone.model):
+            for rows in by_length([len(prompt) for prompt in encoded], batch_size):
                 read = read_prompts(backbone, [encoded[row] for row in rows], pictures)
                 work(rows, Branches(backbone, read))
-            done += len(rows)
-            progress(done, len(encoded), "prompts")
+                done += len(rows)
+                progress(done, len(encoded), "prompts")
     finally:
         backbone.train(training)
 

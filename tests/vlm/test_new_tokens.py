@@ -287,3 +287,26 @@ def test_a_search_writes_what_training_has_taught(run):
     assert losses[-1] < 0.2
     items, _ = vlm.beam_search(backbone, questions(backbone), trie, beams=4)
     assert items[:, 0].tolist() == [2, 3, 4]
+
+
+def test_a_search_puts_a_table_together_once_and_leaves_nothing(run, monkeypatch):
+    """However many levels and batches; training goes on as before, with what has changed since."""
+    backbone = load(run)
+    trie = vlm.Trie(vlm.code_ids(backbone, CODES, SIZES))
+    step(backbone)
+    layers = [m for m in backbone.modules() if hasattr(m, "get_merged_weights")]
+    merge, merges = type(layers[0]).get_merged_weights, []
+    monkeypatch.setattr(
+        type(layers[0]), "get_merged_weights", lambda *given: merges.append(1) or merge(*given)
+    )
+    first = vlm.exact_scores(backbone, questions(backbone), trie, batch_size=1)
+    assert len(layers) == 2 and len(merges) == 1  # the head shares the table
+    backbone.logits(torch.zeros(1, backbone.dim))
+    assert len(merges) > 1
+    step(backbone)
+    assert (vlm.exact_scores(backbone, questions(backbone), trie) != first).all()
+    with torch.no_grad():
+        next(w for n, w in backbone.named_parameters() if ".lora_B." in n).fill_(torch.nan)
+    with pytest.raises(FloatingPointError):
+        vlm.exact_scores(backbone, questions(backbone), trie)
+    assert not any("get_merged_weights" in vars(layer) for layer in layers)
