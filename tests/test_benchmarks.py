@@ -137,3 +137,16 @@ def test_semantic_ids():
         *4 * ["rkmeans"],
     ]
     assert [row.split("|")[2].strip() for row in rows[1:]] == 2 * (2 * ["8x8x8"] + 2 * ["16x16x16"])
+
+
+@pytest.mark.slow
+def test_beams():
+    pytest.importorskip("transformers")
+    small = ["--items", "60", "--sizes", "8", "6", "4", "--prompts", "3", "--batch", "2"]
+    rows = run(
+        *("beams.py", "--backbone", "tiny:smollm2", *small, "--beams", "5", "8", "--exact", "2")
+    )
+    ways = ["mmbench", "transformers", "transformers, prompts kept"]
+    assert [row.split("|")[2].strip() for row in rows[1:7]] == 2 * ways
+    assert all(row.split("|")[5].strip() == "100.0%" for row in rows[1:7])
+    assert [row.split("|")[1].strip() for row in rows[8:]] == ["5", "8"]

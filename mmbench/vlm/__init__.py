@@ -22,16 +22,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mmbench.vlm.backbones import Backbone
     from mmbench.vlm.batches import Batch
+    from mmbench.vlm.beams import beam_search
     from mmbench.vlm.config import BackboneConfig, TrainingConfig
     from mmbench.vlm.embedding import embed, last_token, mean_over
+    from mmbench.vlm.exact import exact_scores
     from mmbench.vlm.generation import Generated, generate
     from mmbench.vlm.loading import load_backbone
     from mmbench.vlm.lower import LowerStates, lower_states
     from mmbench.vlm.needs import fetch, lacking, sources
+    from mmbench.vlm.new_tokens import Tokens, code_ids, code_tokens, write_tokens
     from mmbench.vlm.pictures import Pictures
     from mmbench.vlm.prompts import Encoded, Image, Part, Prompt, Span
     from mmbench.vlm.rates import seconds_for
     from mmbench.vlm.training import train
+    from mmbench.vlm.trie import Trie
 
 # peft imports bitsandbytes, and that torch's compiler, which starts a process for each core at once
 # where triton is installed; with one thread it compiles in the process that asks
@@ -50,6 +54,10 @@ HOMES = {
     "training": ("train",),
     "lower": ("LowerStates", "lower_states"),
     "generation": ("Generated", "generate"),
+    "new_tokens": ("Tokens", "code_ids", "code_tokens", "write_tokens"),
+    "trie": ("Trie",),
+    "beams": ("beam_search",),
+    "exact": ("exact_scores",),
 }
 
 __all__ = [
@@ -64,8 +72,14 @@ __all__ = [
     "Pictures",
     "Prompt",
     "Span",
+    "Tokens",
     "TrainingConfig",
+    "Trie",
+    "beam_search",
+    "code_ids",
+    "code_tokens",
     "embed",
+    "exact_scores",
     "fetch",
     "generate",
     "lacking",
@@ -76,6 +90,7 @@ __all__ = [
     "seconds_for",
     "sources",
     "train",
+    "write_tokens",
 ]
 
 

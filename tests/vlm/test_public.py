@@ -20,7 +20,8 @@ def test_every_public_name_is_there():
 def test_a_plugins_class_can_be_read_without_torch():
     code = (
         "from mmbench import vlm; vlm.BackboneConfig(); vlm.TrainingConfig(); vlm.lacking; "
-        "vlm.Prompt([vlm.Image(1), vlm.Span('x', 'y')]); import sys; print(*sys.modules)"
+        "vlm.Prompt([vlm.Image(1), vlm.Span('x', 'y'), vlm.Tokens(1)]); vlm.code_tokens((3, 3)); "
+        "vlm.Trie([[1, 2]]).following([1]); import sys; print(*sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not set(done.stdout.split()) & {"torch", "transformers", "peft", "accelerate"}

