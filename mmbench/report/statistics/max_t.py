@@ -42,10 +42,12 @@ def max_t(
         return ()
     first, second = np.array(pairs).T
     squares = np.array([((whole[a] - whole[b]) ** 2).sum() for a, b in pairs])
+    users = whole.shape[1]
+    whole = whole[:, (whole != whole[0]).any(axis=0)]  # the others tell no two models apart
     totals = whole.sum(axis=1)
 
     def statistics(sums: Float64) -> Float64:
-        return _squared_t(sums[..., first] - sums[..., second], squares, whole.shape[1])
+        return _squared_t(sums[..., first] - sums[..., second], squares, users)
 
     observed = statistics(totals)
     order = np.argsort(-observed, kind="stable")

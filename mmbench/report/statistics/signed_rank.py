@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtri
 from scipy.stats import rankdata
 
 DRAWS = 50_000
@@ -48,9 +49,10 @@ class Belief:
 def bayesian_signed_rank(values: Sequence[float], region: float, chance: int = 0) -> Belief:
     """What a Dirichlet process says of the mean of two values drawn anew.
 
-    The values, and one at 0, have weights from ``Dirichlet(1, ..., 1)``. In each of 50,000 draws,
-    the weights of pairs whose mean lies below ``-region``, within or above are added, and the
-    largest of the three sums wins (Benavoli, Corani, Demsar and Zaffalon, JMLR 18(77), 2017).
+    One more value at 0, and the values, have weights from ``Dirichlet(1/2, 1, ..., 1)``. In each of
+    50,000 draws, the weights of pairs whose mean lies below ``-region``, within or above are added,
+    and the largest of the three sums wins (Benavoli, Corani, Demsar and Zaffalon, JMLR 18(77),
+    2017).
 
     Args:
         values: one a dataset.
@@ -63,10 +65,11 @@ def bayesian_signed_rank(values: Sequence[float], region: float, chance: int = 0
         raise ValueError("wants finite values, one at least, and a region of 0 or more")
     places = np.concatenate([[0.0], np.asarray(values, dtype=np.float64)])
     means = (places[:, None] + places) / 2
-    # exponentials in proportion are Dirichlet weights; of the generator only raw bits are used
+    # gamma variables in proportion are Dirichlet's; of the generator only raw bits are used
     raw = np.random.PCG64(chance).random_raw(DRAWS * len(places)).reshape(DRAWS, len(places))
     uniform = ((raw >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
-    weights = np.rint(-np.log(uniform) * WEIGHT)
+    drawn = np.column_stack([ndtri(uniform[:, 0]) ** 2 / 2, -np.log(uniform[:, 1:])])
+    weights = np.rint(drawn * WEIGHT)
     below, above = (
         ((weights @ kind.astype(np.float64)) * weights).sum(axis=1)
         for kind in (means < -region, means > region)
