@@ -79,7 +79,7 @@ def choose_rows(
     if len(pairs) == 1:
         return pairs[0]
     where = "; ".join(
-        f"{name} is {', '.join(_place(side) for side in found)}"
+        f"{name} is {', '.join(place(side) for side in found)}"
         for name, found in zip((a, b), sides, strict=True)
     )
     if pairs:
@@ -88,7 +88,7 @@ def choose_rows(
             "rows or cells"
         )
     if len({id(side.row) for found in sides for side in found}) == 1:
-        raise UserError(f"{a} and {b} are one row, {_place(sides[0][0])}: name two")
+        raise UserError(f"{a} and {b} are one row, {place(sides[0][0])}: name two")
     raise UserError(
         f"no two rows of one board are meant ({where}): --across holds answers to different "
         "questions against each other"
@@ -110,11 +110,8 @@ def contrast(
     Raises UserError where a row has not finished or has no such ranks, or the metric is none, and
     ResultError where a file of ranks cannot be read.
     """
-    try:
-        per_query(metric, *np.zeros((2, 1), dtype=np.int32))
-    except ValueError as error:
-        raise UserError(str(error)) from error
-    tables = [_tables(reading, side, candidates) for side in (a, b)]
+    demand_metric(metric)
+    tables = [read_tables(reading, side, candidates) for side in (a, b)]
     pairs = pairing([a.row, b.row], tables, alike=a.board is b.board)
     rows = [per_user(own, whom(own, pairs), candidates, metric) for own in tables]
     shared = np.intersect1d(rows[0].users, rows[1].users)
@@ -126,7 +123,7 @@ def contrast(
     one, other = (row.of(shared) if pairs else row.figures for row in rows)
     for side, figures in ((a, one), (b, other)):
         if figures.shape[1] < 2:
-            raise UserError(f"{_place(side)} asks fewer than two users: nobody knows how they vary")
+            raise UserError(f"{place(side)} asks fewer than two users: nobody knows how they vary")
     boards = list(boards)
     known = [len(s.row.done) == 1 and repeats(reading.ranks, boards, s.row) for s in (a, b)]
     difference = compare_rows(
@@ -160,18 +157,31 @@ def _side_json(side: Side) -> dict[str, Any]:
     }
 
 
-def _place(side: Side) -> str:
+def demand_metric(metric: str) -> None:
+    """Raise UserError where there is no such metric."""
+    try:
+        per_query(metric, *np.zeros((2, 1), dtype=np.int32))
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
+def place(side: Side) -> str:
+    """What a row is called in an error, and where it stands."""
     return f"{side.row.name} on {side.board.dataset}, {side.board.protocol}"
 
 
-def _tables(reading: Reading, side: Side, candidates: str) -> list[pa.Table]:
+def read_tables(reading: Reading, side: Side, candidates: str) -> list[pa.Table]:
+    """The stored ranks of a row's seeds, against these candidates.
+
+    Raises UserError where the row has not finished or has no such ranks, and ResultError.
+    """
     if not side.row.done:
-        raise UserError(f"{_place(side)} has no finished cell")
+        raise UserError(f"{place(side)} has no finished cell")
     tables = [reading.ranks(record) for record in side.row.done]
     for table in tables:
         sets = [n.removeprefix("greater_") for n in table.column_names if n.startswith("greater_")]
         if candidates not in sets:
             raise UserError(
-                f"{_place(side)} has no ranks against {candidates}, but against {', '.join(sets)}"
+                f"{place(side)} has no ranks against {candidates}, but against {', '.join(sets)}"
             )
     return tables

@@ -205,8 +205,8 @@ def _over_users(a: Float64, b: Float64, paired: bool) -> tuple[_Spread, Parts]:
         gaps = a - b
         # no dot product: a BLAS rounds by the kernel and the threads that it takes
         both = float(((gaps - gaps.mean()) * (b - b.mean())).sum()) / (len(a) - 1)
-        d, d_and_b, own = (v / len(a) for v in (float(gaps.var(ddof=1)), both, float(b.var(ddof=1))))
-        return _Spread(d, d_and_b, own), [(d, len(a) - 1)]
+        d, own = float(gaps.var(ddof=1)) / len(a), float(b.var(ddof=1)) / len(a)
+        return _Spread(d, both / len(a), own), [(d, len(a) - 1)]
     other, own = float(a.var(ddof=1) / len(a)), float(b.var(ddof=1) / len(b))
     return _Spread(other + own, -own, own), [(other, len(a) - 1), (own, len(b) - 1)]
 

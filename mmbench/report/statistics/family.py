@@ -49,7 +49,7 @@ class Family:
         rows: how many rows the pairs are of; they are named by their places.
         pairs: the two rows of each pair.
         differences: of each pair, the first row against the second.
-        adjusted: p of each pair, after Holm.
+        adjusted: p of each pair, after Holm (or what the family says that it was made with).
         equivalence: p of each pair that its rows lie within the margin, after Holm.
     """
 
@@ -64,9 +64,7 @@ class Family:
         """The pairs that are told apart, the better row first."""
         found = zip(self.pairs, self.differences, self.adjusted, strict=True)
         return tuple(
-            (a, b) if told.absolute.value > 0 else (b, a)
-            for (a, b), told, p in found
-            if p < ALPHA
+            (a, b) if told.absolute.value > 0 else (b, a) for (a, b), told, p in found if p < ALPHA
         )
 
     @property
