@@ -29,8 +29,9 @@ def with_interval(row: Row, metric: str, standings: Standings) -> str:
 
 
 def plus_minus(told: Interval) -> str:
-    """``0.0418 ± 0.0021``, half of the interval."""
-    return f"{decimals(told.value)} ± {decimals(told.high - told.value)}"
+    """``0.0418 ± 0.0021``, half of the interval; the value alone where nothing varies."""
+    half = told.high - told.value
+    return decimals(told.value) + (f" ± {decimals(half)}" if half else "")
 
 
 def with_deviation(estimate: Estimate | None) -> str:
@@ -50,7 +51,7 @@ def claim_columns(standings: Standings) -> list[Column[Row]]:
             return ""
         return "".join(standing.group) if standing.noise_known else "?"
 
-    def ranks(row: Row) -> str:
+    def places(row: Row) -> str:
         standing = standings.of(row)
         if standing is None or standing.places is None:
             return ""
@@ -63,7 +64,7 @@ def claim_columns(standings: Standings) -> list[Column[Row]]:
 
     return [
         Column("group", group, left=True),
-        Column("ranks", ranks),
+        Column("places", places),
         Column("as trained", as_trained, left=True),
     ]
 
@@ -147,7 +148,7 @@ def _groups(standings: Standings) -> Iterator[str]:
         yield (
             f"group, by {metric}: rows that share a letter are not told apart, for other users and "
             f"other seeds (5% over a family of {plural(pairs, 'pair')} of {rows} rows, Holm). "
-            "ranks: the places that a row may hold among them."
+            "places: the ranks that a row may hold among them."
         )
     if standings.trained.pairs:
         pairs = len(standings.trained.pairs)

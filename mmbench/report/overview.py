@@ -48,10 +48,10 @@ def _overview(protocol: str, entries: Entries, baseline: str) -> str:
     rows = tuple(sorted(rows, key=lambda row: (-len(row.figures), -(row.log_ratio or 0.0))))
     lines = [
         f"Rows that stand on two boards or more, by their names; {HEADLINE} on "
-        f"{escape(candidates)}, ± half of the 95% interval over users and, where there are several, "
-        "seeds; – where a row is missing, which is left out and never guessed. places: the best and "
-        "the worst among the rows that are there on all datasets. log ratio: the mean over the "
-        f"datasets of both, to {escape(baseline)}.",
+        f"{escape(candidates)}, ± half of the 95% interval over users and, where there are "
+        "several, seeds; – where a row is missing, which is left out and never guessed. places: "
+        "the best and the worst among the rows that are there on all datasets. log ratio: the mean "
+        f"over the datasets of both, to {escape(baseline)}.",
         FEW if len(datasets) < ENOUGH else _tested(baseline),
         KIN,
     ]
@@ -88,7 +88,7 @@ def _columns(datasets: Iterable[str]) -> list[Column[Overall]]:
 
 def _tested(baseline: str) -> str:
     return (
-        f"p: signed-rank test of the log ratios to {escape(baseline)}, Holm over the rows that have "
-        f"{ENOUGH} datasets or more. worse / level / better: a Bayesian signed-rank test's chances "
-        f"on another dataset, level being within {share(MARGIN)}."
+        f"p: signed-rank test of the log ratios to {escape(baseline)}, Holm over the rows that "
+        f"have {ENOUGH} datasets or more. worse / level / better: a Bayesian signed-rank test's "
+        f"chances on another dataset, level being within {share(MARGIN)}."
     )
