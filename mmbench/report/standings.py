@@ -156,7 +156,7 @@ def stand(
     """
     headline = {key: own[HEADLINE] for key, own in samples.items()}
     means = {key: own.figures.mean(axis=0) for key, own in headline.items()}
-    order = sorted(headline, key=lambda key: (-float(means[key].mean()), key))
+    order = sorted(headline, key=lambda key: -float(means[key].mean()))  # level rows as they come
     known = tuple(key for key in order if headline[key].noise_known)
     if len(known) < 2:  # a lone row has nothing to be told from
         known = ()
