@@ -123,3 +123,13 @@ def test_captions():
     rows = run("captions.py", "--data", "demo", "--miniature", "--epochs", "1", "--pictures", "60")
     (row,) = rows[1:]
     assert row.startswith("| demo | 60 |")
+
+
+@pytest.mark.slow
+def test_board_statistics():
+    rows = run("board_statistics.py", "--rows", "3", "--seeds", "2", "--users", "100")
+    assert [row.split("|")[1].strip() for row in rows] == [
+        "step",
+        "the whole board",
+        "of it, one set's max-t of 10,000 flips",
+    ]

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtri
-from scipy.stats import rankdata
 
 DRAWS = 50_000
 WEIGHT = 2.0**14  # of a draw's mean weight: whole numbers, whose products float64 holds
@@ -24,7 +23,9 @@ def signed_rank(values: Sequence[float]) -> float:
     if not values or not all(map(math.isfinite, values)):
         raise ValueError("signed ranks want finite values, one at least")
     sizes = np.abs(np.asarray(values, dtype=np.float64))
-    doubled = np.rint(2 * rankdata(sizes)).astype(np.int64)  # mean ranks are whole or half
+    _, place, counts = np.unique(sizes, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    doubled = (2 * last - counts + 1)[place]  # mean ranks are whole or half
     ranks = [int(rank) for rank, value in zip(doubled, values, strict=True) if value]
     if not ranks:
         return 1.0
