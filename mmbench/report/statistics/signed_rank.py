@@ -35,7 +35,7 @@ def signed_rank(values: Sequence[float]) -> float:
             ways[total] += ways[total - rank]
     above = sum(int(rank) for rank, value in zip(doubled, values, strict=True) if value > 0)
     tail = sum(ways[: min(above, sum(ranks) - above) + 1])
-    return min(1.0, tail / 2 ** (len(ranks) - 1))
+    return min(1.0, math.ldexp(tail, 1 - len(ranks)))
 
 
 @dataclass(frozen=True, slots=True)
