@@ -150,3 +150,13 @@ def test_beams():
     assert [row.split("|")[2].strip() for row in rows[1:7]] == 2 * ways
     assert all(row.split("|")[5].strip() == "100.0%" for row in rows[1:7])
     assert [row.split("|")[1].strip() for row in rows[8:]] == ["5", "8"]
+
+
+@pytest.mark.slow
+def test_board_statistics():
+    rows = run("board_statistics.py", "--rows", "3", "--seeds", "2", "--users", "100")
+    assert [row.split("|")[1].strip() for row in rows] == [
+        "step",
+        "the whole board",
+        "of it, one set's max-t of 10,000 flips",
+    ]

@@ -62,7 +62,10 @@ def print_boards(reading: Reading, as_json: bool, stale: Collection[str] = froze
     boards = report.make_boards(reading.records, stale=stale, ranks=reading.ranks)
     if as_json:
         told = {
-            "boards": [report.board_json(board) for board in boards],
+            "boards": [
+                report.board_json(board, report.gather(board, boards, reading.ranks))
+                for board in boards
+            ],
             "left_out": left_out_json(reading.problems),
         }
         print(json.dumps(told, indent=1))

@@ -1,20 +1,24 @@
-"""``mmbench compare``: the difference of two rows, and how sure it is."""
+"""``mmbench compare``: how far rows differ, and how sure it is."""
 
 from __future__ import annotations
 
 import json
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from mmbench.cli.options import Data, Json, Results
 
+if TYPE_CHECKING:
+    from mmbench.report import Reading
+
 
 def compare(
-    a: Annotated[str, typer.Argument(metavar="A", help="A row: its name, model, or a cell's id.")],
-    b: Annotated[str, typer.Argument(metavar="B", help="The row that A is held against.")],
+    rows: Annotated[
+        list[str], typer.Argument(metavar="A B...", help="Rows: names, models, or cells' ids.")
+    ],
     results: Results = Path("results"),
     data: Data = None,
     protocol: Annotated[str | None, typer.Option(help="Only this protocol.")] = None,
@@ -22,6 +26,9 @@ def compare(
         str, typer.Option("--set", help="The candidate set; see: mmbench ls protocols.")
     ] = "unseen",
     metric: Annotated[str, typer.Option(help="hit@k, ndcg@k, mrr@k or mrr.")] = "ndcg@10",
+    baseline: Annotated[
+        str | None, typer.Option(help="Hold each row against this one, and not all pairs.")
+    ] = None,
     margin: Annotated[
         str, typer.Option(help="Within what share of B's figure A counts as equivalent.")
     ] = "1%",
@@ -31,39 +38,96 @@ def compare(
             "--across", help="Let A and B answer different questions: --data a,b; --protocol a,b."
         ),
     ] = False,
+    over: Annotated[
+        bool,
+        typer.Option("--over", help="Over all datasets, against --baseline (or the last row)."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Tell how far A differs from B, from the stored ranks of every user and seed.
+    """Tell how far rows differ, from the stored ranks of every user and seed.
 
     The interval holds for other users and other seeds. Where a row has one seed, its seed noise is
-    unknown, and the output says so.
+    unknown, and the output says so. Of several pairs, p is Holm's.
 
     \b
     Examples:
       mmbench compare sasrec-ce gru4rec-ce -d beauty
-      mmbench compare 3fa9c1d2 77ab01cd --set full --metric hit@10 --margin 2%
+      mmbench compare sasrec-ce gru4rec-ce --baseline pop -d beauty --margin 2%
+      mmbench compare 3fa9c1d2 77ab01cd --set full --metric hit@10
+      mmbench compare sasrec-ce markov --over --baseline pop --protocol loo@2
       mmbench compare pop pop --across --protocol loo@2,loo@1
     """
-    from mmbench import report
-    from mmbench.cli.boards import choose_boards, left_out, left_out_json, read_folder
+    from mmbench.cli.boards import left_out, left_out_json, read_folder
     from mmbench.cli.screen import make_console
 
-    share = parse_share(margin)
-    datasets, protocols = _two(data, across), _two(protocol, across)
+    if len(rows) < 2 and baseline is None:
+        raise typer.BadParameter("name two rows, or one and --baseline", param_hint="A B...")
+    if across and (over or baseline is not None or len(rows) != 2):
+        raise typer.BadParameter("it holds two rows against each other", param_hint="--across")
     reading = read_folder(results)
-    boards = report.make_boards(reading.records)
-    chosen = [choose_boards(boards, *wanted) for wanted in zip(datasets, protocols, strict=True)]
-    pair = report.choose_rows(chosen[0], chosen[1], a, b, across=across)
-    found = report.contrast(
-        reading, boards, *pair, candidates=candidates, metric=metric, margin=share
-    )
+    found = _Asked(rows, baseline, data, protocol, candidates, metric, parse_share(margin))
+    if over:
+        told, lines = found.over(reading)
+    elif len(rows) == 2 and baseline is None:
+        told, lines = found.pair(reading, across)
+    else:
+        told, lines = found.lineup(reading)
     if as_json:
-        told = {**report.contrast_json(found), "left_out": left_out_json(reading.problems)}
-        print(json.dumps(told, indent=1))
+        print(json.dumps({**told, "left_out": left_out_json(reading.problems)}, indent=1))
         return
     console = make_console()
-    for line in [*report.contrast_lines(found), *left_out(reading.problems)]:
-        console.print(line, markup=False)
+    for line in [*lines, *left_out(reading.problems)]:
+        console.print(line, markup=False, soft_wrap=True)
+
+
+Answer = tuple[dict[str, Any], list[str]]  # as data, and as lines
+
+
+class _Asked(NamedTuple):
+    """What a command asked for."""
+
+    rows: list[str]
+    baseline: str | None
+    data: str | None
+    protocol: str | None
+    candidates: str
+    metric: str
+    margin: float
+
+    def pair(self, reading: Reading, across: bool) -> Answer:
+        from mmbench import report
+        from mmbench.cli.boards import choose_boards
+
+        datasets, protocols = _two(self.data, across), _two(self.protocol, across)
+        boards = report.make_boards(reading.records)
+        chosen = [choose_boards(boards, *both) for both in zip(datasets, protocols, strict=True)]
+        pair = report.choose_rows(chosen[0], chosen[1], *self.rows, across=across)
+        found = report.contrast(reading, boards, *pair, **self._question())
+        return report.contrast_json(found), report.contrast_lines(found)
+
+    def lineup(self, reading: Reading) -> Answer:
+        from mmbench import report
+        from mmbench.cli.boards import choose_boards
+
+        boards = report.make_boards(reading.records)
+        names = [*self.rows, *([] if self.baseline is None else [self.baseline])]
+        board, rows = report.choose_lineup(choose_boards(boards, self.data, self.protocol), names)
+        last = None if self.baseline is None else rows[-1]
+        others = rows[: len(self.rows)]
+        found = report.line_up(reading, boards, board, others, baseline=last, **self._question())
+        return report.lineup_json(found), report.lineup_lines(found)
+
+    def over(self, reading: Reading) -> Answer:
+        from mmbench import report
+        from mmbench.cli.boards import choose_boards
+
+        boards = choose_boards(report.make_boards(reading.records), self.data, self.protocol)
+        last = self.rows[-1] if self.baseline is None else self.baseline
+        found = report.tour(reading, boards, self.rows, last, **self._question())
+        return report.tour_json(found), report.tour_lines(found)
+
+    def _question(self) -> dict[str, Any]:
+        return {"candidates": self.candidates, "metric": self.metric, "margin": self.margin}
 
 
 def parse_share(text: str) -> float:

@@ -7,9 +7,12 @@ from mmbench.report.aggregate import Board, Row, make_boards
 from mmbench.report.board import render_board
 from mmbench.report.contrast import choose_rows, contrast, contrast_json
 from mmbench.report.jsonout import board_json
+from mmbench.report.lineup import choose_lineup, line_up, lineup_json, tour, tour_json
+from mmbench.report.lineup_lines import lineup_lines, tour_lines
 from mmbench.report.plot import plot_curves
 from mmbench.report.show import find_rows, row_json, show_row
 from mmbench.report.slices import Slice, make_slices
+from mmbench.report.standings import Evidence, gather
 from mmbench.report.table import board_table
 from mmbench.report.verdict import contrast_lines
 from mmbench.report.write import BoardError, demand_publishable, stale, write_boards
@@ -19,6 +22,7 @@ from mmbench.results.record import Record, ResultError, parse
 __all__ = [
     "Board",
     "BoardError",
+    "Evidence",
     "Problem",
     "Reading",
     "Record",
@@ -27,12 +31,17 @@ __all__ = [
     "Slice",
     "board_json",
     "board_table",
+    "choose_lineup",
     "choose_rows",
     "contrast",
     "contrast_json",
     "contrast_lines",
     "demand_publishable",
     "find_rows",
+    "gather",
+    "line_up",
+    "lineup_json",
+    "lineup_lines",
     "make_boards",
     "make_slices",
     "parse",
@@ -43,5 +52,8 @@ __all__ = [
     "row_json",
     "show_row",
     "stale",
+    "tour",
+    "tour_json",
+    "tour_lines",
     "write_boards",
 ]

@@ -11,10 +11,10 @@ import numpy as np
 from mmbench.problems import UserError
 from mmbench.protocol.metrics import per_query
 from mmbench.report.aggregate import Board, Row
+from mmbench.report.per_user import pairing, per_user, repeats, whom
 from mmbench.report.show import find_rows
-from mmbench.report.statistics import Difference, Float64, compare_rows
+from mmbench.report.statistics import Difference, compare_rows
 from mmbench.results.read import Reading
-from mmbench.results.record import ResultError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -79,7 +79,7 @@ def choose_rows(
     if len(pairs) == 1:
         return pairs[0]
     where = "; ".join(
-        f"{name} is {', '.join(_place(side) for side in found)}"
+        f"{name} is {', '.join(place(side) for side in found)}"
         for name, found in zip((a, b), sides, strict=True)
     )
     if pairs:
@@ -88,7 +88,7 @@ def choose_rows(
             "rows or cells"
         )
     if len({id(side.row) for found in sides for side in found}) == 1:
-        raise UserError(f"{a} and {b} are one row, {_place(sides[0][0])}: name two")
+        raise UserError(f"{a} and {b} are one row, {place(sides[0][0])}: name two")
     raise UserError(
         f"no two rows of one board are meant ({where}): --across holds answers to different "
         "questions against each other"
@@ -110,47 +110,26 @@ def contrast(
     Raises UserError where a row has not finished or has no such ranks, or the metric is none, and
     ResultError where a file of ranks cannot be read.
     """
-    try:
-        per_query(metric, *np.zeros((2, 1), dtype=np.int32))
-    except ValueError as error:
-        raise UserError(str(error)) from error
-    tables = [_tables(reading, side, candidates) for side in (a, b)]
-    pairs = _pairing(a, b, tables)
-    rows = [_figures(own, candidates, metric, pairs) for own in tables]
+    demand_metric(metric)
+    tables = [read_tables(reading, side, candidates) for side in (a, b)]
+    pairs = pairing([a.row, b.row], tables, alike=a.board is b.board)
+    rows = [per_user(own, whom(own, pairs), candidates, metric) for own in tables]
     shared = np.intersect1d(rows[0].users, rows[1].users)
     unpaired = "" if pairs else "one row's ranks do not name their users"
     if pairs and len(shared) < 2:
-        pairs, rows = "", [_figures(own, candidates, metric, "") for own in tables]
+        pairs, rows = "", [per_user(own, whom(own, ""), candidates, metric) for own in tables]
         unpaired = "the rows have other users"
     dropped = sum(len(row.users) - len(shared) for row in rows) if pairs else 0
     one, other = (row.of(shared) if pairs else row.figures for row in rows)
     for side, figures in ((a, one), (b, other)):
         if figures.shape[1] < 2:
-            raise UserError(f"{_place(side)} asks fewer than two users: nobody knows how they vary")
+            raise UserError(f"{place(side)} asks fewer than two users: nobody knows how they vary")
     boards = list(boards)
-    known = [len(side.row.done) == 1 and repeats(reading, boards, side) for side in (a, b)]
+    known = [len(s.row.done) == 1 and repeats(reading.ranks, boards, s.row) for s in (a, b)]
     difference = compare_rows(
         one, other, paired=bool(pairs), margin=margin, steady=(known[0], known[1])
     )
     return Contrast(a, b, candidates, metric, pairs, unpaired, dropped, difference)
-
-
-def repeats(reading: Reading, boards: Iterable[Board], side: Side) -> bool:
-    """Whether two stored seeds of the row's model with its config have equal ranks somewhere.
-
-    Then another seed gives the same, and one is enough.
-    """
-    cell = side.row.first.cell
-    same = (cell.model, cell.distribution, cell.version, cell.code, cell.config)
-    for row in (row for board in boards for row in board.rows if len(row.done) > 1):
-        other = row.first.cell
-        if (other.model, other.distribution, other.version, other.code, other.config) == same:
-            try:
-                first, *rest = (reading.ranks(record) for record in row.done)
-            except ResultError:  # they tell nothing, and nobody asked for them
-                continue
-            return all(table.equals(first) for table in rest)
-    return False
 
 
 def contrast_json(found: Contrast) -> dict[str, Any]:
@@ -178,64 +157,31 @@ def _side_json(side: Side) -> dict[str, Any]:
     }
 
 
-def _place(side: Side) -> str:
+def demand_metric(metric: str) -> None:
+    """Raise UserError where there is no such metric."""
+    try:
+        per_query(metric, *np.zeros((2, 1), dtype=np.int32))
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
+def place(side: Side) -> str:
+    """What a row is called in an error, and where it stands."""
     return f"{side.row.name} on {side.board.dataset}, {side.board.protocol}"
 
 
-def _tables(reading: Reading, side: Side, candidates: str) -> list[pa.Table]:
+def read_tables(reading: Reading, side: Side, candidates: str) -> list[pa.Table]:
+    """The stored ranks of a row's seeds, against these candidates.
+
+    Raises UserError where the row has not finished or has no such ranks, and ResultError.
+    """
     if not side.row.done:
-        raise UserError(f"{_place(side)} has no finished cell")
+        raise UserError(f"{place(side)} has no finished cell")
     tables = [reading.ranks(record) for record in side.row.done]
     for table in tables:
         sets = [n.removeprefix("greater_") for n in table.column_names if n.startswith("greater_")]
         if candidates not in sets:
             raise UserError(
-                f"{_place(side)} has no ranks against {candidates}, but against {', '.join(sets)}"
+                f"{place(side)} has no ranks against {candidates}, but against {', '.join(sets)}"
             )
     return tables
-
-
-def _pairing(a: Side, b: Side, tables: Sequence[Sequence[pa.Table]]) -> str:
-    """The column by which a query of one row is a query of the other, or an empty text."""
-    every = [table for own in tables for table in own]
-    if all("user" in table.column_names for table in every):
-        return "user"
-    records = [*a.row.done, *b.row.done]
-    folds = {(record.candidates_sha256, record.cell.limit) for record in records}
-    alike = a.board is b.board and len(folds) == 1 and len({len(table) for table in every}) == 1
-    return "query" if alike and all("query" in table.column_names for table in every) else ""
-
-
-class _Figures(NamedTuple):
-    """The users that all seeds of a row asked, in order, and float64[seeds, users]."""
-
-    users: np.ndarray
-    figures: Float64
-
-    def of(self, users: np.ndarray) -> Float64:
-        """The figures of some of them."""
-        found: Float64 = self.figures[:, np.searchsorted(self.users, users)]
-        return found
-
-
-def _figures(tables: Sequence[pa.Table], candidates: str, metric: str, key: str) -> _Figures:
-    """A row's figures; where there is no key, each query is a user of its own."""
-    seeds = []
-    for table in tables:
-        greater, equal = (table[f"{kind}_{candidates}"].to_numpy() for kind in ("greater", "equal"))
-        names = _names(table, key)
-        users, place = np.unique(names, return_inverse=True)
-        totals = np.bincount(place, weights=per_query(metric, greater, equal))
-        seeds.append(_Figures(users, (totals / np.bincount(place))[None]))
-    users = seeds[0].users
-    for seed in seeds[1:]:
-        users = np.intersect1d(users, seed.users)
-    return _Figures(users, np.concatenate([seed.of(users) for seed in seeds]))
-
-
-def _names(table: pa.Table, key: str) -> np.ndarray:
-    """Whom each row of a table is about."""
-    if key == "user":
-        return np.array(table[key].to_pylist(), dtype=object)  # any text, as Python orders it
-    found: np.ndarray = table[key].to_numpy() if key else np.arange(len(table))
-    return found

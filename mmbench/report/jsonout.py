@@ -7,10 +7,15 @@ from typing import Any
 
 from mmbench.report.aggregate import Board, Figures, Row
 from mmbench.report.caveats import caveats
+from mmbench.report.claims import conclusion
+from mmbench.report.standings import NOTHING, Evidence, Standings
 
 
-def board_json(board: Board) -> dict[str, Any]:
-    """The board as a JSON-able dict: data, rows best first, paper-and-ours comparisons."""
+def board_json(board: Board, evidence: Evidence = NOTHING) -> dict[str, Any]:
+    """The board as a JSON-able dict: data, rows best first, paper-and-ours comparisons.
+
+    ``evidence``: what its stored ranks say (``gather``).
+    """
     facts = board.facts
     return {
         "protocol": board.protocol,
@@ -25,10 +30,34 @@ def board_json(board: Board) -> dict[str, Any]:
         "sensitivity": None if board.sensitivity is None else asdict(board.sensitivity),
         "caveats": caveats(board),
         "rows": [_row(row) for row in board.rows],
+        "standings": {name: _standings(board, s) for name, s in evidence.standings.items()},
         "papers": [
             {**asdict(comparison), "difference": comparison.difference}
             for comparison in board.comparisons
         ],
+    }
+
+
+def _standings(board: Board, standings: Standings) -> dict[str, Any]:
+    """By the id of a row's first cell; pairs hold such ids."""
+    family = standings.family
+    found = zip(family.pairs, family.differences, family.adjusted, strict=True)
+    return {
+        "metric": standings.metric,
+        "users": standings.users,
+        "margin": standings.margin,
+        "rows": {key: asdict(row) for key, row in standings.rows.items()},
+        "pairs": [
+            {
+                "a": standings.known[a],
+                "b": standings.known[b],
+                "difference": asdict(told.absolute),
+                "adjusted": p,
+            }
+            for (a, b), told, p in found
+        ],
+        "detectable": family.detectable(),
+        "concluded": conclusion(board, standings),
     }
 
 

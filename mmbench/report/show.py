@@ -13,8 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from mmbench.report.aggregate import HEADLINE, Board, Estimate, Row, set_order
-from mmbench.report.board import mean, spread
+from mmbench.report.board import mean
 from mmbench.report.cards import cards, is_figure, say
+from mmbench.report.claims import plus_minus, with_deviation
 from mmbench.report.slices import Slice
 from mmbench.report.table import WIDE
 from mmbench.report.words import count, decimals, duration, plain
@@ -25,6 +26,8 @@ BY = {
     "history_length": "events in\nthe history",
     "tied": "target's time,\nand the one before",
 }
+
+SLICED = "± here: half of the 95% interval, over queries and, where there are several, seeds"
 
 
 def find_rows(boards: Iterable[Board], asked: str) -> list[tuple[Board, Row]]:
@@ -56,7 +59,7 @@ def _as_asked(name: str) -> str:
 def show_row(board: Board, row: Row, slices: Sequence[Slice], *, width: int = 80) -> RenderableType:
     """The row: figures, costs, slices, embedding spaces, cards and the ends of its curves.
 
-    Made for terminals of 80 columns and more; from 110 the slices' headline has its deviation.
+    Made for terminals of 80 columns and more; from 110 the slices' headline has its interval.
     """
     parts: list[RenderableType] = [_heading(board, row)]
     if row.done:
@@ -65,6 +68,8 @@ def show_row(board: Board, row: Row, slices: Sequence[Slice], *, width: int = 80
         chosen = [part for part in slices if part.by == by]
         if chosen:
             parts += [Text(""), _slices(chosen, words, width >= WIDE)]
+    if slices and width >= WIDE:
+        parts += [Text(SLICED, style="dim")]
     parts += _spaces(row.done)
     for title, figures in cards(row.done).items():
         parts += [Text(""), _card(title, figures)]
@@ -133,7 +138,7 @@ def _figures(row: Row) -> Table:
     table = _table("", *sorted(row.metrics, key=set_order))
     for metric in names:
         cells = [row.figure(name, metric) for name in sorted(row.metrics, key=set_order)]
-        table.add_row(metric, *(spread(cell) or "–" for cell in cells))
+        table.add_row(metric, *(with_deviation(cell) or "–" for cell in cells))
     return table
 
 
@@ -143,6 +148,12 @@ def _by_cutoff(metric: str) -> tuple[str, int]:
 
 
 def _slices(slices: Sequence[Slice], words: str, wide: bool) -> Table:
+    def figure(part: Slice, name: str, metric: str) -> str:
+        told = part.intervals[name].get(metric)
+        if wide and metric == HEADLINE and told:
+            return plus_minus(told)
+        return mean(part.metrics[name][metric]) or "–"
+
     shown = [
         (name, metric)
         for name in sorted(slices[0].metrics, key=set_order)
@@ -150,11 +161,7 @@ def _slices(slices: Sequence[Slice], words: str, wide: bool) -> Table:
     ]
     table = _table(words, "queries", *(f"{name}\n{metric}" for name, metric in shown))
     for part in slices:
-        figures = (
-            (spread if wide and metric == HEADLINE else mean)(part.metrics[name][metric]) or "–"
-            for name, metric in shown
-        )
-        table.add_row(part.name, count(part.queries), *figures)
+        table.add_row(part.name, count(part.queries), *(figure(part, *each) for each in shown))
     return table
 
 
@@ -183,7 +190,9 @@ def _spaces(done: Sequence[Record]) -> list[RenderableType]:
 
 
 def _means(figures: Sequence[Mapping[str, float]]) -> list[str]:
-    return [spread(Estimate.of([part[name] for part in figures])) or "–" for name in figures[0]]
+    return [
+        with_deviation(Estimate.of([part[name] for part in figures])) or "–" for name in figures[0]
+    ]
 
 
 def _card(title: str, figures: Mapping[str, Sequence[float]]) -> Table:

@@ -10,6 +10,7 @@ import numpy as np
 
 from mmbench.protocol.metrics import per_query
 from mmbench.report.aggregate import Estimate
+from mmbench.report.statistics import Interval, mean_interval
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,12 +32,16 @@ class Slice:
         name: the range, as in ``1-4``; ``tied`` or ``untied``.
         queries: how many, in one seed.
         metrics: candidate set to metric to estimate over seeds.
+        intervals: candidate set to metric to the mean with its 95% interval over users and, where
+            there are several, seeds; a metric is left out where fewer than two queries are of the
+            kind, or the seeds were asked other ones.
     """
 
     by: str
     name: str
     queries: int
     metrics: dict[str, dict[str, Estimate]]
+    intervals: dict[str, dict[str, Interval]]
 
 
 def make_slices(tables: Sequence[pa.Table]) -> list[Slice]:
@@ -52,7 +57,7 @@ def make_slices(tables: Sequence[pa.Table]) -> list[Slice]:
         if name.startswith("greater_") and all(name in table.column_names for table in tables)
     ]
     return [
-        Slice(by, name, int(parts[0].sum()), _figures(tables, parts, sets))
+        Slice(by, name, int(parts[0].sum()), *_figures(tables, parts, sets))
         for by, name, parts in _parts(tables)
         if all(part.any() for part in parts)
     ]
@@ -73,15 +78,21 @@ def _parts(tables: Sequence[pa.Table]) -> Iterator[tuple[str, str, list[np.ndarr
 
 def _figures(
     tables: Sequence[pa.Table], parts: Sequence[np.ndarray], sets: Sequence[str]
-) -> dict[str, dict[str, Estimate]]:
-    chosen = list(zip(tables, parts, strict=True))
-    return {
-        name: {
-            metric: Estimate.of([_mean(table, part, name, metric) for table, part in chosen])
-            for metric in METRICS
-        }
-        for name in sets
-    }
+) -> tuple[dict[str, dict[str, Estimate]], dict[str, dict[str, Interval]]]:
+    same = all(np.array_equal(part, parts[0]) for part in parts) and parts[0].sum() > 1
+    metrics: dict[str, dict[str, Estimate]] = {name: {} for name in sets}
+    intervals: dict[str, dict[str, Interval]] = {name: {} for name in sets}
+    for name in sets:
+        ranks = [
+            [table[f"{kind}_{name}"].to_numpy()[part] for kind in ("greater", "equal")]
+            for table, part in zip(tables, parts, strict=True)
+        ]
+        for metric in METRICS:
+            figures = [per_query(metric, *own) for own in ranks]
+            metrics[name][metric] = Estimate.of([float(own.mean()) for own in figures])
+            if same:
+                intervals[name][metric] = mean_interval(np.stack(figures))
+    return metrics, intervals
 
 
 def _within(values: np.ndarray, low: int, high: int | None) -> np.ndarray:
@@ -92,10 +103,3 @@ def _name(low: int, high: int | None) -> str:
     if high is None:
         return f"{low}+"
     return str(low) if high == low + 1 else f"{low}-{high - 1}"
-
-
-def _mean(table: pa.Table, part: np.ndarray, candidates: str, metric: str) -> float:
-    greater, equal = (
-        table[f"{kind}_{candidates}"].to_numpy()[part] for kind in ("greater", "equal")
-    )
-    return float(per_query(metric, greater, equal).mean())

@@ -12,8 +12,9 @@ from rich.text import Text
 
 from mmbench.protocol.candidate_sets import CANDIDATE_SETS
 from mmbench.report.aggregate import HEADLINE, Board, Row
-from mmbench.report.board import mean, spread
+from mmbench.report.board import mean
 from mmbench.report.caveats import caveats
+from mmbench.report.claims import with_deviation
 from mmbench.report.failures import failures
 from mmbench.report.notes import mark, numbered
 from mmbench.report.words import count, decimals, duration, plain
@@ -76,7 +77,7 @@ def _name(row: Row, board: Board) -> Text:
 
 
 def _figure(row: Row, candidates: str, metric: str, wide: bool) -> str:
-    show = spread if wide and metric == HEADLINE else mean
+    show = with_deviation if wide and metric == HEADLINE else mean
     return show(row.figure(candidates, metric)) or "–"
 
 

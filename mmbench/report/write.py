@@ -10,6 +10,8 @@ from mmbench.problems import UserError
 from mmbench.report.aggregate import Board, make_boards
 from mmbench.report.board import GENERATED, render_board
 from mmbench.report.markdown import Column, escape, table
+from mmbench.report.overview import overviews
+from mmbench.report.standings import gather
 from mmbench.report.words import count, plural
 from mmbench.results.read import Problem, Reading
 
@@ -63,8 +65,13 @@ def _pages(reading: Reading, published: bool) -> dict[str, str]:
         demand_publishable(reading)
     boards = make_boards(reading.records, ranks=reading.ranks)
     paths = _paths(boards)
-    pages = {path: render_board(board) for path, board in zip(paths, boards, strict=True)}
-    pages[INDEX] = _index(paths, boards, reading.problems)
+    found = [gather(board, boards, reading.ranks) for board in boards]
+    pages = {
+        path: render_board(board, evidence)
+        for path, board, evidence in zip(paths, boards, found, strict=True)
+    }
+    over = overviews(zip(boards, found, strict=True))
+    pages[INDEX] = _index(paths, boards, over, reading.problems)
     return dict(sorted(pages.items()))
 
 
@@ -102,7 +109,12 @@ def _paths(boards: Sequence[Board]) -> list[str]:
     ]
 
 
-def _index(paths: Sequence[str], boards: Sequence[Board], problems: Iterable[Problem]) -> str:
+def _index(
+    paths: Sequence[str],
+    boards: Sequence[Board],
+    over: Sequence[str],
+    problems: Iterable[Problem],
+) -> str:
     entries = list(zip(paths, boards, strict=True))
     columns: list[Column[tuple[str, Board]]] = [
         Column("board", lambda e: f"[{escape(e[0].removesuffix('.md'))}]({e[0]})", left=True),
@@ -115,6 +127,7 @@ def _index(paths: Sequence[str], boards: Sequence[Board], problems: Iterable[Pro
     ]
     parts = [GENERATED, "# Leaderboards"]
     parts.append(table(columns, entries) if entries else "There are no results yet.")
+    parts += over
     left_out = [f"- {escape(str(problem))}" for problem in problems]
     if left_out:
         parts.append(f"## Left out\n\n{plural(len(left_out), 'file')} could not be used:")

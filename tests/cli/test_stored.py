@@ -28,7 +28,32 @@ def test_two_rows_are_compared(stored):
     assert other["difference"]["absolute"] != told["difference"]["absolute"]
 
 
+def test_rows_are_compared_with_a_baseline_and_over_datasets(stored):
+    assert stored.run("run", "-m", "noise/topk", "-d", "shop").code == 0
+    done = stored.run("compare", "noise", "--baseline", "counts", "--margin", "2%")
+    assert done.code == 0, done.err
+    assert done.out.startswith("noise, counts: ndcg@10, unseen")
+    assert "within 2%" in done.out and "counts is better than noise" in done.out
+    told = stored.run("compare", "noise", "noise/topk", "--baseline", "counts", "--json").json
+    assert [(pair["a"], pair["b"]) for pair in told["pairs"]] == [
+        (row["name"], "counts") for row in told["rows"][:2]
+    ]
+    assert told["left_out"] == []
+    three = stored.run("compare", "noise", "noise/topk", "counts")
+    assert three.code == 0 and "Of 3 pairs" in three.out
+    over = stored.run("compare", "counts", "noise", "--over")
+    assert over.code == 0, over.err
+    assert "1 dataset" in over.out and "log ratio to noise" in over.out
+    told = stored.run("compare", "counts", "--over", "--baseline", "noise", "--json").json
+    assert told["baseline"] == "noise" and told["datasets"] == ["shop"]
+
+
 REFUSED = [
+    (["counts"], "name two rows, or one and --baseline"),
+    (["counts", "noise", "--across", "--over"], "it holds two rows against each other"),
+    (["counts", "noise", "--across", "--baseline", "noise"], "it holds two rows"),
+    (["counts", "nobody", "--over"], "no row is called 'nobody'"),
+    (["counts", "nobody", "--baseline", "noise"], "no board has all of counts, nobody, noise"),
     (["counts", "nobody"], "no row is called 'nobody'. Known: counts, noise"),
     (["counts", "counts"], "counts and counts are one row"),
     (["counts", "noise", "-d", "books"], "no results on books; there are: shop loo@"),

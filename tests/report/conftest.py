@@ -1,7 +1,9 @@
 import json
 
+import pyarrow.parquet as pq
 import pytest
 
+from mmbench.report import read_results
 from mmbench.results.cell import Cell
 from mmbench.results.record import SCHEMA
 
@@ -174,3 +176,18 @@ def store(tmp_path):
         return root
 
     return write
+
+
+@pytest.fixture
+def ranked(store, make_record):
+    """``ranked(record, ...)``: a folder's reading; each record with the ranks it is given."""
+
+    def make(*pairs):
+        root = store([record for record, _ in pairs])
+        reading = read_results(root)
+        for record, table in pairs:
+            path = reading.paths[record["cell"]["id"]].with_suffix(".ranks.parquet")
+            pq.write_table(table, path)
+        return reading
+
+    return make

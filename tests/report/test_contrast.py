@@ -5,7 +5,6 @@ import math
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from mmbench.problems import UserError
@@ -17,25 +16,9 @@ from mmbench.report import (
     contrast_json,
     contrast_lines,
     make_boards,
-    read_results,
 )
 
 USERS = 60
-
-
-@pytest.fixture
-def ranked(store, make_record):
-    """``ranked(record, ...)``: a folder's reading; each record with the ranks it is given."""
-
-    def make(*pairs):
-        root = store([record for record, _ in pairs])
-        reading = read_results(root)
-        for record, table in pairs:
-            path = reading.paths[record["cell"]["id"]].with_suffix(".ranks.parquet")
-            pq.write_table(table, path)
-        return reading
-
-    return make
 
 
 def table(seed, users=USERS, names=None, better=0):

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from mmbench.report import make_slices
+from mmbench.report.statistics import mean_interval
 
 
 def table(seed, queries=400):
@@ -80,3 +81,23 @@ def test_only_sets_that_all_seeds_have():
     assert make_slices([table(1), other])[0].metrics == {}
     with pytest.raises(ValueError, match="at least one seed"):
         make_slices([])
+
+
+def test_each_slice_has_its_interval_over_queries_and_seeds():
+    tables = [table(1), table(2)]
+    (cold,) = [s for s in make_slices(tables) if (s.by, s.name) == ("frequency", "5-9")]
+    part = (table(1)["frequency"].to_numpy() >= 5) & (table(1)["frequency"].to_numpy() <= 9)
+    figures = [
+        [ndcg(row["greater_full"], row["equal_full"]) for row in one.filter(part).to_pylist()]
+        for one in tables
+    ]
+    told = mean_interval(np.array(figures))
+    found = cold.intervals["full"]["ndcg@10"]
+    assert (found.value, found.low) == (pytest.approx(told.value), pytest.approx(told.low))
+
+
+def test_seeds_that_were_asked_other_queries_have_no_interval():
+    other = table(2).set_column(3, "frequency", pa.array(np.arange(400) % 60))
+    found = make_slices([table(1), other])
+    assert all(s.intervals["full"] == {} for s in found if s.by == "frequency")
+    assert all(s.intervals["full"] for s in found if s.by == "history_length")

@@ -109,9 +109,8 @@ def compare_rows(
 
     Raises ValueError for fewer than two users, no seed, or pairs of unlike length.
     """
-    for name, figures in (("a", a), ("b", b)):
-        if figures.ndim != 2 or not len(figures) or figures.shape[1] < 2:
-            raise ValueError(f"{name} has shape {figures.shape}: one seed and two users at least")
+    _demand_spread("a", a)
+    _demand_spread("b", b)
     if paired and a.shape[1] != b.shape[1]:
         raise ValueError(f"pairs of {a.shape[1]} and {b.shape[1]} users")
     mean_a, mean_b = float(a.mean()), float(b.mean())
@@ -148,13 +147,37 @@ def compare_rows(
     )
 
 
-def detectable(error: float, df: float) -> float:
-    """The true difference that a test at 5% shows with a power of 80%, for a standard error.
+def mean_interval(figures: Float64) -> Interval:
+    """A row's mean with its 95% interval, over users and, where there are several, seeds.
+
+    Args:
+        figures: float64[seeds, users], a metric of every user in every seed. Of a lone seed the
+            interval is over users alone, and too narrow where another seed would give others.
+
+    Raises ValueError for fewer than two users, or no seed.
+    """
+    _demand_spread("a row", figures)
+    users = figures.mean(axis=0)
+    parts = [(float(users.var(ddof=1)) / len(users), len(users) - 1)]
+    if len(figures) > 1:
+        parts.append((_of_seeds(figures), len(figures) - 1))
+    reach = _quantile(1 - ALPHA / 2, _satterthwaite(parts)) * math.sqrt(sum(v for v, _ in parts))
+    mean = float(figures.mean())
+    return Interval(mean, mean - reach, mean + reach)
+
+
+def detectable(error: float, df: float, alpha: float = ALPHA) -> float:
+    """The true difference that a two-sided test at ``alpha`` shows with a power of 80%.
 
     By shifting the t distribution; the exact one is not centred, and gives the same to 1% from
-    ten degrees of freedom on.
+    ten degrees of freedom on. Of a family of ``m`` pairs, ``alpha / m`` is the level of the first.
     """
-    return (_quantile(1 - ALPHA / 2, df) + _quantile(POWER, df)) * error
+    return (_quantile(1 - alpha / 2, df) + _quantile(POWER, df)) * error
+
+
+def _demand_spread(name: str, figures: Float64) -> None:
+    if figures.ndim != 2 or not len(figures) or figures.shape[1] < 2:
+        raise ValueError(f"{name} has shape {figures.shape}: one seed and two users at least")
 
 
 class _Spread(NamedTuple):
@@ -179,19 +202,25 @@ Parts = list[tuple[float, int]]  # variances and their degrees of freedom
 def _over_users(a: Float64, b: Float64, paired: bool) -> tuple[_Spread, Parts]:
     """Of the mean over users; a and b hold a figure a user."""
     if paired:
-        (d, d_and_b), (_, own) = np.cov(a - b, b) / len(a)
-        return _Spread(float(d), float(d_and_b), float(own)), [(float(d), len(a) - 1)]
+        gaps = a - b
+        # no dot product: a BLAS rounds by the kernel and the threads that it takes
+        both = float(((gaps - gaps.mean()) * (b - b.mean())).sum()) / (len(a) - 1)
+        d, own = float(gaps.var(ddof=1)) / len(a), float(b.var(ddof=1)) / len(a)
+        return _Spread(d, both / len(a), own), [(d, len(a) - 1)]
     other, own = float(a.var(ddof=1) / len(a)), float(b.var(ddof=1) / len(b))
     return _Spread(other + own, -own, own), [(other, len(a) - 1), (own, len(b) - 1)]
 
 
 def _over_seeds(a: Float64, b: Float64) -> tuple[_Spread, Parts]:
     """Of the mean over seeds; a lone seed tells nothing, and adds nothing."""
-    other, own = (
-        float(row.mean(axis=1).var(ddof=1) / len(row)) if len(row) > 1 else 0.0 for row in (a, b)
-    )
+    other, own = (_of_seeds(row) if len(row) > 1 else 0.0 for row in (a, b))
     parts = [(v, len(row) - 1) for v, row in ((other, a), (own, b)) if len(row) > 1]
     return _Spread(other + own, -own, own), parts
+
+
+def _of_seeds(row: Float64) -> float:
+    """The variance of a row's mean over its seeds."""
+    return float(row.mean(axis=1).var(ddof=1) / len(row))
 
 
 def _satterthwaite(parts: Sequence[tuple[float, int]]) -> float:

@@ -1,0 +1,221 @@
+"""What a table of a board may claim: its columns of groups and places, the sentences below it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mmbench.report.aggregate import HEADLINE, Board, Estimate, Row
+from mmbench.report.markdown import Column, escape, table
+from mmbench.report.standings import Evidence, Standings
+from mmbench.report.statistics import Interval
+from mmbench.report.statistics.max_t import FLIPS
+from mmbench.report.words import decimals, plural
+
+LISTED = 4  # names in a sentence, beyond which they are counted
+DEVIATION = "± is the sample standard deviation over seeds; no interval, as no ranks are at hand."
+SLICES = {
+    "frequency": "By how often the target was trained on",
+    "history_length": "By the length of the history",
+    "tied": "By whether the target shares its time with the event before it",
+}
+
+
+def with_interval(row: Row, metric: str, standings: Standings) -> str:
+    """``0.0418 ± 0.0021``, half of the 95% interval; only the mean of a row that takes no part."""
+    standing, figure = standings.of(row), row.figure(standings.candidates, metric)
+    if standing is None or metric not in standing.intervals:
+        return "" if figure is None else decimals(figure.mean)
+    return plus_minus(standing.intervals[metric])
+
+
+def plus_minus(told: Interval) -> str:
+    """``0.0418 ± 0.0021``, half of the interval; the value alone where nothing varies."""
+    half = told.high - told.value
+    return decimals(told.value) + (f" ± {decimals(half)}" if half else "")
+
+
+def with_deviation(estimate: Estimate | None) -> str:
+    """``0.0418 ± 0.0003``, the deviation only where there are several seeds."""
+    if estimate is None:
+        return ""
+    deviation = "" if estimate.sd is None else f" ± {decimals(estimate.sd)}"
+    return f"{decimals(estimate.mean)}{deviation}"
+
+
+def claim_columns(standings: Standings) -> list[Column[Row]]:
+    """The columns of groups and places; those that no row fills are empty."""
+
+    def group(row: Row) -> str:
+        standing = standings.of(row)
+        if not standings.known or standing is None:
+            return ""
+        return "".join(standing.group) if standing.noise_known else "?"
+
+    def places(row: Row) -> str:
+        standing = standings.of(row)
+        if standing is None or standing.places is None:
+            return ""
+        first, last = standing.places
+        return str(first) if first == last else f"{first}-{last}"
+
+    def as_trained(row: Row) -> str:
+        standing = standings.of(row)
+        return "" if standing is None else "".join(standing.as_trained)
+
+    return [
+        Column("group", group, left=True),
+        Column("places", places),
+        Column("as trained", as_trained, left=True),
+    ]
+
+
+def claim_lines(board: Board, standings: Standings) -> str:
+    """Below a table: whom it is about, what its signs mean, what may be concluded (markdown)."""
+    lines = [
+        _asked(standings),
+        _plus_minus(standings),
+        *_groups(standings),
+        *_sizes(board, standings),
+        f"What may be concluded: {conclusion(board, standings)}",
+    ]
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def conclusion(board: Board, standings: Standings) -> str:
+    """One sentence, in markdown. Only a row whose group has no other is called best."""
+    if len(standings.rows) < 2:
+        return "nothing of an order, as there are no two rows to compare."
+    fits = _told(board, standings.trained_leaders, standings.metric)
+    if not standings.known:
+        return (
+            "nothing of models trained anew, as there are no two rows whose seed noise is known; "
+            f"of these trained models, for other users, {fits}."
+        )
+    first = _names(board, standings.leaders[:1])
+    leading = (
+        f"{first} is best"
+        if len(standings.leaders) == 1
+        else f"none is best, as {_told(board, standings.leaders, standings.metric)}"
+    )
+    told = f"of the {len(standings.known)} rows with a group, for other users and seeds, {leading}"
+    unknown = len(standings.rows) - len(standings.known)
+    if not unknown:
+        return f"{told}."
+    rows = "other row says" if unknown == 1 else "other rows say"
+    return f"{told}; the {unknown} {rows} nothing of other seeds: as trained, {fits}."
+
+
+def _told(board: Board, leaders: Sequence[str], metric: str) -> str:
+    """Whether the highest figure, the first leader's, is told from the others."""
+    others = _names(board, leaders[1:]) if leaders[1:] else ""
+    told = f"is not told from {others}" if others else "is told from all others"
+    return f"{_names(board, leaders[:1])} has the highest {metric} and {told}"
+
+
+def _names(board: Board, keys: Sequence[str]) -> str:
+    names = {row.first.cell.id: escape(row.name) for row in board.rows}
+    shown = [names[key] for key in keys]
+    if len(shown) > LISTED:
+        return f"{', '.join(shown[: LISTED - 1])} and {len(shown) - LISTED + 1} more"
+    return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))
+
+
+def _asked(standings: Standings) -> str:
+    rows = plural(len(standings.rows), "row")
+    return f"{plural(standings.users, 'user')}, the same for {rows}; seeds as in their column."
+
+
+def _plus_minus(standings: Standings) -> str:
+    unknown = [row for row in standings.rows.values() if not row.noise_known]
+    steady = sum(row.steady for row in standings.rows.values())
+    over = "users and seeds"
+    if len(unknown) == len(standings.rows):
+        over = "users alone: every row has one seed, and its seed noise is unknown"
+    elif unknown:
+        sign = " (group ?)" if standings.known else ""
+        over += f"; of rows with one seed{sign}, whose seed noise is unknown, over users alone"
+    text = f"± is half of the 95% interval of the mean, over {over}."
+    if steady:
+        rows = "row of one seed is" if steady == 1 else "rows of one seed are"
+        text += f" {steady} {rows} of models whose stored seeds rank alike, so that one is enough."
+    return text
+
+
+def _groups(standings: Standings) -> Iterator[str]:
+    metric = standings.metric
+    if standings.known:
+        rows, pairs = len(standings.known), len(standings.family.pairs)
+        yield (
+            f"group, by {metric}: rows that share a letter are not told apart, for other users and "
+            f"other seeds (5% over a family of {plural(pairs, 'pair')} of {rows} rows, Holm). "
+            "places: the ranks that a row may hold among them."
+        )
+    if standings.trained.pairs:
+        pairs = len(standings.trained.pairs)
+        yield (
+            f"as trained, by {metric}: rows that share a letter are not told apart, for other "
+            f"users and these trained models alone (5% over {plural(pairs, 'pair')}, step-down "
+            f"max-|t| of {FLIPS:,} sign flips)."
+        )
+
+
+def _sizes(board: Board, standings: Standings) -> Iterator[str]:
+    known = bool(standings.known)
+    family = standings.family if known else standings.trained
+    one, among = family.detectable(), family.detectable(max(1, len(family.pairs)))
+    whom = "other users and seeds" if known else "other users"
+    if one is not None and among is not None:
+        many = f", {decimals(among)} among {len(family.pairs)}" if len(family.pairs) > 1 else ""
+        yield (
+            f"Smallest difference in {standings.metric} that such rows show four times in five "
+            f"({whom}, the middle pair): {decimals(one)} for one pair{many}."
+        )
+    if family.pairs:
+        keys = standings.known if known else tuple(standings.rows)
+        couples = [_names(board, [keys[a], keys[b]]) for a, b in family.equivalent]
+        shown = "; ".join(couples[:LISTED]) or "no pair is shown to be"
+        more = f"; and {len(couples) - LISTED} more" if len(couples) > LISTED else ""
+        yield (
+            f"Equivalent within a margin of {100 * standings.margin:g}% ({whom}; two one-sided "
+            f"tests, Holm): {shown}{more}."
+        )
+
+
+def slice_tables(board: Board, evidence: Evidence) -> str:
+    """The headline metric by kinds of queries, with intervals (markdown); empty without ranks."""
+    rows = [r for r in board.ranked(evidence.sliced) if evidence.slices.get(r.first.cell.id)]
+    if not rows:
+        return ""
+    parts = [
+        f"## Where rows are good: {HEADLINE}, {escape(evidence.sliced)}",
+        "± is half of the 95% interval of the mean over the queries of a kind and, where there are "
+        "several, seeds. How many queries are of a kind is in brackets. Nothing is tested here: "
+        "what looks like a difference may be chance.",
+    ]
+    for by, title in SLICES.items():
+        kinds = {
+            part.name: part.queries
+            for row in rows
+            for part in evidence.slices[row.first.cell.id]
+            if part.by == by
+        }
+        if kinds:
+            columns = [
+                Column("model", lambda row: escape(row.name), left=True),
+                *(_slice_column(evidence, by, name, number) for name, number in kinds.items()),
+            ]
+            parts += [f"### {title}", table(columns, rows)]
+    return "\n\n".join(parts)
+
+
+def _slice_column(evidence: Evidence, by: str, name: str, queries: int) -> Column[Row]:
+    def show(row: Row) -> str:
+        for part in evidence.slices[row.first.cell.id]:
+            if (part.by, part.name) == (by, name):
+                told = part.intervals[evidence.sliced].get(HEADLINE)
+                if told is None:
+                    return decimals(part.metrics[evidence.sliced][HEADLINE].mean)
+                return plus_minus(told)
+        return ""
+
+    return Column(f"{name} ({queries:,})", show)
