@@ -86,7 +86,7 @@ def measure(question: Question, answered: Answered, record: Record) -> dict[str,
     listed = beyond_accuracy(ranks, question.split.train)
     by_text = text_equal(ranks, test, question.log.items)
     return {
-        "metrics": summarise(ranks, question.protocol),
+        "metrics": summarise(ranks),
         "beyond": {name: values | by_text.get(name, {}) for name, values in listed.items()},
         "tie_rate": tie_rate(ranks),
         "unanswered": unanswered(ranks),

@@ -25,7 +25,6 @@ class Protocol:
             validate.
         max_history: a query shows the last so many events.
         candidate_sets: the sets that each query is ranked against, in one pass.
-        cutoffs: the ``k`` of ``hit@k`` and ``ndcg@k``.
     """
 
     name: str
@@ -34,7 +33,6 @@ class Protocol:
     cuts: tuple[float, float] = (0.8, 0.9)
     max_history: int = 50
     candidate_sets: tuple[CandidateSet, ...] = tuple(CANDIDATE_SETS.values())
-    cutoffs: tuple[int, ...] = (1, 5, 10, 20, 50)
 
 
 PROTOCOLS: dict[str, Protocol] = {

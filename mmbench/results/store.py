@@ -22,7 +22,8 @@ import numpy as np
 from mmbench.data.tables import parquet_bytes
 from mmbench.files import put_in_place, remove_tree, slug, write_beside
 from mmbench.results.cell import Cell
-from mmbench.results.read import RANKS, load_record
+from mmbench.results.ranks import RANKS
+from mmbench.results.read import load_result
 from mmbench.results.record import Record, ResultError, SchemaError
 
 TOP, ITEMS = ".top.parquet", ".items.npy"
@@ -40,13 +41,13 @@ def items_path(root: Path, cell: Cell) -> Path:
 
 
 def read_record(root: Path, cell: Cell) -> Record | None:
-    """A cell's record, or None where there is none or the file is damaged.
+    """A cell's record with the figures of its ranks; None where there is none, or one is damaged.
 
     Raises SchemaError for a record that only a newer mmbench reads: nobody shall write over it.
     """
     path = record_path(root, cell)
     try:
-        return load_record(path)
+        return load_result(path)
     except SchemaError as error:
         raise SchemaError(f"{path} {error}") from error
     except (OSError, ResultError):

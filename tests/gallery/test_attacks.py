@@ -28,7 +28,7 @@ from mmbench.grid.runner import Circumstances, Job, run_cell
 from mmbench.protocol import CANDIDATE_SETS, evaluate, get_protocol, shown_candidates, split
 from mmbench.protocol.metrics import per_query
 from mmbench.results.cell import Cell
-from mmbench.results.read import read_ranks
+from mmbench.results.ranks import read_ranks
 from mmbench.results.record import parse
 
 LOO = get_protocol("loo@2")

@@ -21,7 +21,7 @@ from mmbench.grid.question import ask_question
 from mmbench.grid.registry import Plugin, UsageError, parse_ref
 from mmbench.hookspecs import Published
 from mmbench.protocol import get_protocol
-from mmbench.results.read import read_ranks
+from mmbench.results.ranks import read_ranks
 from mmbench.results.record import Drawn
 from mmbench.results.store import record_path, write_record
 

@@ -19,7 +19,6 @@ def test_names_keep_their_meaning():
             ("unseen", "unseen", 0),
             ("neg100", "sampled", 100),
         ),
-        "cutoffs": (1, 5, 10, 20, 50),
     }
 
     def meaning(protocol):

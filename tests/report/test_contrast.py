@@ -5,7 +5,6 @@ import math
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from mmbench.problems import UserError
@@ -28,12 +27,8 @@ def ranked(store, make_record):
     """``ranked(record, ...)``: a folder's reading; each record with the ranks it is given."""
 
     def make(*pairs):
-        root = store([record for record, _ in pairs])
-        reading = read_results(root)
-        for record, table in pairs:
-            path = reading.paths[record["cell"]["id"]].with_suffix(".ranks.parquet")
-            pq.write_table(table, path)
-        return reading
+        tables = {record["cell"]["id"]: table for record, table in pairs}
+        return read_results(store([record for record, _ in pairs], tables=tables))
 
     return make
 
@@ -247,7 +242,7 @@ def test_what_cannot_be_compared_is_said(ranked, make_record):
     with pytest.raises(UserError, match="unknown metric"):
         held(reading, metric="auc")
     for path in reading.paths.values():
-        path.with_suffix(".ranks.parquet").unlink()
+        path.with_suffix(".ranks.parquet").unlink(missing_ok=True)
     with pytest.raises(ResultError, match="No such file"):
         held(reading)
 
