@@ -211,8 +211,8 @@ def parse(stored: object) -> Record:
 
     Raises:
         SchemaError: its schema is a newer one.
-        ResultError: its schema is none, it is no result, a field is missing or misshapen, or its cell is another than
-            it is named.
+        ResultError: its schema is none, it is no result, a field is missing or misshapen, or its
+            cell is another than it is named.
     """
     if not isinstance(stored, Mapping) or not {"schema", "cell"} <= stored.keys():
         raise ResultError("is not a result of mmbench (no `schema` and `cell`)")

@@ -154,7 +154,7 @@ def run(model, log, folder, *, preset="paper", protocol="loo@2", **how):
         model="attack",
         distribution="mmbench-gallery",
         version="1.0",
-        config=described.declared["config"],
+        config=described.declared.config,
         dataset=log.id,
         fingerprints={"events": log.fingerprints.events},
         protocol=protocol,
