@@ -28,6 +28,12 @@ AGAIN: dict[str, Callable[[str], bool]] = {
 }
 
 
+def demand_overwrite(word: str) -> None:
+    """Raise UsageError where it says nothing of what is run again."""
+    if word not in AGAIN:
+        raise UsageError(f"--overwrite is one of {', '.join(AGAIN)}, not {word}")
+
+
 class Observer(Protocol):
     """Who is told how a grid goes (the progress bars, observer plugins)."""
 

@@ -53,7 +53,7 @@ def with_figures(path: Path, record: Record) -> Record:
         return record
     place = path.with_suffix(RANKS)
     try:
-        found = _recall(sealed_bytes(place, record))
+        found = _recall(sealed_bytes(place, record.ranks_sha256))
     except ResultError as error:
         raise ResultError(f"has ranks that cannot be used: {place.name} {error}") from error
     return record.model_copy(update=asdict(found))

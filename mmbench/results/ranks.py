@@ -11,7 +11,7 @@ from mmbench.results.record import UNSEALED, Record, ResultError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-RANKS = ".ranks.parquet"
+RANKS, TOP = ".ranks.parquet", ".top.parquet"
 GREATER, EQUAL = "greater_", "equal_"
 
 
@@ -29,24 +29,40 @@ def read_ranks(path: Path, record: Record) -> pa.Table:
     """
     place = path.with_suffix(RANKS)
     try:
-        return table_of(sealed_bytes(place, record))
+        return table_of(sealed_bytes(place, record.ranks_sha256))
     except ResultError as error:
         raise ResultError(f"{place} {error}") from error
 
 
-def sealed_bytes(place: Path, record: Record) -> bytes:
-    """The bytes of a file of ranks, which are those that the record was stored with.
+def sealed_bytes(place: Path, sha256: str) -> bytes:
+    """The bytes of a file, which are those that its record was stored with.
 
-    Only records of schema 1 hold no digest, so that theirs may be any. Raises ResultError, whose
-    message goes on after the file's name.
+    Records of schema 1 hold no digest (``UNSEALED``), so that theirs may be any. Raises
+    ResultError, whose message goes on after the file's name.
     """
     try:
         data = place.read_bytes()
     except OSError as error:
         raise ResultError(f"cannot be read ({error.strerror}): run the cell again") from error
-    if record.ranks_sha256 not in (UNSEALED, hashlib.sha256(data).hexdigest()):
+    if sha256 not in (UNSEALED, hashlib.sha256(data).hexdigest()):
         raise ResultError("is not what its record was stored with: run the cell again")
     return data
+
+
+def read_top(path: Path, record: Record) -> pa.Table:
+    """The top lists of a cell, a row a query in the order of its ranks, from beside ``path``.
+
+    Columns: ``top_<set>`` for each candidate set that is not sampled, int32[20]: items by number,
+    best first, 0 where the list has ended.
+
+    Raises:
+        ResultError: as ``read_ranks``.
+    """
+    place = path.with_suffix(TOP)
+    try:
+        return table_of(sealed_bytes(place, record.top_sha256 or UNSEALED))
+    except ResultError as error:
+        raise ResultError(f"{place} {error}") from error
 
 
 def table_of(data: bytes) -> pa.Table:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmbench.results.cell import Cell
 from mmbench.results.figures import with_figures
-from mmbench.results.ranks import read_ranks
+from mmbench.results.ranks import read_ranks, read_top
 from mmbench.results.record import Record, ResultError, Status, parse
 
 if TYPE_CHECKING:
@@ -46,6 +46,10 @@ class Reading:
     def ranks(self, record: Record) -> pa.Table:
         """The stored ranks of one of the records; see ``read_ranks``."""
         return read_ranks(self.paths[record.cell.id], record)
+
+    def top(self, record: Record) -> pa.Table:
+        """The stored top lists of one of the records; see ``read_top``."""
+        return read_top(self.paths[record.cell.id], record)
 
 
 def read_results(folder: Path) -> Reading:

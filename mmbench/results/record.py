@@ -126,6 +126,8 @@ class Record(Part):
         candidates_sha256: over the candidates of the sampled sets, keyed with the log's secret.
         ranks_sha256: over the bytes of the file of ranks; empty where there is none, ``UNSEALED``
             where it is not known.
+        top_sha256: over the bytes of the file of top lists; empty where there is none, and in
+            records from before there was the word.
         curves: name to ``(step, value)``.
         device: as in ``cuda``.
         wall: what kept the targets from the plugin: ``landlock:<abi>``, ``process`` or ``none``.
@@ -153,6 +155,7 @@ class Record(Part):
     events: int | None = None
     candidates_sha256: str | None = None
     ranks_sha256: str = ""
+    top_sha256: str = ""
     data: Data = Data()
     cost: Cost = Cost()
     curves: dict[str, list[tuple[int, float]]] = {}

@@ -14,7 +14,7 @@ import pytest
 from mmbench import files
 from mmbench.results import store
 from mmbench.results.cell import Cell
-from mmbench.results.ranks import read_ranks
+from mmbench.results.ranks import read_ranks, read_top
 from mmbench.results.record import UNSEALED, Record, ResultError, SchemaError
 
 CELL = Cell(
@@ -47,10 +47,14 @@ def test_a_record_comes_back_with_its_columns(tmp_path):
     assert read.metrics["full"]["hit@1"] == 1 / 3
     assert read.changed(**{name: getattr(stored, name) for name in FIGURES}) == stored
     data = path.with_suffix(".ranks.parquet").read_bytes()
-    assert stored == RECORD.changed(ranks_sha256=hashlib.sha256(data).hexdigest())
+    told = hashlib.sha256(path.with_suffix(".top.parquet").read_bytes()).hexdigest()
+    digest = hashlib.sha256(data).hexdigest()
+    assert stored == RECORD.changed(ranks_sha256=digest, top_sha256=told)
     assert read_ranks(path, stored)["greater_full"].to_pylist() == [0, 5, 2]
-    lists = pq.read_table(path.with_suffix(".top.parquet"))["top_full"]
-    assert lists.to_pylist() == [[1, 2], [3, 0]]
+    assert read_top(path, stored)["top_full"].to_pylist() == [[1, 2], [3, 0]]
+    path.with_suffix(".top.parquet").write_bytes(data)
+    with pytest.raises(ResultError, match=r"top\.parquet is not what its record was stored with"):
+        read_top(path, stored)
 
 
 def test_other_ranks_than_those_of_the_record_are_refused(tmp_path):
