@@ -126,6 +126,8 @@ class Results:
         Raises UserError as ``lists`` does, where rows of several boards are meant, and where ranx
         is not installed.
         """
+        import importlib
+
         from mmbench.problems import UserError
         from mmbench.report.lists import as_dicts
 
@@ -133,7 +135,7 @@ class Results:
         if len({id(one.board) for one in found}) != 1:
             raise UserError(f"{model!r} means {len(found)} cells of several boards or of none")
         try:
-            import ranx
+            ranx = importlib.import_module("ranx")  # an option, which has no types
         except ImportError:
             raise UserError("ranx is not installed: pip install ranx") from None
         pairs = [(one.record.cell.id, *as_dicts(one.lists)) for one in found]

@@ -43,7 +43,10 @@ def run(
         str | None,
         typer.Option("--fit-on", help="Fit on this dataset instead, and ask on those of --data."),
     ] = None,
-    protocol: Annotated[str | None, typer.Option(help="See: mmbench ls protocols.")] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(help="See: mmbench ls protocols; or a file of your own, mine.toml."),
+    ] = None,
     seeds: Annotated[
         str | None, typer.Option(help="A count (3 means 0,1,2) or a list (0,7).")
     ] = None,

@@ -298,7 +298,7 @@ class _Planner:
             config=found.declared.config,
             dataset=asked.dataset,
             fingerprints=asked.fingerprints,
-            protocol=grid.protocol,
+            protocol=question.protocol.name,
             seed=seed,
             limit=grid.limit,
             weights=found.weights,

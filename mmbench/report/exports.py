@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -99,7 +99,7 @@ def _path(out: Path, board: Board, row: Row, record: Record, ending: str) -> Pat
     return _folder(out, board) / f"{slug(row.name)}-{record.cell.id}.{ending}"
 
 
-def _write(files: dict[Path, Iterable[str]]) -> list[Path]:
+def _write(files: Mapping[Path, Iterable[str]]) -> list[Path]:
     for path, lines in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, "".join(lines).encode())

@@ -12,7 +12,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from mmbench.report.aggregate import HEADLINE, Board, Estimate, Row, set_order
+from mmbench.protocol.candidate_sets import set_order
+from mmbench.report.aggregate import HEADLINE, Board, Estimate, Row
 from mmbench.report.board import mean, spread
 from mmbench.report.slices import Slice
 from mmbench.report.table import WIDE
