@@ -32,10 +32,11 @@ MAY_IMPORT = {
     "scaffold": {"grid", "hookspecs", "problems"},
     "doctor": {"grid", "data", "toolkit", "files", "hookspecs", "problems"},
     "cli": {
-        *("cli", "doctor", "scaffold", "check", "report", "grid", "results", "audit"),
+        *("cli", "api", "doctor", "scaffold", "check", "report", "grid", "results", "audit"),
         *("protocol", "data", "files", "problems"),
     },
-    "__init__": {"toolkit", "hookspecs", "products", "views"},
+    "api": {"report", "grid", "results", "data", "problems"},
+    "__init__": {"api", "toolkit", "hookspecs", "products", "views"},
 }
 
 

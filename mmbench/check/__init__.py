@@ -31,7 +31,7 @@ __all__ = [
 def known_failures_name_checks(lab: Lab) -> None:
     """Every key of known_failures is a check, and every value says why it fails."""
     names = [check.name for check in CHECKS]
-    for name, reason in lab.declared["known_failures"].items():
+    for name, reason in lab.declared.known_failures.items():
         if name not in names:
             raise CheckFailed(f"known_failures: no check is {name!r}.{did_you_mean(name, names)}")
         if not str(reason).strip():

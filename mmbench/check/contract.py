@@ -30,9 +30,9 @@ def default_config_is_whole(lab: Lab) -> None:
 
 def presets_build(lab: Lab) -> None:
     """Each preset resolves to a whole config that an instance takes; none is fitted here."""
-    for name in lab.declared["presets"]:
+    for name in lab.declared.presets:
         try:
-            lab.examine(lab.preset(name)["config"])
+            lab.examine(lab.preset(name).config)
         except CheckFailed as failure:
             raise CheckFailed(f"preset {name!r}: {failure}") from failure
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from mmbench.check import worlds
 from mmbench.check.onlooker import Offer, Onlooker, Viewed
@@ -21,6 +21,7 @@ from mmbench.data.log import Log
 from mmbench.files import remove_tree
 from mmbench.grid import fetch
 from mmbench.grid.config import STAND_IN
+from mmbench.grid.declaration import Declaration
 from mmbench.grid.environment import cuda_gpus
 from mmbench.grid.family import Limits
 from mmbench.grid.host import Host, PluginFailure
@@ -39,6 +40,8 @@ LIMITS = Limits(seconds=600.0)
 ABREAST = 2  # cells
 PROTOCOL = DEFAULT
 TRAINING_ON_TARGETS = "pixrec-window@2"  # most users' last event, the target, trains there
+
+Told = TypeVar("Told")
 
 
 class Lab:
@@ -88,50 +91,51 @@ class Lab:
         return worlds.make_random_world(self.folder / "random-world")
 
     @cached_property
-    def declared(self) -> Mapping[str, Any]:
+    def declared(self) -> Declaration:
         """What the class declares for the chosen preset. Raises CheckFailed."""
         return self._describe(self.subject.ref)
 
     @cached_property
     def facts(self) -> Mapping[str, Any]:
         """What an instance of the chosen preset holds and offers. Raises CheckFailed."""
-        return self.examine(self.declared["config"])
+        return self.examine(self.declared.config)
 
     @cached_property
     def known_failures(self) -> Mapping[str, str]:
         """The class's ``{check: reason}``; nothing is known of a class that cannot be asked."""
         try:
-            return dict(self.declared["known_failures"])
+            return dict(self.declared.known_failures)
         except CheckFailed:
             return {}
 
     @property
     def needs(self) -> frozenset[str]:
         """The modalities that the model declares."""
-        return frozenset(self.declared["needs"])
+        return frozenset(self.declared.needs)
 
     @cached_property
     def offer(self) -> Offer:
         """What the model can be asked."""
-        hooks, widest = self.facts["hooks"], self.declared["max_candidates"]
+        hooks, widest = self.facts["hooks"], self.declared.max_candidates
         return Offer(
             candidates="candidates" in hooks["score"],
-            per_set=self.declared["per_set"],
+            per_set=self.declared.per_set,
             widest=worlds.ITEMS if widest is None else widest,
             sets=affordable(get_protocol(PROTOCOL).candidate_sets, widest, worlds.ITEMS),
             embeddings={"embed_items", "embed_queries"} <= hooks.keys(),
         )
 
-    def _describe(self, ref: ModelRef) -> Mapping[str, Any]:
+    def _describe(self, ref: ModelRef) -> Declaration:
         size = self.subject.size
         if size == "auto":
             size = "paper" if cuda_gpus() else STAND_IN
         overrides = dict(self.subject.overrides)
-        found = self._quick(lambda host: host.describe(self.subject.plugin, ref, size, overrides))
+        plugin = self.subject.plugin
+        (found,) = self._quick(lambda host: host.describe(plugin, ref, size, overrides))
         demand_member(ref, found)
         return found
 
-    def preset(self, name: str) -> Mapping[str, Any]:
+    def preset(self, name: str) -> Declaration:
         """What the class declares for another of its presets. Raises CheckFailed."""
         ref = self.subject.ref
         return self._describe(ModelRef(ref.name, ref.family, name))
@@ -140,7 +144,7 @@ class Lab:
         """What an instance with this config holds and offers. Raises CheckFailed."""
         return self._quick(lambda host: host.examine(self.subject.plugin, config))
 
-    def _quick(self, question: Callable[[Host], Mapping[str, Any]]) -> Mapping[str, Any]:
+    def _quick(self, question: Callable[[Host], Told]) -> Told:
         """A question to the plugin's class, in a process that stays for the next one."""
         if self._desk is None:
             desk = self.folder / "desk"
@@ -255,7 +259,7 @@ class Lab:
             model=self.subject.ref.model,
             distribution=plugin.distribution,
             version=plugin.version,
-            config=declared["config"],
+            config=declared.config,
             dataset=log.id,
             fingerprints={"events": log.fingerprints.events},
             protocol=protocol,
@@ -264,7 +268,7 @@ class Lab:
         device = "cuda" if cuda_gpus() else "cpu"
         given = {**dict(self.subject.ref.overrides), **self.subject.overrides}
         reads = fetch.named_paths(given.values())
-        return Job(cell, plugin, plugin.name, declared["preset"], declared, device, reads=reads)
+        return Job(cell, plugin, plugin.name, declared.preset, declared, device, reads=reads)
 
 
 def _environment() -> dict[str, str]:
@@ -301,7 +305,7 @@ def _run_carried(lab: Lab) -> None:
 
 def _cache_apart(lab: Lab, name: str) -> str:
     """A cache for other data; but what is downloaded once need not be again."""
-    downloads = "fetch" in lab.facts["hooks"] and not is_tiny(lab.declared["preset"])
+    downloads = "fetch" in lab.facts["hooks"] and not is_tiny(lab.declared.preset)
     return "cache" if downloads else name
 
 

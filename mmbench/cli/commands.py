@@ -17,6 +17,7 @@ import typer
 from mmbench.cli.check import check
 from mmbench.cli.compare import compare
 from mmbench.cli.data import data_app
+from mmbench.cli.export import export, recommend
 from mmbench.cli.fetch import fetch
 from mmbench.cli.new import new_app
 from mmbench.cli.options import Json
@@ -39,6 +40,8 @@ app.command("check")(check)
 app.command("fetch")(fetch)
 app.command("show")(show)
 app.command("compare")(compare)
+app.command("export")(export)
+app.command("recommend")(recommend)
 
 
 def main() -> None:

@@ -43,7 +43,10 @@ def run(
         str | None,
         typer.Option("--fit-on", help="Fit on this dataset instead, and ask on those of --data."),
     ] = None,
-    protocol: Annotated[str | None, typer.Option(help="See: mmbench ls protocols.")] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(help="See: mmbench ls protocols; or a file of your own, mine.toml."),
+    ] = None,
     seeds: Annotated[
         str | None, typer.Option(help="A count (3 means 0,1,2) or a list (0,7).")
     ] = None,
@@ -94,7 +97,9 @@ def run(
       mmbench run -m 'sasrec,recbole:NARM' -d ./my-shop --set sasrec.dim=128
       mmbench run grid.toml --dry-run
     """
-    grid = _make_grid(
+    from mmbench.grid.asked import make_grid
+
+    grid = make_grid(
         grid_file,
         models=models,
         data=data,
@@ -103,7 +108,7 @@ def run(
         seeds=seeds,
         preset=preset,
         limit=limit,
-        settings=setting,
+        settings=setting or [],
     )
     limits = (seconds(timeout), bytes_of(memory))
     finished = _run_grid(
@@ -142,28 +147,6 @@ def demo(out: Out = Path("results"), as_json: Json = False) -> None:
     run(models=DEMO, data="demo", out=out, as_json=as_json)
 
 
-def _make_grid(grid_file: Path | None, **flags: Any) -> Grid:
-    """One Grid from a file and flags; a flag that was given wins."""
-    from mmbench.grid.plan import Grid, parse_seeds, read_grid
-    from mmbench.grid.registry import split_list
-
-    found = read_grid(grid_file) if grid_file else {}
-    settings = found.pop("settings", []) + (flags.pop("settings") or [])
-    for name in ("models", "data"):
-        if flags[name] is not None:
-            flags[name] = split_list(flags[name])
-    found |= {name: value for name, value in flags.items() if value is not None}
-    for name in ("models", "data"):
-        if not found.get(name):
-            raise typer.BadParameter(f"say which {name}: --{name} a,b or a grid file with {name}")
-        found[name] = tuple(found[name])
-    found["seeds"] = parse_seeds(found.get("seeds", 1))
-    grid = Grid(**found, settings=tuple(settings))
-    if grid.preset not in ("auto", "paper", "small", "tiny"):
-        raise typer.BadParameter(f"--preset is auto, paper, small or tiny, not {grid.preset}")
-    return grid
-
-
 def _run_grid(
     grid: Grid,
     out: Path,
@@ -179,27 +162,21 @@ def _run_grid(
     as_json: bool,
 ) -> list[Finished]:
     """Plan, show the plan and, unless it is a dry run, carry it out."""
-    from mmbench import data as datasets
+    from mmbench import api
     from mmbench.cli.screen import SHORT, GridProgress, make_console, plan_lines, show_status
-    from mmbench.data.places import cache_home
     from mmbench.grid.estimate import total
-    from mmbench.grid.execute import AGAIN, due, execute
+    from mmbench.grid.execute import demand_overwrite, due
     from mmbench.grid.family import Limits
     from mmbench.grid.host import Interrupted
-    from mmbench.grid.observers import Observers
-    from mmbench.grid.plan import make_plan
     from mmbench.grid.registry import UsageError
-    from mmbench.grid.runner import Circumstances
     from mmbench.report.words import duration
 
-    if overwrite not in AGAIN:
-        raise typer.BadParameter(f"--overwrite is one of {', '.join(AGAIN)}, not {overwrite}")
+    demand_overwrite(overwrite)
     console = make_console(stderr=as_json)
     with show_status(console, "reading the plan") as status:
-        rows = make_plan(
+        rows = api.plan(
             grid,
             out,
-            load=datasets.load,
             isolated=not in_process,
             keep_stale=keep_stale,
             download=not dry_run,
@@ -222,15 +199,17 @@ def _run_grid(
             f"this takes about {duration(long)}: add --yes to start it (what is finished is kept, "
             "so it can be stopped at any time), --limit for fewer users, or --jobs for more at once"
         )
-    how = Circumstances(
-        isolated=not in_process,
-        limits=Limits(*limits),
-        cache=cache_home(),
-    )
     try:
         with GridProgress(console, len(working)) as bars:
-            return execute(
-                rows, out, how, Observers(bars, observers), jobs=jobs, overwrite=overwrite
+            return api.carry_out(
+                rows,
+                out,
+                jobs=jobs,
+                overwrite=overwrite,
+                limits=Limits(*limits),
+                isolated=not in_process,
+                watching=bars,
+                observers=observers,
             )
     except (Stop, Interrupted):
         console.print("interrupted: finished cells are stored; the same command goes on from here")
@@ -240,19 +219,18 @@ def _run_grid(
 def _show_finished(finished: list[Finished], out: Path, as_json: bool) -> None:
     from rich.markup import escape
 
+    from mmbench import api
     from mmbench.cli.boards import print_boards
     from mmbench.cli.screen import cell_name, make_console
-    from mmbench.results.read import Problem, Reading
-    from mmbench.results.store import record_path
 
-    records = [done.record for done in finished if done.record is not None]
     if as_json:
         shown = [
             done.record.to_json() if done.record else _plan_json(done.row) for done in finished
         ]
         print(json.dumps(shown, indent=1, allow_nan=False))
         return
-    if not records:
+    results = api.results_of(finished, out)
+    if not results.reading.records:
         return
     console = make_console()
     for done in finished:
@@ -260,14 +238,7 @@ def _show_finished(finished: list[Finished], out: Path, as_json: bool) -> None:
             console.rule(escape(cell_name(done.row)))
             last = done.record.status.traceback.strip().splitlines()[-15:]
             console.print("\n".join(last), markup=False)
-    unread = [
-        Problem(f"{done.row.label} on {done.row.dataset}, seed {done.row.seed}:", done.row.problem)
-        for done in finished
-        if done.row.problem
-    ]
-    paths = {record.cell.id: record_path(out, record.cell) for record in records}
-    kept = {done.record.cell.id for done in finished if done.record and done.row.kept}
-    print_boards(Reading(tuple(records), tuple(unread), paths), as_json=False, stale=kept)
+    print_boards(results.reading, as_json=False, stale=results.stale)
     console.print(f"Write the boards with: mmbench leaderboard {out} -o boards")
 
 

@@ -73,8 +73,8 @@ def _say_chosen(rows: Iterable[Planned]) -> Iterator[str]:
     """A line for each size that was taken instead of a larger one, and why."""
     taken: dict[tuple[str, str], dict[str, None]] = {}
     for row in rows:
-        if row.job and (why := row.job.declared.get("why")):
-            models = taken.setdefault((row.job.declared["size"], why), {})
+        if row.job and (why := row.job.declared.why):
+            models = taken.setdefault((row.job.declared.size, why), {})
             models[row.job.cell.model] = None
     for (size, why), models in taken.items():
         names = ", ".join(models)

@@ -41,34 +41,27 @@ def show(
     from mmbench import report
     from mmbench.cli.boards import choose_boards, left_out, left_out_json, read_folder
     from mmbench.cli.screen import make_console
-    from mmbench.results.read import Problem
 
     reading = read_folder(results)
-    problems = list(reading.problems)
     boards = choose_boards(report.make_boards(reading.records), data)
     found = [pair for asked in cells for pair in _find(boards, asked, results)]
     shown = []
     for board, row in found:
-        slices: list[report.Slice] = []
-        try:
-            tables = [reading.ranks(record) for record in row.done]
-            slices = report.make_slices(tables) if tables else []
-        except report.ResultError as error:
-            problems.append(Problem(f"the slices of {row.name}:", str(error)))
-        shown.append((board, row, slices))
+        tables = [reading.ranks(record) for record in row.done]
+        shown.append((board, row, report.make_slices(tables) if tables else []))
     if plot is not None:
         report.plot_curves([row for _, row in found], plot)
     if as_json:
         told = {
             "rows": [report.row_json(*each) for each in shown],
-            "left_out": left_out_json(problems),
+            "left_out": left_out_json(reading.problems),
         }
         print(json.dumps(told, indent=1))
         return
     console = make_console()
     for number, each in enumerate(shown):
         console.print(*([""] if number else []), report.show_row(*each, width=console.width))
-    for line in left_out(problems):
+    for line in left_out(reading.problems):
         console.print(line, markup=False)
     if plot is not None:
         make_console(stderr=True).print(f"drew {plot}")

@@ -70,16 +70,16 @@ def _bring(
     how: Circumstances,
     say: Callable[[str], None],
 ) -> list[Brought]:
-    name, preset = ref.model, str(told.declared.get("preset", ""))
+    name, preset = ref.model, str(told.declared.preset)
     if told.problem:
         return [Brought(name, preset, problem=told.problem)]
-    if not told.declared["fetches"]:
+    if not told.declared.fetches:
         return [Brought(name, preset)]
-    sources = told.declared["pretrained"]
+    sources = told.declared.pretrained
     say(f"fetching {', '.join(sources) or name}")
     try:
         with temporary_folder() as folder:
-            fetch_for(told.plugin, told.declared["config"], preset, reads, folder, how)
+            fetch_for(told.plugin, told.declared.config, preset, reads, folder, how)
         models = models_folder(told.plugin, how.cache)
         weights = identify(sources, models, how.cache)
         paths = {source: str(require(source, models)) for source in sources}

@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from mmbench.files import temporary_folder
 from mmbench.grid.code import code_digest
+from mmbench.grid.declaration import NOTHING, Declaration
 from mmbench.grid.environment import cuda_gpus
 from mmbench.grid.family import Limits
 from mmbench.grid.fetch import models_folder
@@ -37,7 +37,7 @@ class Description:
     """
 
     plugin: Plugin
-    declared: dict[str, Any] = field(default_factory=dict)
+    declared: Declaration = NOTHING
     problem: str = ""
     code: str = ""
     weights: dict[str, str] | None = None
@@ -45,11 +45,11 @@ class Description:
     @property
     def upstream(self) -> ModelRef | None:
         """The model whose item embeddings this one starts from."""
-        named = self.declared.get("upstream")
-        return parse_ref(named["model"]) if named else None
+        named = self.declared.upstream
+        return parse_ref(named.model) if named else None
 
 
-def choose(options: Sequence[dict[str, Any]], models: Path) -> dict[str, Any]:
+def choose(options: Sequence[Declaration], models: Path) -> Declaration:
     """What ``auto`` takes of a model's presets, with ``why`` it takes none that comes before.
 
     The first wants a CUDA GPU, unless it is the only one; all but the last want their weights.
@@ -62,14 +62,14 @@ def choose(options: Sequence[dict[str, Any]], models: Path) -> dict[str, Any]:
     for number, option in enumerate(options[:-1]):
         why = "no CUDA GPU" if number == 0 and not cuda_gpus() else _lacking(option, models)
         if not why:
-            return {**option, "why": "; ".join(reasons)}
+            return replace(option, why="; ".join(reasons))
         reasons.append(why)
-    return {**options[-1], "why": "; ".join(reasons)}
+    return replace(options[-1], why="; ".join(reasons))
 
 
-def _lacking(option: Mapping[str, Any], models: Path) -> str:
+def _lacking(option: Declaration, models: Path) -> str:
     """Why a preset's weights cannot be loaded here, or an empty text."""
-    for source in option["pretrained"]:
+    for source in option.pretrained:
         try:
             if problem := missing(source, models):
                 return problem
@@ -103,6 +103,7 @@ def describe_all(
                     given_to(ref, settings),
                     size=preset,
                     isolated=isolated,
+                    cache=cache,
                     stop=stop,
                 )
                 for ref in pending
@@ -110,11 +111,7 @@ def describe_all(
             for ref, future in zip(pending, futures, strict=True):
                 while not future.done():  # a wait without a limit could keep Ctrl-C from here
                     wait([future], timeout=0.5)
-                found = future.result()
-                if options := found.declared.get("options"):
-                    declared = choose(options, models_folder(found.plugin, cache))
-                    found = replace(found, declared=declared)
-                described[ref] = replace(found, code=codes[plugins[ref]])
+                described[ref] = replace(future.result(), code=codes[plugins[ref]])
             named = (described[ref].upstream for ref in pending)
             pending = list(dict.fromkeys(ref for ref in named if ref and ref not in described))
         return described
@@ -141,14 +138,19 @@ def describe_plugin(
     *,
     size: str,
     isolated: bool,
+    cache: Path = Path(),
     stop: threading.Event | None = None,
 ) -> Description:
-    """Ask a plugin's class, in a process of its own, what it declares. Raises UsageError."""
+    """Ask a plugin's class, in a process of its own, what it declares. Raises UsageError.
+
+    ``cache``: the harness's, where the weights are looked for that the size ``auto`` depends on.
+    """
     limits = Limits(seconds=DESCRIBE_SECONDS)
     with temporary_folder() as folder:
         host = launch(folder, isolated=isolated, limits=limits, stop=stop)
         try:
-            return Description(plugin, host.describe(plugin, ref, size, dict(overrides)))
+            options = host.describe(plugin, ref, size, dict(overrides))
+            return Description(plugin, choose(options, models_folder(plugin, cache)))
         except PluginFailure as failure:
             return Description(plugin, problem=failure.reason)
         finally:

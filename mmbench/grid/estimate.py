@@ -22,7 +22,7 @@ def estimate(job: Job, question: Question, shelf: Shelf) -> float | None:
     ]
     if known:
         return sum(known) / len(known)
-    return reckon(job.declared["seconds"], question) if job.device == "cpu" else None
+    return reckon(job.declared.seconds, question) if job.device == "cpu" else None
 
 
 def reckon(seconds: Mapping[str, float], question: Question) -> float | None:

@@ -28,6 +28,12 @@ AGAIN: dict[str, Callable[[str], bool]] = {
 }
 
 
+def demand_overwrite(word: str) -> None:
+    """Raise UsageError where it says nothing of what is run again."""
+    if word not in AGAIN:
+        raise UsageError(f"--overwrite is one of {', '.join(AGAIN)}, not {word}")
+
+
 class Observer(Protocol):
     """Who is told how a grid goes (the progress bars, observer plugins)."""
 
@@ -228,7 +234,8 @@ def _refuse(row: Planned) -> None:
 
 def inherit(job: Job, results: Path) -> dict[str, np.ndarray]:
     """The item embeddings that a job starts from, by its field. Raises Unstartable."""
-    if job.upstream is None:
+    named = job.declared.upstream
+    if job.upstream is None or named is None:
         return {}
     record, path = read_record(results, job.upstream.cell), items_path(results, job.upstream.cell)
     if record is None or not record.done:
@@ -238,7 +245,7 @@ def inherit(job: Job, results: Path) -> dict[str, np.ndarray]:
             f"starts from {job.upstream.label}, which is {status.kind}: {status.reason}",
         )
     try:
-        return {job.declared["upstream"]["field"]: np.load(path, allow_pickle=False)}
+        return {named.field: np.load(path, allow_pickle=False)}
     except (OSError, ValueError, EOFError) as error:
         raise Unstartable(
             "failed", f"cannot read {path} ({error}): remove it and run again"

@@ -56,7 +56,7 @@ def _name(log: Log) -> str:
 
 def fetch(job: Job, scratch: Path, how: Circumstances) -> None:
     """Let a job's plugin fetch its weights, unless it has. Raises PluginFailure."""
-    if job.declared.get("fetches"):
+    if job.declared.fetches:
         folder = scratch / FOLDER
         folder.mkdir(exist_ok=True)
         fetch_for(job.plugin, job.cell.config, job.preset, job.reads, folder, how)

@@ -21,6 +21,7 @@ import psutil
 from mmbench.grid import exchange, replies, shared_memory
 from mmbench.grid.channel import BadMessage, Channel, ChannelClosed, Message
 from mmbench.grid.curves import CurveError
+from mmbench.grid.declaration import Declaration
 from mmbench.grid.family import Family, descendants
 from mmbench.grid.registry import ModelRef, Plugin, UsageError
 from mmbench.grid.replies import ReplyError
@@ -80,8 +81,10 @@ class Host:
     validations: int = 0
     thread: threading.Thread | None = None
 
-    def describe(self, plugin: Plugin, ref: ModelRef, size: str, overrides: Message) -> Message:
-        """What the plugin's class declares, with the whole resolved config. Raises UsageError."""
+    def describe(
+        self, plugin: Plugin, ref: ModelRef, size: str, overrides: Message
+    ) -> list[Declaration]:
+        """What the plugin's class declares, see ``session.describe``. Raises UsageError."""
         self._command(
             "describe", plugin=asdict(plugin), ref=asdict(ref), size=size, overrides=overrides
         )

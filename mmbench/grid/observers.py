@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pluggy
@@ -50,6 +50,25 @@ class Observers:
             except (Exception, SystemExit) as error:  # noqa: BLE001  whatever it raises, cells go on
                 kind = type(error).__name__
                 logger.warning("observer %s failed in %s: %s: %s", name, hook, kind, error)
+
+
+class Narrator:
+    """Says in a sentence when a cell begins and how it ends."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.say = say
+
+    def cell_started(self, row: Planned) -> None:
+        """A cell begins."""
+        self.say(f"running {row.label} on {row.dataset}, seed {row.seed}")
+
+    def cell_event(self, row: Planned, event: Mapping[str, Any]) -> None:
+        """Too often to be said."""
+
+    def cell_finished(self, row: Planned, record: Record) -> None:
+        """A cell ended."""
+        told = f": {record.status.reason}" if record.status.reason else ""
+        self.say(f"{row.label} on {row.dataset}, seed {row.seed}: {record.status.kind}{told}")
 
 
 class ReadOnly(dict[str, Any]):

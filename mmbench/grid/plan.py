@@ -12,6 +12,7 @@ import pydantic
 
 from mmbench.data.log import Log, sample_users
 from mmbench.data.places import cache_home
+from mmbench.grid.declaration import Declaration
 from mmbench.grid.declared import (
     Description,
     Setting,
@@ -286,7 +287,7 @@ class _Planner:
 
     def _job(self, question: Question, ref: ModelRef, seed: int, upstream: Planned | None) -> Job:
         found, grid = self.described[ref], self.grid
-        needs, before = found.declared["needs"], upstream.job if upstream else None
+        needs, before = found.declared.needs, upstream.job if upstream else None
         asked = name_source(question.log, needs)
         joined = question.logs if question.joined else ()
         cell = Cell(
@@ -294,10 +295,10 @@ class _Planner:
             distribution=found.plugin.distribution,
             version=found.plugin.version,
             code=found.code,
-            config=found.declared["config"],
+            config=found.declared.config,
             dataset=asked.dataset,
             fingerprints=asked.fingerprints,
-            protocol=grid.protocol,
+            protocol=question.protocol.name,
             seed=seed,
             limit=grid.limit,
             weights=found.weights,
@@ -307,14 +308,14 @@ class _Planner:
         )
         given = given_to(ref, self.settings)
         reads = named_by(ref, self.settings)
-        if upstream is not None:
-            given[found.declared["upstream"]["field"]] = upstream.label
+        if upstream is not None and found.declared.upstream is not None:
+            given[found.declared.upstream.field] = upstream.label
         if self.source is not None:
             given["fit-on"] = self.source.log.id
         if question.joined is not None:
             given["with"] = question.company
-        preset = found.declared["preset"]
-        label = make_label(ref, preset, given, size=found.declared["size"])
+        preset = found.declared.preset
+        label = make_label(ref, preset, given, size=found.declared.size)
         return Job(cell, found.plugin, label, preset, found.declared, self.device, before, reads)
 
 
@@ -338,21 +339,20 @@ def _problem(ref: ModelRef, found: Description, described: Mapping[ModelRef, Des
     if found.problem:
         return f"{found.plugin.distribution} {found.plugin.version}: {found.problem}"
     demand_member(ref, found.declared)
-    if found.upstream is not None:
+    if found.upstream is not None and (named := found.declared.upstream):
         other = described[found.upstream]
-        if not other.problem and "embed_items" not in other.declared["embeds"]:
-            field = found.declared["upstream"]["field"]
+        if not other.problem and "embed_items" not in other.declared.embeds:
             raise UsageError(
-                f"{ref.name}[{field}={found.upstream.model}]: {found.upstream.model} offers no "
-                "item embeddings (it has no hook embed_items)"
+                f"{ref.name}[{named.field}={found.upstream.model}]: {found.upstream.model} offers "
+                "no item embeddings (it has no hook embed_items)"
             )
     return ""
 
 
-def demand_member(ref: ModelRef, declared: Mapping[str, Any]) -> None:
+def demand_member(ref: ModelRef, declared: Declaration) -> None:
     """Raise UsageError where a whole family was asked for, which has to be told one of."""
-    if declared["unnamed"]:
-        raise UsageError(f"say which {declared['unnamed']}, as in {ref.name}:Name")
+    if declared.unnamed:
+        raise UsageError(f"say which {declared.unnamed}, as in {ref.name}:Name")
 
 
 def _refuse_idle(settings: Iterable[Setting], refs: Iterable[ModelRef]) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from mmbench.data.log import Log
+from mmbench.grid.declaration import Declaration
 from mmbench.grid.registry import UsageError
 from mmbench.protocol import (
     Ask,
@@ -113,15 +113,15 @@ def ask_all(words: Sequence[Sequence[str]], prepare: Callable[[str], Question]) 
     ]
 
 
-def not_applicable(declared: Mapping[str, Any], question: Question, source: Question | None) -> str:
+def not_applicable(declared: Declaration, question: Question, source: Question | None) -> str:
     """Why a model cannot be asked this question, or an empty text."""
     logs = (*question.logs, *([source.log] if source else []))
     for log in logs:
-        missing = missing_modalities(declared["needs"], log.items)
+        missing = missing_modalities(declared.needs, log.items)
         if missing:
             where = f"{log.id} has not" if len(logs) > 1 else "the data has not"
             return f"needs {' and '.join(missing)}, which {where}"
-    if source is not None and not declared.get("transfers"):
+    if source is not None and not declared.transfers:
         return "knows its items by number: it has no hook `transfer`, so it cannot change catalogue"
     return ""
 

@@ -11,10 +11,10 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from mmbench.hookspecs import Published
-from mmbench.problems import ILLEGIBLE, legible
+from mmbench.grid.declaration import Declaration, Name, demand_legible
+from mmbench.problems import legible
 
 SHOWN = 80  # characters of what is not right
 REASON, TRACEBACK, UNIT = 4000, 20_000, 40  # characters
@@ -22,22 +22,8 @@ SIZES = 10  # presets that ``auto`` may choose from
 PARAMETERS = 10**14  # a hundred times the largest model there is
 
 
-_PUBLISHED = TypeAdapter(Published)
-
-
 class ReplyError(ValueError):
     """A plugin's process said what it may not; the message says what."""
-
-
-def _demand_legible(text: str) -> str:
-    if ILLEGIBLE.search(text):
-        raise ValueError("it holds control characters or halves of characters")
-    return text
-
-
-Name = Annotated[str, Field(max_length=200), AfterValidator(_demand_legible)]
-Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Sentence = Annotated[str, Field(max_length=2000), AfterValidator(_demand_legible)]
 
 
 class Reply(BaseModel):
@@ -67,7 +53,7 @@ class Progress(Reply):
     event: Literal["progress"]
     done: float
     total: float
-    unit: Annotated[str, Field(max_length=UNIT), AfterValidator(_demand_legible)]
+    unit: Annotated[str, Field(max_length=UNIT), AfterValidator(demand_legible)]
 
 
 class Validate(Reply):
@@ -123,40 +109,10 @@ class Embedded(Reply):
     spaces: dict[str, Layout] = Field(max_length=3)
 
 
-class Upstream(Reply):
-    """The field that names another model, and what it names."""
-
-    field: Name
-    model: Name
-
-
-class Declared(Reply):
-    """What a plugin's class declares, see ``session.describe``."""
-
-    preset: Name
-    stand_in: Name
-    size: Name
-    config: dict[str, Any]
-    unnamed: Name | None
-    needs: list[Literal["image", "text"]]
-    pretrained: list[Sentence] = Field(max_length=100)
-    loss: Name | None
-    seconds: dict[Literal["cell", "user", "item", "event"], Seconds]
-    max_candidates: int | None = Field(ge=1)
-    per_set: bool
-    papers: list[dict[str, Any]] = Field(max_length=1000)
-    presets: list[Name] = Field(max_length=1000)
-    known_failures: dict[Name, Sentence] = Field(max_length=100)
-    embeds: list[Literal["embed_items", "embed_queries"]]
-    transfers: bool
-    fetches: bool
-    upstream: Upstream | None
-
-
 class Options(Reply):
-    """What a plugin's class declares in each preset that ``auto`` may take."""
+    """What a plugin's class declares: in one preset, or in each that ``auto`` may take."""
 
-    options: list[Declared] = Field(min_length=1, max_length=SIZES)
+    options: list[Declaration] = Field(min_length=1, max_length=SIZES)
 
 
 class Examined(Reply):
@@ -179,21 +135,17 @@ def read(kind: type[Kind], message: Mapping[str, Any], about: str) -> Kind:
         raise _explain(error, about) from None
 
 
-def read_declared(message: Mapping[str, Any]) -> dict[str, Any]:
-    """What a class declares, as data that a record can hold. Raises ReplyError."""
+def read_declared(message: Mapping[str, Any]) -> list[Declaration]:
+    """What a class declares, of which a record can hold all. Raises ReplyError."""
     about = "what the class declares"
-    several = "options" in message
-    read(Options if several else Declared, message, about)
     try:
-        for option in message["options"] if several else [message]:
-            for published in option["papers"]:
-                _PUBLISHED.validate_python(published)
         json.dumps(message, ensure_ascii=False).encode()
-    except ValidationError as error:
-        raise _explain(error, f"{about}.papers") from None
     except UnicodeEncodeError:
         raise ReplyError(f"{about}: a text holds half a character, which no file can") from None
-    return dict(message)
+    try:
+        return Options.model_validate_json(json.dumps(message)).options
+    except ValidationError as error:
+        raise _explain(error, about) from None
 
 
 def _explain(error: ValidationError, about: str) -> ReplyError:

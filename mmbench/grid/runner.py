@@ -9,7 +9,6 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 from typing import Protocol as Interface
 
 import numpy as np
@@ -17,6 +16,7 @@ import numpy as np
 from mmbench.grid import exchange
 from mmbench.grid.channel import Message
 from mmbench.grid.curves import Curves
+from mmbench.grid.declaration import Declaration
 from mmbench.grid.environment import threads_of
 from mmbench.grid.family import Limits
 from mmbench.grid.fetch import Fetched, encodings_folder, fetch, models_folder
@@ -66,7 +66,7 @@ class Job:
     plugin: Plugin
     label: str
     preset: str
-    declared: Mapping[str, Any]
+    declared: Declaration
     device: str = "cpu"
     upstream: Job | None = None
     reads: tuple[str, ...] = ()
@@ -165,7 +165,7 @@ def run_cell(
             demand_same_weights(job, how)
             record = record.changed(**measure(question, answered, record))
             demand_possible(record)
-            reported = bool(job.declared["needs"]) and len(job.declared.get("embeds", ())) == 2
+            reported = bool(job.declared.needs) and len(job.declared.embeds) == 2
             if reported or keep_items:
                 name = f"{job.plugin.name} ({job.plugin.distribution})"
                 embedded = embed_catalogue(host, name, question.items.n_items)
@@ -225,7 +225,7 @@ def converse(
     items, valid = home.items, home.split.valid
     exchange.save_train(scratch, home.train)
     exchange.save_items(scratch, replace(items, features={**items.features, **(features or {})}))
-    widest = job.declared["max_candidates"]
+    widest = job.declared.max_candidates
     sets = affordable(protocol.candidate_sets, widest, items.n_items)
     width = save_fold(scratch, "valid", home, sets)
 
@@ -248,7 +248,7 @@ def converse(
         sets = affordable(protocol.candidate_sets, widest, question.items.n_items)
     fit_seconds, host.busy = host.busy, 0.0
     # only now: test histories hold validation targets
-    rank = rank_each if job.declared.get("per_set") else rank_at_once
+    rank = rank_each if job.declared.per_set else rank_at_once
     ranks = rank(host, question, scratch, sets, witness, strangers=source is not None)
     return Answered(ranks, fit_seconds, host.busy, parameters)
 

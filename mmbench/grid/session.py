@@ -18,6 +18,7 @@ from mmbench.grid.config import (
     shown_size,
     stand_in_size,
 )
+from mmbench.grid.declaration import EMBEDDINGS, Declaration, Upstream
 from mmbench.grid.registry import ModelRef, Plugin, UsageError
 from mmbench.hooks import ContractError, arguments_of, check_hooks, hooks_of, open_manager
 from mmbench.hookspecs import ModelHooks, Published
@@ -25,7 +26,6 @@ from mmbench.problems import did_you_mean
 from mmbench.results.cell import canonical
 
 HOOKS = tuple(hooks_of(ModelHooks))
-EMBEDDINGS = ("embed_items", "embed_queries")
 MODALITIES = {"text", "image"}
 
 
@@ -95,23 +95,25 @@ def open_session(plugin: Plugin, config: Mapping[str, Any]) -> pluggy.PluginMana
     return open_manager(model_class, ModelHooks, plugin.name, built)
 
 
-def describe(plugin: Plugin, ref: ModelRef, size: str, overrides: Mapping[str, str]) -> Any:
+def describe(
+    plugin: Plugin, ref: ModelRef, size: str, overrides: Mapping[str, str]
+) -> list[Declaration]:
     """What the grid needs to know before a cell: the class's declarations and the whole config.
 
-    For the size ``auto``, ``{"options": [...]}`` of such answers, see ``auto_presets``.
+    One, or for the size ``auto`` one for each preset that it may take, see ``auto_presets``.
     """
     model_class = load_class(plugin)
     stand_ins = tuple(getattr(model_class, "stand_ins", ()))
     if size == AUTO:
         presets = auto_presets(model_class.presets, ref, stand_ins)
-        return {"options": [_declare(model_class, ref, name, overrides) for name in presets]}
-    preset = choose_preset(model_class.presets, ref, size, stand_ins)
-    return _declare(model_class, ref, preset, overrides)
+    else:
+        presets = [choose_preset(model_class.presets, ref, size, stand_ins)]
+    return [_declare(model_class, ref, name, overrides) for name in presets]
 
 
 def _declare(
     model_class: Any, ref: ModelRef, preset: str, overrides: Mapping[str, str]
-) -> dict[str, Any]:
+) -> Declaration:
     """What a class says of itself in one preset."""
     stand_ins = tuple(getattr(model_class, "stand_ins", ()))
     resolved = resolve(model_class, ref, preset, {**dict(ref.overrides), **overrides})
@@ -126,26 +128,26 @@ def _declare(
     if family is not None and family not in config:
         raise ContractError(f"{ref.name}: family is {family!r}, and Config has no such field")
     stand_in = stand_in_size(model_class.presets, stand_ins, preset, config)
-    return {
-        "preset": preset,
-        "stand_in": stand_in,
-        "size": shown_size(preset, stand_in),
-        "config": config,
-        "unnamed": family if family is not None and not config[family] else None,
-        "needs": sorted(_needs(model_class, resolved)),
-        "pretrained": _pretrained(model_class, resolved, ref.name),
-        "loss": getattr(model_class, "loss", None),
-        "seconds": _seconds(model_class, resolved),
-        "max_candidates": getattr(model_class, "max_candidates", None),
-        "per_set": getattr(model_class, "per_set", False),
-        "papers": [_plain(published) for published in _papers(model_class, ref)],
-        "presets": sorted(model_class.presets),
-        "known_failures": _known_failures(model_class, ref, preset),
-        "embeds": [hook for hook in EMBEDDINGS if _has(model_class, hook)],
-        "transfers": _has(model_class, "transfer"),
-        "fetches": _has(model_class, "fetch"),
-        "upstream": _upstream(model_class, ref, config),
-    }
+    return Declaration(
+        preset=preset,
+        stand_in=stand_in,
+        size=shown_size(preset, stand_in),
+        config=config,
+        unnamed=family if family is not None and not config[family] else None,
+        needs=tuple(sorted(_needs(model_class, resolved))),
+        pretrained=tuple(_pretrained(model_class, resolved, ref.name)),
+        loss=getattr(model_class, "loss", None),
+        seconds=_seconds(model_class, resolved),
+        max_candidates=getattr(model_class, "max_candidates", None),
+        per_set=getattr(model_class, "per_set", False),
+        papers=tuple(_papers(model_class, ref)),
+        presets=tuple(sorted(model_class.presets)),
+        known_failures=_known_failures(model_class, ref, preset),
+        embeds=tuple(hook for hook in EMBEDDINGS if _has(model_class, hook)),
+        transfers=_has(model_class, "transfer"),
+        fetches=_has(model_class, "fetch"),
+        upstream=_upstream(model_class, ref, config),
+    )
 
 
 def _has(model_class: Any, hook: str) -> bool:
@@ -198,14 +200,14 @@ def _known_failures(model_class: Any, ref: ModelRef, preset: str) -> dict[str, s
     return dict(found.get(preset, {}))
 
 
-def _upstream(model_class: Any, ref: ModelRef, config: Mapping[str, Any]) -> dict[str, str] | None:
+def _upstream(model_class: Any, ref: ModelRef, config: Mapping[str, Any]) -> Upstream | None:
     """The config field that names another model, and that name; None where none is named."""
     field = getattr(model_class, "upstream", None)
     if field is None:
         return None
     if field not in config:
         raise ContractError(f"{ref.name}: upstream is {field!r}, and Config has no such field")
-    return {"field": field, "model": str(config[field])} if config[field] else None
+    return Upstream(field, str(config[field])) if config[field] else None
 
 
 def examine(plugin: Plugin, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -270,7 +272,3 @@ def parameter_count(manager: pluggy.PluginManager) -> int | None:
 def _is_frozen(config_class: Any) -> bool:
     parameters = getattr(config_class, "__dataclass_params__", None)
     return parameters is None or bool(parameters.frozen)
-
-
-def _plain(published: Any) -> dict[str, Any]:
-    return {name: getattr(published, name) for name in published.__slots__}

@@ -6,6 +6,7 @@ import contextlib
 from pathlib import Path
 
 from mmbench.results.cell import Cell
+from mmbench.results.figures import with_figures
 from mmbench.results.read import load_record
 from mmbench.results.record import Record, ResultError
 from mmbench.results.store import read_record, record_path
@@ -29,12 +30,16 @@ class Shelf:
         known, as of those of schema 1, is of other code.
         """
         wanted = _without_code(cell)
+        here = record_path(self.results, cell)
         same = [
             record
-            for record in self._beside(record_path(self.results, cell))
+            for record in self._beside(here)
             if record.done and record.cell.id != cell.id and _without_code(record.cell) == wanted
         ]
-        return max(same, key=lambda record: (record.started, record.cell.id), default=None)
+        for record in sorted(same, key=lambda one: (one.started, one.cell.id), reverse=True):
+            with contextlib.suppress(ResultError):  # its ranks are gone: an earlier one may do
+                return with_figures(here.with_name(f"{record.cell.id}.json"), record)
+        return None
 
     def find_alike(self, cell: Cell) -> list[Record]:
         """The finished records of cells that differ in their code, version or seed alone."""

@@ -54,7 +54,7 @@ def weigh(
         say: told what is fetched; None fetches nothing, and a branch whose commit is not known here
             is a problem.
     """
-    sources = found.declared.get("pretrained")
+    sources = found.declared.pretrained
     if found.problem or not sources:
         return found
     models = models_folder(found.plugin, how.cache)
@@ -67,8 +67,8 @@ def weigh(
                 declared = found.declared
                 fetch_for(
                     found.plugin,
-                    declared["config"],
-                    declared["preset"],
+                    declared.config,
+                    declared.preset,
                     reads,
                     folder,
                     how,

@@ -8,6 +8,7 @@ import shutil
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -71,10 +72,10 @@ class Worker:
     def do_describe(self, plugin: Message, ref: Message, size: str, overrides: Message) -> Message:
         """Import the plugin's class and say what it declares."""
         overrides_of_ref = tuple((key, value) for key, value in ref.pop("overrides"))
-        found: Message = describe(
+        found = describe(
             Plugin(**plugin), ModelRef(**ref, overrides=overrides_of_ref), size, overrides
         )
-        return found
+        return {"options": [asdict(option) for option in found]}
 
     def do_examine(self, plugin: Message, config: Message) -> Message:
         """Build an instance and say what it holds and which hooks it has."""

@@ -16,6 +16,7 @@ from mmbench.protocol.evaluate import (
 )
 from mmbench.protocol.join import Joined, Place, ask_part, join_parts
 from mmbench.protocol.metrics import summarise, tie_rate, unanswered
+from mmbench.protocol.parts import SplitError
 from mmbench.protocol.protocols import (
     DEFAULT,
     PROTOCOLS,
@@ -24,7 +25,7 @@ from mmbench.protocol.protocols import (
     get_protocol,
 )
 from mmbench.protocol.same_text import text_equal
-from mmbench.protocol.split import SPLITS, Fold, Split, SplitError, split
+from mmbench.protocol.split import SPLITS, Fold, Split, split
 
 __all__ = [
     "CANDIDATE_SETS",

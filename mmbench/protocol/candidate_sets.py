@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -94,6 +95,18 @@ UNSEEN = CandidateSet(
 
 CANDIDATE_SETS: dict[str, CandidateSet] = {one.name: one for one in (FULL, UNSEEN, negatives(100))}
 """Every set that a named protocol ranks against, in the order in which they are shown."""
+
+
+def find_set(name: str) -> CandidateSet | None:
+    """What is known of a set by its name: one of the usual ones, or ``neg<size>``."""
+    drawn = re.fullmatch(r"neg([1-9]\d{0,6})", name)
+    return CANDIDATE_SETS.get(name) or (negatives(int(drawn[1])) if drawn else None)
+
+
+def set_order(name: str) -> tuple[int, int, str]:
+    """The key that sorts sets, by name, as boards show them: the usual ones, then the others."""
+    known, one = [*CANDIDATE_SETS], find_set(name)
+    return known.index(name) if name in known else len(known), one.size if one else 0, name
 
 
 def ask_order(sets: Iterable[CandidateSet]) -> list[CandidateSet]:

@@ -73,7 +73,7 @@ def modality_report(
             another width than the items' has no cosine with them, and no row.
         items: float32[n_items + 1, d], the fused items.
         fold: who is asked.
-        protocol: names the candidate sets and the metrics' cutoffs.
+        protocol: names the candidate sets.
     """
     right = unit(items)
     found = {}
@@ -84,7 +84,7 @@ def modality_report(
             def ask(what: Asked, slices: Sequence[slice], left: Float32 = left) -> Iterator[Answer]:
                 return (Vectors(left[rows], right) for rows in slices)
 
-            found[name] = summarise(evaluate(fold, len(right) - 1, ask, protocol), protocol)
+            found[name] = summarise(evaluate(fold, len(right) - 1, ask, protocol))
     return found
 
 

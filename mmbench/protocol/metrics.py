@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench.protocol.protocols import Protocol
 from mmbench.views import Int32
 
 if TYPE_CHECKING:
@@ -38,14 +37,18 @@ def _mrr(rank: Float64) -> Float64:
     return 1 / rank
 
 
-_GAINS: dict[str, Callable[[Float64], Float64]] = {"hit": _hit, "ndcg": _ndcg, "mrr": _mrr}
+GAINS: dict[str, Callable[[Float64], Float64]] = {"hit": _hit, "ndcg": _ndcg, "mrr": _mrr}
+"""What rank ``r`` is worth, by the metric's name: all that a metric is, and takes to be added."""
 
-
-def metric_names(protocol: Protocol) -> tuple[str, ...]:
-    """The metrics of a result row, in order."""
-    hits = (f"hit@{k}" for k in protocol.cutoffs)
-    ndcgs = (f"ndcg@{k}" for k in protocol.cutoffs if k > 1)
-    return (*hits, *ndcgs, "mrr", "mrr@10")
+UNCUT = ("mrr",)  # may be asked for without ``@k``
+CUTOFFS = (1, 5, 10, 20, 50)
+REPORTED = (
+    *(f"hit@{k}" for k in CUTOFFS),
+    *(f"ndcg@{k}" for k in CUTOFFS if k > 1),
+    "mrr",
+    "mrr@10",
+)
+"""The metrics of a result row, in order: of every cell, whenever it was run."""
 
 
 def per_query(metric: str, greater: Int32, equal: Int32) -> Float64:
@@ -57,39 +60,29 @@ def per_query(metric: str, greater: Int32, equal: Int32) -> Float64:
     """
     name, at, cutoff = metric.partition("@")
     cut = cutoff.isdecimal() and int(cutoff) > 0
-    if name not in _GAINS or not (cut or metric == "mrr"):
-        raise ValueError(f"unknown metric {metric!r}: use hit@k, ndcg@k, mrr@k or mrr, k from 1")
+    if name not in GAINS or not (cut or (metric in UNCUT)):
+        known = ", ".join([*(f"{one}@k" for one in GAINS), *UNCUT])
+        raise ValueError(f"unknown metric {metric!r}: use one of {known}, k from 1")
     answered = greater >= 0
     above = np.where(answered, greater, 0).astype(np.int64)
     below = above + np.where(answered, equal, 0) + 1
     last = int(below.max(initial=1))
     if at:
         last = min(last, int(cutoff))
-    gains = _GAINS[name](np.arange(1, last + 1, dtype=np.float64))
+    gains = GAINS[name](np.arange(1, last + 1, dtype=np.float64))
     prefix = np.concatenate([[0.0], np.cumsum(gains)])
     total = prefix[np.minimum(below, last)] - prefix[np.minimum(above, last)]
     return np.where(answered, total / (below - above), 0.0)
 
 
-def summarise(ranks: Ranks, protocol: Protocol) -> dict[str, dict[str, float]]:
+def summarise(ranks: Ranks) -> dict[str, dict[str, float]]:
     """``{candidate set: {metric: mean over all queries}}``."""
-    names = metric_names(protocol)
     return {
         chosen: {
-            name: float(per_query(name, greater, ranks.equal[chosen]).mean()) for name in names
+            name: float(per_query(name, greater, ranks.equal[chosen]).mean()) for name in REPORTED
         }
         for chosen, greater in ranks.greater.items()
     }
-
-
-def extremes(metric: str, greater: Int32, equal: Int32) -> tuple[float, float]:
-    """The metric's mean had every tie gone against the target, and had every tie gone for it."""
-    none = np.zeros_like(equal)
-    worst = np.where(greater >= 0, greater + equal, greater)
-    return (
-        float(per_query(metric, worst, none).mean()),
-        float(per_query(metric, greater, none).mean()),
-    )
 
 
 def tie_rate(ranks: Ranks) -> dict[str, float]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from mmbench.problems import UserError
 from mmbench.protocol.candidate_sets import CANDIDATE_SETS, CandidateSet
+from mmbench.protocol.local import read_local
+from mmbench.protocol.local_splits import Given
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class Protocol:
             validate.
         max_history: a query shows the last so many events.
         candidate_sets: the sets that each query is ranked against, in one pass.
-        cutoffs: the ``k`` of ``hit@k`` and ``ndcg@k``.
+        given: what a local protocol brings with it; its name has the digest of that.
     """
 
     name: str
@@ -34,7 +37,7 @@ class Protocol:
     cuts: tuple[float, float] = (0.8, 0.9)
     max_history: int = 50
     candidate_sets: tuple[CandidateSet, ...] = tuple(CANDIDATE_SETS.values())
-    cutoffs: tuple[int, ...] = (1, 5, 10, 20, 50)
+    given: Given | None = field(default=None, compare=False)
 
 
 PROTOCOLS: dict[str, Protocol] = {
@@ -72,6 +75,11 @@ PROTOCOLS: dict[str, Protocol] = {
     )
 }
 DEFAULT = "loo@2"
+LOCAL = "local:"
+WHAT_LOCAL = (
+    "A local protocol, from a file of whoever ran this. Its name ends in a digest of all that the "
+    "file holds: results compare where that is the same, and with those of no other protocol."
+)
 
 RETIRED: dict[str, str] = {
     "loo@1": "loo@2",
@@ -87,11 +95,13 @@ WHY_RETIRED = (
 
 
 def get_protocol(name: str) -> Protocol:
-    """The protocol of that name.
+    """The protocol of that name, or of that file (``.toml``, see ``mmbench.protocol.local``).
 
-    Raises UserError: a retired name says why it is gone and what to use, an unknown one what is
-    near.
+    Raises OSError where there is no such file, and UserError: a retired name says why it is gone
+    and what to use, an unknown one what is near.
     """
+    if name.endswith(".toml"):
+        return Protocol(**read_local(Path(name).expanduser()))
     if name in PROTOCOLS:
         return PROTOCOLS[name]
     if name in RETIRED:
@@ -107,6 +117,8 @@ def get_protocol(name: str) -> Protocol:
 
 def explain_protocol(name: str) -> str:
     """What a name asked, in words, also of a retired one; empty where nothing is known of it."""
+    if name.startswith(LOCAL):
+        return WHAT_LOCAL
     protocol = PROTOCOLS.get(RETIRED.get(name, name))
     if protocol is None:
         return ""

@@ -5,14 +5,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbench.problems import UserError
 from mmbench.protocol.candidates import draw_candidates
 from mmbench.protocol.chance import query_keys
+from mmbench.protocol.local import FILE
+from mmbench.protocol.local_splits import (
+    given_candidates,
+    split_by_dates,
+    split_by_marks,
+    split_by_ratios,
+)
+from mmbench.protocol.parts import Parts, SplitError, enter_periods
 from mmbench.protocol.protocols import DEFAULT, Protocol
 from mmbench.views import Int32, Int64, Interactions, Queries
 
@@ -21,10 +28,6 @@ if TYPE_CHECKING:
 
 
 HELD_OUT = b"pixrec-window@1\n2025\nusers\n"
-
-
-class SplitError(UserError):
-    """The log cannot be asked this protocol's question; the message says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,21 +110,6 @@ def split(log: Log, protocol: Protocol) -> Split:
     )
 
 
-class Parts(NamedTuple):
-    """The rows of a log that a split tells apart.
-
-    Attributes:
-        trains: bool[n].
-        valid, test: int64[q]: the rows of the targets.
-        lacking: what a log lacks that has no such rows, in words.
-    """
-
-    trains: np.ndarray
-    valid: Int64
-    test: Int64
-    lacking: str
-
-
 def leave_one_out(log: Log, protocol: Protocol) -> Parts:
     """Hold out the last two events of each user who has three or more.
 
@@ -139,11 +127,8 @@ def leave_one_out(log: Log, protocol: Protocol) -> Parts:
 def cut_in_time(log: Log, protocol: Protocol) -> Parts:
     """Cut all events at two moments, those of the events at the shares ``cuts`` in time order.
 
-    Events before the first cut train; those of a cut's own moment are on its later side. A query
-    asks for the first event of a user in the validation period, or at or after the second cut: one
-    a user, for an average over users, and the first, for then no history holds an event from after
-    the cut. A test history holds the user's events of the validation period. A user without any
-    earlier event has no history to be asked with and is left out.
+    Events before the first cut train; those of a cut's own moment are on its later side. Who is
+    asked for what, see ``enter_periods``.
     """
     if log.card.get("time") == "positions":
         raise SplitError(
@@ -153,11 +138,7 @@ def cut_in_time(log: Log, protocol: Protocol) -> Parts:
     moments = np.sort(log.time)
     edges = moments[[min(int(cut * len(moments)), len(moments) - 1) for cut in protocol.cuts]]
     period = np.searchsorted(edges, log.time, side="right")  # 0 train, 1 validation, 2 test
-    # Within a user time never decreases, so a period is entered once.
-    enters = (log.user[1:] == log.user[:-1]) & (period[1:] > period[:-1])
-    at = np.flatnonzero(enters).astype(np.int64) + 1
-    lacking = "no user has an event in that period and one before it"
-    return Parts(period == 0, at[period[at] == 1], at[period[at] == 2], lacking)
+    return enter_periods(log, period)
 
 
 def hold_out_users(log: Log, protocol: Protocol) -> Parts:
@@ -186,6 +167,9 @@ SPLITS: dict[str, Callable[[Log, Protocol], Parts]] = {
     "loo": leave_one_out,
     "time": cut_in_time,
     "users": hold_out_users,
+    "column": split_by_marks,
+    "date": split_by_dates,
+    "ratio": split_by_ratios,
 }
 
 
@@ -206,7 +190,9 @@ def _fold(
     width = np.int64(log.n_items + 1)
     own = np.unique(log.user[known] * width + log.item[known])
     candidates = {
-        one.name: draw_candidates(keys, user, target, own, log.n_items, one.size)
+        one.name: given_candidates(log, protocol, at)
+        if one.name == FILE and name == "test"
+        else draw_candidates(keys, user, target, own, log.n_items, one.size)
         for one in protocol.candidate_sets
         if one.sampled
     }

@@ -16,7 +16,8 @@ from mmbench.report.standings import Evidence, gather
 from mmbench.report.table import board_table
 from mmbench.report.verdict import contrast_lines
 from mmbench.report.write import BoardError, demand_publishable, stale, write_boards
-from mmbench.results.read import Problem, Reading, read_ranks, read_results
+from mmbench.results.ranks import read_ranks
+from mmbench.results.read import Problem, Reading, read_results
 from mmbench.results.record import Record, ResultError, parse
 
 __all__ = [

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mmbench.audit import violations
-from mmbench.protocol.candidate_sets import CANDIDATE_SETS, FULL
+from mmbench.protocol.candidate_sets import FULL, set_order
 from mmbench.report.caveats import Ranks, Sensitivity, sensitivity
 from mmbench.report.notes import notes
 from mmbench.report.papers import Comparison, compare
@@ -148,12 +148,6 @@ def make_boards(
         replace(board, sensitivity=sensitivity(board.rows, board.facts.queries, ranks))
         for board in boards
     ]
-
-
-def set_order(candidates: str) -> tuple[int, str]:
-    """The key that sorts candidate sets as boards show them."""
-    known = [*CANDIDATE_SETS]
-    return known.index(candidates) if candidates in known else len(known), candidates
 
 
 def _board(

@@ -7,7 +7,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
-from mmbench.protocol.candidate_sets import CANDIDATE_SETS, FULL, UNSEEN
+from mmbench.protocol.candidate_sets import FULL, UNSEEN, find_set
 from mmbench.protocol.protocols import explain_protocol
 from mmbench.report.aggregate import HEADLINE, Board, Estimate, Row
 from mmbench.report.caveats import data_caveats, shortfalls
@@ -116,7 +116,7 @@ def _accuracy(board: Board, candidates: str, standings: Standings | None) -> str
         Column("no answer", lambda row: _share(row.unanswered.get(candidates) or None)),
         Column("version", lambda row: escape(row.first.cell.version), left=True),
     ]
-    told = CANDIDATE_SETS.get(candidates)
+    told = find_set(candidates)
     parts = [f"## {escape(candidates)}{f': {told.title}' if told else ''}"]
     if told and told.sampled:
         parts.append(f"> **{SAMPLED}**{_swaps(board, candidates)}")

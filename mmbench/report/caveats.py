@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmbench.protocol.candidate_sets import CANDIDATE_SETS
+from mmbench.protocol.candidate_sets import find_set, set_order
 from mmbench.protocol.metrics import per_query
 from mmbench.report.statistics import Float64, compare_rows, detectable
 from mmbench.report.words import decimals
@@ -52,7 +52,7 @@ def sensitivity(
             are of other queries, are not looked at.
     """
     whole = [row for row in rows if row.done and row.first.cell.limit is None]
-    sets = [name for name in CANDIDATE_SETS if any(row.figure(name, METRIC) for row in whole)]
+    sets = sorted({name for row in whole for name in row.metrics}, key=set_order)
     if queries is None or not 2 <= queries < FEW or not sets:
         return None
     found = [] if ranks is None else _from_ranks(whole, sets[0], queries, ranks)
@@ -88,8 +88,9 @@ def _figures(row: Row, name: str, queries: int, ranks: Ranks) -> Float64 | None:
 
 def caveats(board: Board) -> list[str]:
     """The caveats of a board, a sentence or two each, as plain text."""
-    short = [f"{name}, {CANDIDATE_SETS[name].title}: {t}" for name, t in shortfalls(board).items()]
-    return [*data_caveats(board), *short]
+    short = shortfalls(board).items()
+    known = {name: one for name, _ in short if (one := find_set(name))}
+    return [*data_caveats(board), *(f"{name}, {known[name].title}: {t}" for name, t in short)]
 
 
 def data_caveats(board: Board) -> list[str]:
@@ -121,9 +122,9 @@ def _times(data: Data) -> Iterator[str]:
 def shortfalls(board: Board) -> dict[str, str]:
     """What to say of sampled sets whose queries have fewer negatives than the name says."""
     told = {
-        name: CANDIDATE_SETS[name].shortfall(drawn.least, drawn.most)
+        name: one.shortfall(drawn.least, drawn.most)
         for name, drawn in sorted(board.facts.drawn.items())
-        if name in CANDIDATE_SETS
+        if (one := find_set(name))
     }
     return {name: text for name, text in told.items() if text}
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mmbench.report.cards import sentences
 from mmbench.report.words import plain
-from mmbench.results.record import Record
+from mmbench.results.record import UNSEALED, Record
 
 if TYPE_CHECKING:
     from mmbench.report.aggregate import Board, Row
@@ -26,6 +26,9 @@ PROCESS = (
     "the files of the machine. Landlock, the whole wall, did not stand there."
 )
 DIRTY = "Uncommitted changes: ran from a dirty checkout, so that no version names its code."
+UNKEPT = (
+    "Ranks without a digest: stored by an earlier version, so that a change of them would not show."
+)
 STALE = "Other code: the model's code was changed after this was run."
 LISTED = 3  # impossible figures are told one by one up to here
 CANDIDATES = "Other candidates: its sampled candidates differ from those of the other rows."
@@ -45,6 +48,7 @@ def notes(row: Row, board: Iterable[Row], stale: Collection[str] = frozenset()) 
         (bool(row.done) and row.first.wall == "process", PROCESS),
         (any(record.environment.dirty for record in row.records), DIRTY),
         (any(record.cell.id in stale for record in row.records), STALE),
+        (any(record.ranks_sha256 == UNSEALED for record in row.done), UNKEPT),
         (_other_candidates(row, board), CANDIDATES),
         *((True, _known_failure(*known)) for known in row.first.known_failures.items()),
         (bool(row.violations), _impossible(row.violations)),

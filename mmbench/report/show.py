@@ -12,7 +12,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from mmbench.report.aggregate import HEADLINE, Board, Estimate, Row, set_order
+from mmbench.protocol.candidate_sets import set_order
+from mmbench.report.aggregate import HEADLINE, Board, Estimate, Row
 from mmbench.report.board import mean
 from mmbench.report.cards import cards, is_figure, say
 from mmbench.report.claims import plus_minus, with_deviation

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from mmbench.protocol.candidate_sets import CANDIDATE_SETS
+from mmbench.protocol.candidate_sets import find_set
 from mmbench.report.aggregate import HEADLINE, Board, Row
 from mmbench.report.board import mean
 from mmbench.report.caveats import caveats
@@ -19,11 +19,6 @@ from mmbench.report.failures import failures
 from mmbench.report.notes import mark, numbered
 from mmbench.report.words import count, decimals, duration, plain
 
-FIGURES = tuple(
-    (one.name, metric)
-    for one in CANDIDATE_SETS.values()
-    for metric in ((HEADLINE,) if one.sampled else (HEADLINE, "hit@10"))
-)
 WIDE = 110  # columns of a terminal from which there is room for deviations and a status
 SHORT = {"out-of-memory": "memory", "not-applicable": "n/a"}
 
@@ -54,7 +49,12 @@ def _heading(board: Board) -> Text:
 
 
 def _table(board: Board, width: int) -> Table:
-    shown = [(s, m) for s, m in FIGURES if any(row.figure(s, m) for row in board.rows)]
+    shown = [
+        (name, metric)
+        for name in board.sets
+        for metric in (HEADLINE, "hit@10")
+        if metric == HEADLINE or not ((one := find_set(name)) and one.sampled)
+    ]
     wide = width >= WIDE
     status = wide and any(row.failed for row in board.rows)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, collapse_padding=True, pad_edge=False)

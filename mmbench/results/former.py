@@ -10,7 +10,8 @@ def from_schema_1(record: Mapping[str, Any]) -> dict[str, Any]:
     """A record of schema 1 as one of schema 2; its cells keep the ids that they are stored under.
 
     There, a log had one ``fingerprint`` for all that it holds, and a record said whether its cell
-    ran ``isolated``, in a process of its own. What is misshapen stays as it is.
+    ran ``isolated``, in a process of its own. What is misshapen stays as it is; what is of a later
+    schema, and only says that it is of this one, has no fingerprints then.
     """
     told = {name: value for name, value in record.items() if name != "isolated"}
     told["cell"] = _cell(record["cell"])
@@ -33,7 +34,7 @@ def _source(named: Any) -> Any:
     """A dataset with its fingerprint, or a cell, which holds one."""
     if not isinstance(named, Mapping):
         return named
-    told = {name: value for name, value in named.items() if name != "fingerprint"}
+    told = {name: value for name, value in named.items() if not name.startswith("fingerprint")}
     if "fingerprint" in named:
         told["fingerprints"] = {"events": named["fingerprint"]}
     return told

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from mmbench.results.record import Record, ResultError, parse
+from mmbench.results.cell import Cell
+from mmbench.results.figures import with_figures
+from mmbench.results.ranks import read_ranks, read_top
+from mmbench.results.record import Record, ResultError, Status, parse
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-RANKS = ".ranks.parquet"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -35,7 +35,7 @@ class Reading:
 
     Attributes:
         records: at most one a cell, ordered by the cell's id.
-        problems: the files that were left out, by path.
+        problems: the files that were left out, or whose cells have no figures for it, by path.
         paths: where each record is, by the cell's id.
     """
 
@@ -47,12 +47,18 @@ class Reading:
         """The stored ranks of one of the records; see ``read_ranks``."""
         return read_ranks(self.paths[record.cell.id], record)
 
+    def top(self, record: Record) -> pa.Table:
+        """The stored top lists of one of the records; see ``read_top``."""
+        return read_top(self.paths[record.cell.id], record)
+
 
 def read_results(folder: Path) -> Reading:
     """Every result below ``folder`` (``**/*.json``; what begins with a dot is a running grid's).
 
-    Where a cell was stored twice, a finished one wins over others, then the later one, and the
-    loser is a problem unless it says the same.
+    Accuracy figures are those of the ranks, whatever a record's file says. A cell whose file or
+    ranks cannot be used is a problem and, as far as its file names it, a failed record, so that no
+    row goes without a word. Where a cell was stored twice, a finished one wins over others, then
+    the later one, and the loser is a problem unless it says the same.
 
     Raises:
         FileNotFoundError: there is no such folder.
@@ -60,19 +66,25 @@ def read_results(folder: Path) -> Reading:
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder {folder}: give the folder that holds the results")
     found: dict[str, list[tuple[str, Record]]] = defaultdict(list)
+    damaged: dict[str, tuple[str, Record]] = {}
     problems: list[Problem] = []
     for path in sorted(folder.rglob("*.json")):
         name = path.relative_to(folder).as_posix()
         if any(part.startswith(".") for part in name.split("/")):  # a running grid's own files
             continue
         try:
-            record = load_record(path)
+            record = load_result(path)
         except OSError as error:
             problems.append(Problem(name, f"cannot be read: {error.strerror}"))
         except ResultError as error:
             problems.append(Problem(name, str(error)))
+            if (left := salvage(path, str(error))) is not None:
+                damaged.setdefault(left.cell.id, (name, left))
         else:
             found[record.cell.id].append((name, record))
+    for cell, entry in damaged.items():
+        if cell not in found:
+            found[cell].append(entry)
     kept: list[Record] = []
     paths: dict[str, Path] = {}
     for cell in sorted(found):
@@ -83,8 +95,41 @@ def read_results(folder: Path) -> Reading:
     return Reading(tuple(kept), tuple(sorted(problems)), paths)
 
 
+def load_result(path: Path) -> Record:
+    """The record in a file, with the figures of the ranks beside it.
+
+    Raises OSError, and ResultError, see ``parse`` and ``with_figures``.
+    """
+    return with_figures(path, load_record(path))
+
+
+def salvage(path: Path, reason: str) -> Record | None:
+    """What a result that cannot be used is called, as a failed record; None where it has no name.
+
+    Its cell must be whole. Of the rest it is enough to find its row.
+    """
+    try:
+        stored = _decoded(path)
+        cell = Cell.model_validate(stored["cell"])
+    except (OSError, ResultError, LookupError, TypeError, ValueError):
+        return None
+    if cell.id != cell.digest():
+        return None
+    failed = Status(kind="failed", reason=f"its result {reason}")
+    row = {name: stored[name] for name in ("label", "preset", "wall") if name in stored}
+    try:
+        return Record.model_validate({"label": cell.model, **row, "cell": cell, "status": failed})
+    except ValueError:
+        return Record(cell=cell, label=cell.model, status=failed)
+
+
 def load_record(path: Path) -> Record:
-    """The record in a file. Raises OSError, and ResultError, see ``parse``."""
+    """The record in a file, as it stands there. Raises OSError, and ResultError, see ``parse``."""
+    return parse(_decoded(path))
+
+
+def _decoded(path: Path) -> Any:
+    """The value in a JSON file. Raises OSError, ResultError."""
     data = path.read_bytes()
     try:
         stored = json.loads(data)
@@ -93,34 +138,7 @@ def load_record(path: Path) -> Record:
     except (ValueError, RecursionError) as error:
         # A ValueError covers bad JSON and bad UTF-8 alike.
         raise ResultError(f"is not valid JSON ({error}): remove it, or run its cell") from error
-    return parse(stored)
-
-
-def read_ranks(path: Path, record: Record) -> pa.Table:
-    """The ranks of a cell, a row a query, from the file beside its record's, ``path``.
-
-    Columns: ``query`` (int32, its place in the fold), ``user`` (the raw id, a string),
-    ``greater_<set>`` and ``equal_<set>`` for each candidate set (int32; greater is -1 where the
-    query has no answer in the set), ``frequency`` (int32, training events of the target),
-    ``history_length`` (int32), ``tied`` (bool, whether the target shares its time with the event
-    before it). Records of schema 1 have no ``user`` and no ``tied``.
-
-    Raises:
-        ResultError: the file is absent, damaged, or another than the record was stored with.
-    """
-    import pyarrow as pa
-
-    from mmbench.data.tables import read_parquet
-
-    place = path.with_suffix(RANKS)
-    try:
-        data = place.read_bytes()
-        if record.ranks_sha256 not in ("", hashlib.sha256(data).hexdigest()):
-            raise ResultError(f"{place} is not what its record was stored with: run the cell again")
-        return read_parquet(data)
-    except (pa.ArrowException, OSError) as error:
-        told = getattr(error, "strerror", None) or error
-        raise ResultError(f"{place} cannot be read ({told}): run the cell again") from error
+    return stored
 
 
 def _preference(entry: tuple[str, Record]) -> tuple[bool, str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
@@ -14,6 +15,7 @@ from mmbench.results.former import from_schema_1
 
 SCHEMA = 2
 READABLE = (1, 2)
+UNSEALED = "unsealed"  # instead of the digest of ranks, in records of schema 1
 LONGEST = 65_536  # characters of a reason or a traceback
 
 Kind = Literal["done", "failed", "timeout", "out-of-memory", "not-applicable"]
@@ -25,7 +27,7 @@ class ResultError(UserError):
 
 
 class SchemaError(ResultError):
-    """A record of a schema that this version does not know, such as a newer one's."""
+    """A record of a newer schema than this version knows."""
 
 
 class Status(Part):
@@ -116,12 +118,16 @@ class Record(Part):
         status: how it ended.
         stand_in: whether the config stands in for the real one; not told before there was the word.
         preset, loss, needs, known_failures, papers: as the model's class declares them.
-        metrics, beyond: candidate set to metric to value.
-        tie_rate, unanswered: candidate set to share of queries.
+        metrics, beyond: candidate set to metric to value. Of a stored record, metrics are not what
+            its file says, but what its ranks come to, see ``mmbench.results.figures``.
+        tie_rate, unanswered: candidate set to share of queries; read as metrics are.
         drawn: sampled set to how many negatives its queries have.
         queries, catalogue, users, events: counts of the test fold and the dataset.
         candidates_sha256: over the candidates of the sampled sets, keyed with the log's secret.
-        ranks_sha256: over the bytes of the file of ranks; empty where there is none.
+        ranks_sha256: over the bytes of the file of ranks; empty where there is none, ``UNSEALED``
+            where it is not known.
+        top_sha256: over the bytes of the file of top lists; empty where there is none, and in
+            records from before there was the word.
         curves: name to ``(step, value)``.
         device: as in ``cuda``.
         wall: what kept the targets from the plugin: ``landlock:<abi>``, ``process`` or ``none``.
@@ -149,6 +155,7 @@ class Record(Part):
     events: int | None = None
     candidates_sha256: str | None = None
     ranks_sha256: str = ""
+    top_sha256: str = ""
     data: Data = Data()
     cost: Cost = Cost()
     curves: dict[str, list[tuple[int, float]]] = {}
@@ -206,20 +213,23 @@ def parse(stored: object) -> Record:
     """The record that a decoded JSON value holds, of whatever readable schema.
 
     Raises:
-        SchemaError: its schema is unknown.
-        ResultError: it is no result, a field is missing or misshapen, or its cell is another than
-            it is named.
+        SchemaError: its schema is a newer one.
+        ResultError: its schema is none, it is no result, a field is missing or misshapen, or its
+            cell is another than it is named.
     """
     if not isinstance(stored, Mapping) or not {"schema", "cell"} <= stored.keys():
         raise ResultError("is not a result of mmbench (no `schema` and `cell`)")
     schema = stored["schema"]
     if not isinstance(schema, int) or schema not in READABLE:
         known = ", ".join(map(str, READABLE))
-        raise SchemaError(
+        newer = isinstance(schema, int) and schema > SCHEMA
+        raise (SchemaError if newer else ResultError)(
             f"has result schema {schema!r}, and this mmbench reads {known}: "
             "upgrade mmbench, or remove the file"
         )
-    told = from_schema_1(stored) if schema == 1 else stored
+    told = stored
+    if schema == 1:
+        told = {**from_schema_1(stored), "ranks_sha256": UNSEALED}
     try:
         # A field that is null reads like one that is absent, as in rows of failed cells.
         record = Record.model_validate({k: v for k, v in told.items() if v is not None})
@@ -232,6 +242,6 @@ def parse(stored: object) -> Record:
             f"is named {record.cell.id}, and its cell is {record.cell.digest()}: it was edited, "
             "remove it and run the cell again"
         )
-    if record.done and not any(record.metrics.values()):
-        raise ResultError("says `done` and holds no metrics: run the cell again")
+    if schema != 1 and record.done and not re.fullmatch(r"[0-9a-f]{64}", record.ranks_sha256):
+        raise ResultError("says `done` and holds no digest of its ranks: run the cell again")
     return record

@@ -22,10 +22,11 @@ import numpy as np
 from mmbench.data.tables import parquet_bytes
 from mmbench.files import put_in_place, remove_tree, slug, write_beside
 from mmbench.results.cell import Cell
-from mmbench.results.read import RANKS, load_record
+from mmbench.results.ranks import RANKS, TOP
+from mmbench.results.read import load_result
 from mmbench.results.record import Record, ResultError, SchemaError
 
-TOP, ITEMS = ".top.parquet", ".items.npy"
+ITEMS = ".items.npy"
 Columns = Mapping[str, np.ndarray]
 
 
@@ -40,13 +41,13 @@ def items_path(root: Path, cell: Cell) -> Path:
 
 
 def read_record(root: Path, cell: Cell) -> Record | None:
-    """A cell's record, or None where there is none or the file is damaged.
+    """A cell's record with the figures of its ranks; None where there is none, or one is damaged.
 
     Raises SchemaError for a record that only a newer mmbench reads: nobody shall write over it.
     """
     path = record_path(root, cell)
     try:
-        return load_record(path)
+        return load_result(path)
     except SchemaError as error:
         raise SchemaError(f"{path} {error}") from error
     except (OSError, ResultError):
@@ -60,19 +61,18 @@ def write_record(
     top: Columns | None = None,
     items: np.ndarray | None = None,
 ) -> Record:
-    """Store a cell's result; returns the record with the digest of its ranks, as it is stored.
+    """Store a cell's result; returns the record with the digests of the files beside it.
 
     Raises OSError, leaving no half file.
     """
     path = record_path(root, record.cell)
     path.parent.mkdir(parents=True, exist_ok=True)
-    ranked = None if ranks is None else _parquet(ranks)
-    digest = "" if ranked is None else hashlib.sha256(ranked).hexdigest()
-    record = record.changed(ranks_sha256=digest)
+    ranked, listed = (None if columns is None else _parquet(columns) for columns in (ranks, top))
+    record = record.changed(ranks_sha256=_digest(ranked), top_sha256=_digest(listed))
     text = json.dumps(record.to_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     parts = {
         path.with_suffix(RANKS): ranked,
-        path.with_suffix(TOP): None if top is None else _parquet(top),
+        path.with_suffix(TOP): listed,
         path.with_suffix(ITEMS): None if items is None else _npy(items),
         path: text.encode(),
     }
@@ -159,6 +159,10 @@ def _parquet(columns: Columns) -> bytes:
         if values.ndim == 1 and values.dtype.kind == "i"
     }
     return parquet_bytes(pa.table(arrays), split)
+
+
+def _digest(data: bytes | None) -> str:
+    return "" if data is None else hashlib.sha256(data).hexdigest()
 
 
 def _npy(array: np.ndarray) -> bytes:

@@ -96,7 +96,7 @@ def test_files_that_cannot_be_used_are_told_wherever_results_are_shown(stored):
         told = stored.run(*words, "--json").json
         assert sorted(one["path"].split("/")[-1] for one in told["left_out"]) == [newer, damaged]
     done = stored.run("compare", "counts", "noise")
-    assert done.code == 2 and "no row is called 'noise'. Known: counts" in done.err
+    assert done.code == 2 and "noise on shop, loo@2 has no finished cell" in done.err
 
 
 def test_a_run_says_what_it_could_not_read_and_runs_the_rest(stored):
@@ -113,18 +113,43 @@ def test_a_run_says_what_it_could_not_read_and_runs_the_rest(stored):
     assert {row.get("state") for row in rows} == {None, "broken"}
 
 
-def test_ranks_that_are_gone_or_changed_cost_the_slices_alone(stored):
+def test_cells_whose_ranks_are_gone_or_changed_have_no_figure_and_are_run_again(stored):
     first, second = sorted((stored.folder / "results").glob("*/*/counts/*.ranks.parquet"))
     first.unlink()
     ranks = pq.read_table(second)
     pq.write_table(ranks.slice(0, 10), second)
     done = stored.run("show", "counts")
     assert done.code == 0, done.err
-    assert "ndcg@10" in done.out
-    assert "left out: the slices of counts" in done.out
+    assert "ndcg@10" not in done.out
+    assert done.out.count("left out: shop/loo@2/counts/") == 2
+    board = stored.run("leaderboard", "results")
+    assert board.code == 0 and "seed 0: failed" in board.out and "seed 1: failed" in board.out
     compared = stored.run("compare", "counts", "noise")
-    assert compared.code == 2 and "run the cell again" in compared.err
-    assert "Traceback" not in compared.err
+    assert compared.code == 2 and "has no finished cell" in compared.err
+    again = stored.run("run", "-m", "counts", "-d", "shop", "--seeds", "2", "--overwrite", "never")
+    assert again.code == 0 and "2 of 2 cells to run" in again.out
+    assert pq.read_table(second) == ranks
+
+
+def test_figures_in_a_record_are_read_nowhere(stored):
+    """Not by boards, shows, comparisons, exports, nor by a run that finds the cell done."""
+    ways = [
+        ["leaderboard", "results"],
+        ["leaderboard", "results", "--json"],
+        ["show", "counts", "--json"],
+        ["compare", "counts", "noise", "--json"],
+        ["run", "-m", "counts,noise", "-d", "shop", "--seeds", "2", "--json"],
+        ["run", "-m", "counts,noise", "-d", "shop", "--seeds", "2"],
+    ]
+    before = [stored.run(*words).out for words in ways]
+    for path in (stored.folder / "results").glob("*/*/counts/*.json"):
+        record = json.loads(path.read_text())
+        for name in ("metrics", "tie_rate", "unanswered"):
+            assert record[name]
+            for chosen, told in record[name].items():
+                record[name][chosen] = dict.fromkeys(told, 0.5) if name == "metrics" else 0.5
+        path.write_text(json.dumps(record))
+    assert [stored.run(*words).out for words in ways] == before
 
 
 def test_a_published_board_is_asked_for_wherever_it_goes(stored):

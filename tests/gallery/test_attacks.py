@@ -28,7 +28,7 @@ from mmbench.grid.runner import Circumstances, Job, run_cell
 from mmbench.protocol import CANDIDATE_SETS, evaluate, get_protocol, shown_candidates, split
 from mmbench.protocol.metrics import per_query
 from mmbench.results.cell import Cell
-from mmbench.results.read import read_ranks
+from mmbench.results.ranks import read_ranks
 from mmbench.results.record import parse
 
 LOO = get_protocol("loo@2")
@@ -154,7 +154,7 @@ def run(model, log, folder, *, preset="paper", protocol="loo@2", **how):
         model="attack",
         distribution="mmbench-gallery",
         version="1.0",
-        config=described.declared["config"],
+        config=described.declared.config,
         dataset=log.id,
         fingerprints={"events": log.fingerprints.events},
         protocol=protocol,

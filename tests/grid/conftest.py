@@ -34,8 +34,8 @@ def cell(log, tmp_path, make_cell, models_on_the_path):
         described = describe_plugin(plugin, parse_ref(ref), overrides, size="tiny", isolated=False)
         assert not described.problem
         question = ask_question(log, get_protocol("loo@2"))
-        identity = make_cell(config=described.declared["config"], seed=3)
-        job = Job(identity, plugin, "m", described.declared["preset"], described.declared)
+        identity = make_cell(config=described.declared.config, seed=3)
+        job = Job(identity, plugin, "m", described.declared.preset, described.declared)
         how = Circumstances(
             isolated=isolated,
             limits=limits or Limits(),

@@ -3,13 +3,14 @@
 import pytest
 
 from mmbench.grid import declared
+from mmbench.grid.declaration import Declaration
 from mmbench.grid.declared import choose
 
 HERE, ABSENT = "package:here", "package:absent"
 
 
 def option(preset, *pretrained):
-    return {"preset": preset, "pretrained": list(pretrained)}
+    return Declaration(preset, {}, pretrained=pretrained)
 
 
 @pytest.fixture
@@ -42,16 +43,16 @@ def test_the_first_that_can_run_is_taken(gpu, large, small, preset, why, machine
     machine(gpu)
     options = [option("paper", large), option("small", small), option("tiny")]
     found = choose(options, tmp_path)
-    assert (found["preset"], found["why"]) == (preset, why)
+    assert (found.preset, found.why) == (preset, why)
 
 
 def test_all_of_a_preset_s_weights_are_wanted(machine, tmp_path):
     machine(True)
     found = choose([option("paper", HERE, ABSENT), option("tiny")], tmp_path)
-    assert found["preset"] == "tiny"
+    assert found.preset == "tiny"
 
 
 def test_the_only_preset_is_taken_whatever_it_wants(machine, tmp_path):
     machine(False)
     found = choose([option("paper", ABSENT)], tmp_path)
-    assert (found["preset"], found["why"]) == ("paper", "")
+    assert (found.preset, found.why) == ("paper", "")

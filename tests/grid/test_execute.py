@@ -4,9 +4,11 @@ import threading
 import time
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from mmbench.grid import environment, execute
+from mmbench.grid.declaration import NOTHING
 from mmbench.grid.environment import Gpu, cuda_gpus, describe_machine, threads_of
 from mmbench.grid.host import Interrupted
 from mmbench.grid.outcome import Outcome
@@ -31,7 +33,7 @@ def cell(seed):
 
 
 def row(seed, known=None):
-    job = Job(cell(seed), SimpleNamespace(), "m", "paper", {})
+    job = Job(cell(seed), SimpleNamespace(), "m", "paper", NOTHING)
     return Planned("m", "shop", seed, job, SimpleNamespace(), known=known)
 
 
@@ -138,7 +140,8 @@ def test_a_cell_that_another_grid_did_meanwhile_is_not_done_again(cells, tmp_pat
         with claim(tmp_path, rows[0].job.cell, threading.Event()):
             held.set()
             assert free.wait(20)
-            write_record(tmp_path, record(device="the other's"))
+            counts = {f"{kind}_full": np.zeros(3, np.int32) for kind in ("greater", "equal")}
+            write_record(tmp_path, record(device="the other's"), counts)
 
     other = threading.Thread(target=other_grid)
     other.start()

@@ -39,7 +39,7 @@ def declared(monkeypatch):
         module.Model = Model
         monkeypatch.setitem(sys.modules, "fails", module)
         plugin = Plugin("m", "fails:Model", "mmbench-fails", "1.0")
-        return session.describe(plugin, parse_ref(ref), size, {})["known_failures"]
+        return session.describe(plugin, parse_ref(ref), size, {})[0].known_failures
 
     return describe
 

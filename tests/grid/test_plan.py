@@ -81,7 +81,7 @@ def test_a_row_knows_what_is_stored(planned, tmp_path):
 
 def test_a_cell_names_what_its_model_reads_of_the_data(planned):
     reads, blind = planned("counts", "noise")
-    assert reads.job.declared["needs"] == ["text"]
+    assert reads.job.declared.needs == ("text",)
     assert list(reads.job.cell.fingerprints) == ["events", "text"]
     assert list(blind.job.cell.fingerprints) == ["events"]
 
@@ -101,7 +101,7 @@ def test_a_record_of_a_newer_mmbench_is_a_problem_and_stays(planned, tmp_path):
 def test_an_interrupt_does_not_wait_for_a_plugin_that_hangs(monkeypatch, tmp_path):
     begun, stopped = threading.Event(), threading.Event()
 
-    def describe(plugin, ref, overrides, *, size, isolated, stop):
+    def describe(plugin, ref, overrides, *, size, isolated, cache, stop):
         if ref.name == "bad":
             assert begun.wait(20)
             raise UsageError("no")
@@ -143,12 +143,12 @@ def test_cheap_is_not_a_stand_in(planned):
     assert (own.label, own.job.preset) == ("quick", "paper")
     (cheap,) = planned("quick", preset="tiny")
     assert (cheap.label, cheap.job.preset) == ("quick/tiny", "tiny")
-    assert not cheap.job.declared["stand_in"]
+    assert not cheap.job.declared.stand_in
     (stand_in,) = planned("feigned")
     assert (stand_in.label, stand_in.job.preset) == ("feigned (tiny)", "tiny")
-    assert stand_in.job.declared["stand_in"]
+    assert stand_in.job.declared.stand_in
     (real,) = planned("feigned", preset="paper")
-    assert (real.label, real.job.declared["stand_in"]) == ("feigned", "")
+    assert (real.label, real.job.declared.stand_in) == ("feigned", "")
     (variant,) = planned("feigned/topk")
     assert (variant.label, variant.job.preset) == ("feigned/topk (tiny)", "topk/tiny")
 

@@ -1,6 +1,7 @@
 """What a plugin's process says is data of a known shape, or refused with what came."""
 
 import json
+from dataclasses import asdict
 
 import pytest
 
@@ -78,6 +79,7 @@ DECLARED = {
     "transfers": False,
     "fetches": False,
     "upstream": None,
+    "why": "",
 }
 PAPER = {
     name: getattr(Published("demo", "full", "ndcg@10", 0.1, "t", "m"), name)
@@ -85,13 +87,22 @@ PAPER = {
 }
 
 
+def said(*options):
+    """As it comes out of a process's channel."""
+    return json.loads(json.dumps({"options": options}))
+
+
 def test_what_a_class_declares_is_kept_as_it_is():
-    declared = {**DECLARED, "papers": [PAPER]}
-    assert read_declared(json.loads(json.dumps(declared))) == declared
+    upstream = {"field": "init", "model": "hybrid"}
+    declared = {**DECLARED, "papers": [PAPER], "upstream": upstream}
+    (found,) = read_declared(said(declared))
+    assert said(asdict(found)) == said(declared)
+    assert found.papers == (Published(**PAPER),)
+    assert found.upstream.model == "hybrid"
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "words"),
     [
         ({"max_candidates": "101"}, "max_candidates: .*valid integer, not '101'"),
         ({"max_candidates": 0}, "max_candidates"),
@@ -104,28 +115,28 @@ def test_what_a_class_declares_is_kept_as_it_is():
         ({"pretrained": [None]}, "pretrained.0: .*valid string"),
         ({"preset": "a\x1b[31m"}, "preset: .*control characters"),
         ({"known_failures": {"check": 1}}, "known_failures.check"),
-        ({"papers": [{**PAPER, "value": "good"}]}, "papers.value: .*valid number"),
+        ({"papers": [{**PAPER, "value": "good"}]}, "papers.0.value: .*valid number"),
         ({"papers": [{"value": 0.1}]}, "papers"),
         ({"papers": [PAPER] * 1001}, "papers: .*at most 1000"),
         ({"config": {"prompt": "\udc80"}}, "half a character"),
         ({"upstream": {"field": "init"}}, "upstream.model: Field required"),
-        ({"other": 1}, "other: Extra inputs"),
+        ({"other": 1}, "other: Unexpected"),
     ],
 )
-def test_what_a_class_declares_is_what_a_record_can_hold(change, said):
-    with pytest.raises(ReplyError, match=said):
-        read_declared({**DECLARED, **change})
+def test_what_a_class_declares_is_what_a_record_can_hold(change, words):
+    with pytest.raises(ReplyError, match=words):
+        read_declared({"options": [{**DECLARED, **change}]})
 
 
 def test_several_presets_are_each_what_one_must_be():
     options = {"options": [DECLARED, {**DECLARED, "preset": "tiny", "papers": [PAPER]}]}
-    assert read_declared(json.loads(json.dumps(options))) == options
-    for bad, said in (
+    assert [one.preset for one in read_declared(said(*options["options"]))] == ["paper", "tiny"]
+    for bad, words in (
         ({"options": []}, "options: .*at least 1"),
         ({"options": [DECLARED] * 11}, "options: .*at most 10"),
         ({"options": [DECLARED, {**DECLARED, "loss": 3}]}, r"options\.1\.loss"),
         ({"options": [{**DECLARED, "papers": [{"value": 0.1}]}]}, "papers"),
         ({"options": [DECLARED], "preset": "paper"}, "preset: Extra inputs"),
     ):
-        with pytest.raises(ReplyError, match=said):
+        with pytest.raises(ReplyError, match=words):
             read_declared(bad)

@@ -21,7 +21,7 @@ from mmbench.grid.question import ask_question
 from mmbench.grid.registry import Plugin, UsageError, parse_ref
 from mmbench.hookspecs import Published
 from mmbench.protocol import get_protocol
-from mmbench.results.read import read_ranks
+from mmbench.results.ranks import read_ranks
 from mmbench.results.record import Drawn
 from mmbench.results.store import record_path, write_record
 
@@ -125,7 +125,7 @@ def test_the_next_question_is_asked_before_an_answer_is_handed_out(log, tmp_path
     host = launch(tmp_path, isolated=False)
     run = {"seed": 0, "device": "cpu", "preset": "paper", "cache": str(tmp_path / "cache")}
     run["encodings"] = str(tmp_path / "encodings")
-    host.open(plugin, described.declared["config"])
+    host.open(plugin, described.declared.config)
     host.fit(run, log.n_items, lambda limit: 0.0)
     import shelf
 
@@ -198,8 +198,8 @@ def test_describing_imports_the_plugin_elsewhere(log):
     plugin = Plugin("m", "shelf:Counts", "mmbench-shelf", "1.0")
     sys.modules.pop("shelf", None)
     found = describe_plugin(plugin, parse_ref("m"), {"epochs": "7"}, size="paper", isolated=True)
-    assert found.declared["config"] == {"smoothing": 0.0, "sleep": 0.0, "epochs": 7}
-    assert found.declared["needs"] == ["text"]
+    assert found.declared.config == {"smoothing": 0.0, "sleep": 0.0, "epochs": 7}
+    assert found.declared.needs == ("text",)
     assert "shelf" not in sys.modules
 
 
@@ -256,10 +256,10 @@ def test_published_figures_of_a_variant(monkeypatch):
     monkeypatch.setitem(sys.modules, "two_rows", module)
     found = {}
     for ref in ("m", "m/bare", "m/lone"):
-        described = session.describe(
+        (described,) = session.describe(
             Plugin("m", "two_rows:Two", "mmbench-two", "1.0"), parse_ref(ref), "tiny", {}
         )
-        found[ref] = [paper["model"] for paper in described["papers"]]
+        found[ref] = [paper.model for paper in described.papers]
     assert found == {"m": ["whole"], "m/bare": ["bare"], "m/lone": []}
 
 
@@ -287,11 +287,11 @@ def test_a_model_may_need_pictures_in_some_presets_only(monkeypatch):
     plugin = Plugin("m", "either:Either", "mmbench-either", "1.0")
 
     def needed(ref, **overrides):
-        return session.describe(plugin, parse_ref(ref), "paper", overrides)["needs"]
+        return session.describe(plugin, parse_ref(ref), "paper", overrides)[0].needs
 
-    assert needed("m") == ["image", "text"]
-    assert needed("m/blind") == ["text"]
-    assert needed("m", smoothing="2") == ["text"]  # as the config is, whatever the preset
+    assert needed("m") == ("image", "text")
+    assert needed("m/blind") == ("text",)
+    assert needed("m", smoothing="2") == ("text",)  # as the config is, whatever the preset
     Either.needs = staticmethod(lambda config: {"sound"})
     with pytest.raises(session.ContractError, match=r"needs holds .*sound"):
         needed("m")

@@ -2,12 +2,13 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from mmbench.grid.shelf import Shelf
 from mmbench.results.cell import Cell
 from mmbench.results.record import Record, Status
-from mmbench.results.store import record_path, write_record
+from mmbench.results.store import read_record, record_path, write_record
 
 BEFORE = Cell(
     model="first",
@@ -20,6 +21,7 @@ BEFORE = Cell(
     protocol="loo@2",
     seed=0,
 )
+RANKS = {f"{kind}_full": np.array([3, 0], np.int32) for kind in ("greater", "equal")}
 CELL = Cell(**{**dict(BEFORE), "id": "", "model": "m", "config": {"dim": 8}})
 
 
@@ -28,9 +30,9 @@ def other(cell=CELL, **fields):
 
 
 def store(folder, cell, kind="done", started="2026-01-01T00:00:00+00:00"):
-    done = {"metrics": {"full": {"ndcg@10": 0.1}}} if kind == "done" else {}
-    record = Record(cell=cell, label="m", status=Status(kind=kind), started=started, **done)
-    return write_record(folder, record)
+    record = Record(cell=cell, label="m", status=Status(kind=kind), started=started)
+    write_record(folder, record, RANKS if kind == "done" else None)
+    return read_record(folder, cell)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +96,13 @@ def test_a_record_of_schema_1_is_of_other_code(tmp_path):
     cell = {name: value for name, value in CELL.to_json().items() if name != "code"}
     cell |= {"id": "0123456789ab", "fingerprint": cell.pop("fingerprints")["events"]}
     record = {"schema": 1, "cell": cell, "label": "m", "status": {"kind": "done", "reason": ""}}
-    path.write_text(json.dumps(record | {"metrics": {"full": {"ndcg@10": 0.1}}}))
+    path.write_text(json.dumps(record))
+    assert Shelf(tmp_path).find_stale(CELL) is None  # there are no ranks
+    write_record(
+        tmp_path / "other", Record(cell=CELL, label="m", status=Status(kind="done")), RANKS
+    )
+    ranks = record_path(tmp_path / "other", CELL).with_suffix(".ranks.parquet")
+    ranks.rename(path.with_suffix(".ranks.parquet"))
     assert Shelf(tmp_path).find_stale(CELL).cell.id == "0123456789ab"
 
 

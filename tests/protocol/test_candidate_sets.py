@@ -71,7 +71,7 @@ def test_several_sampled_sets_are_ranked_in_one_pass(fold, scores, answering):
         values = np.take_along_axis(scores, candidates - 1, axis=1)
         assert np.array_equal(ranks.greater[name], (values > own[:, None]).sum(1))
         assert np.array_equal(ranks.equal[name], (values == own[:, None]).sum(1) - 1)
-    assert [*summarise(ranks, SEVERAL)] == ["neg30", "full", "neg7"]
+    assert [*summarise(ranks)] == ["neg30", "full", "neg7"]
 
 
 def test_who_rates_candidates_alone_is_asked_once_for_all_sampled_sets(fold, scores, answering):

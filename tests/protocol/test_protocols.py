@@ -14,12 +14,12 @@ def test_names_keep_their_meaning():
     common = {
         "cuts": (0.8, 0.9),
         "max_history": 50,
+        "given": None,
         "candidate_sets": (
             ("full", "full", 0),
             ("unseen", "unseen", 0),
             ("neg100", "sampled", 100),
         ),
-        "cutoffs": (1, 5, 10, 20, 50),
     }
 
     def meaning(protocol):

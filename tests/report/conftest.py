@@ -1,5 +1,8 @@
+import hashlib
 import json
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -30,6 +33,12 @@ def figures(ndcg):
         "ndcg@10": ndcg,
         "mrr": 0.7 * ndcg,
     }
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """A cache of figures for each test."""
+    monkeypatch.setenv("MMBENCH_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -69,6 +78,7 @@ def make_record():
             "beyond": {"full": beyond, "unseen": beyond} if done else {},
             "tie_rate": {"full": 0.0, "unseen": 0.0, "neg100": 0.25} if done else {},
             "unanswered": {"full": 0.0, "unseen": 0.0, "neg100": 0.0} if done else {},
+            "ranks_sha256": "ab" * 32 if done else "",
             "drawn": {"neg100": {"least": 100, "most": 100}} if done else {},
             "queries": 22363,
             "catalogue": 12101,
@@ -161,18 +171,39 @@ def gate(monkeypatch):
     return put
 
 
+def ranks_like(record):
+    """Ranks whose ndcg@10 is that of the record to three digits: who has the target has it first.
+
+    They are those of records of schema 1, which did not name users.
+    """
+    columns = {"query": np.arange(1000, dtype=np.int32)}
+    for name, told in record["metrics"].items():
+        first = np.arange(1000) < round(1000 * told["ndcg@10"])
+        columns[f"greater_{name}"] = np.where(first, 0, 5000).astype(np.int32)
+        columns[f"equal_{name}"] = np.zeros(1000, dtype=np.int32)
+    return pa.table(columns)
+
+
 @pytest.fixture
 def store(tmp_path):
-    """Write records as files, as the grid lays them out, and give the folder."""
+    """Write records as files, as the grid lays them out, and give the folder.
 
-    def write(records, folder="results"):
+    Finished ones have ranks beside them, ``ranks_like`` or what ``tables`` holds by their ids.
+    """
+
+    def write(records, folder="results", tables=None):
         root = tmp_path / folder
         root.mkdir(exist_ok=True)
         for record in records:
             cell = record["cell"]
-            path = root / cell["dataset"] / cell["protocol"] / cell["model"]
-            path.mkdir(parents=True, exist_ok=True)
-            (path / f"{cell['id']}.json").write_text(json.dumps(record), encoding="utf-8")
+            path = root / cell["dataset"] / cell["protocol"] / cell["model"] / f"{cell['id']}.json"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if record["status"]["kind"] == "done":
+                table = (tables or {}).get(cell["id"])
+                ranks = path.with_suffix(".ranks.parquet")
+                pq.write_table(ranks_like(record) if table is None else table, ranks)
+                record = record | {"ranks_sha256": hashlib.sha256(ranks.read_bytes()).hexdigest()}
+            path.write_text(json.dumps(record), encoding="utf-8")
         return root
 
     return write

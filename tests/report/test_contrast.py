@@ -21,6 +21,17 @@ from mmbench.report import (
 USERS = 60
 
 
+@pytest.fixture
+def ranked(store, make_record):
+    """``ranked(record, ...)``: a folder's reading; each record with the ranks it is given."""
+
+    def make(*pairs):
+        tables = {record["cell"]["id"]: table for record, table in pairs}
+        return read_results(store([record for record, _ in pairs], tables=tables))
+
+    return make
+
+
 def table(seed, users=USERS, names=None, better=0):
     """Ranks of one seed; with ``names``, of these users."""
     rng = np.random.default_rng(seed)
@@ -230,7 +241,7 @@ def test_what_cannot_be_compared_is_said(ranked, make_record):
     with pytest.raises(UserError, match="unknown metric"):
         held(reading, metric="auc")
     for path in reading.paths.values():
-        path.with_suffix(".ranks.parquet").unlink()
+        path.with_suffix(".ranks.parquet").unlink(missing_ok=True)
     with pytest.raises(ResultError, match="No such file"):
         held(reading)
 

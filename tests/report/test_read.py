@@ -1,7 +1,7 @@
 import json
+import shutil
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from mmbench.report import ResultError, parse, read_results
@@ -81,9 +81,10 @@ def test_a_figure_must_be_a_finite_number(make_record, value):
         parse(record)
 
 
-def test_done_without_metrics_is_refused(make_record):
-    with pytest.raises(ResultError, match="no metrics"):
-        parse({**make_record(), "metrics": {}})
+@pytest.mark.parametrize("digest", ["", "unsealed", "AB" * 32, None])
+def test_done_without_a_digest_of_its_ranks_is_refused(make_record, digest):
+    with pytest.raises(ResultError, match="no digest"):
+        parse({**make_record(), "ranks_sha256": digest})
 
 
 def test_an_unknown_status_is_refused(make_record):
@@ -93,7 +94,7 @@ def test_an_unknown_status_is_refused(make_record):
 
 def test_a_record_of_bare_necessities_is_readable(make_record):
     record = make_record()
-    kept = ("schema", "cell", "label", "status", "metrics")
+    kept = ("schema", "cell", "label", "status", "ranks_sha256")
     assert parse({key: record[key] for key in kept}).done
 
 
@@ -114,9 +115,8 @@ def test_the_finished_one_of_two_records_of_a_cell_wins(store, make_record):
 
 
 def test_a_copy_that_says_the_same_is_no_problem(store, make_record):
-    record = make_record()
-    root = store([record])
-    put(root, "backup/copy.json", json.dumps(record))
+    root = store([make_record()])
+    shutil.copytree(root / "toy-shop", root / "backup")
     reading = read_results(root)
     assert len(reading.records) == 1
     assert reading.problems == ()
@@ -153,16 +153,16 @@ def test_half_a_character_is_refused(store, make_record):
 
 
 def test_ranks_are_read_by_record(store, make_record):
-    ranks = pa.table({"query": [0, 1], "greater_full": [3, -1], "equal_full": [0, 0]})
-    root = store([make_record(), make_record("pop"), make_record("odd")])
+    columns = {"query": [0, 1], "greater_full": [3, -1], "equal_full": [0, 0]}
+    whole = make_record()
+    root = store([whole], tables={whole["cell"]["id"]: pa.table(columns)})
     reading = read_results(root)
-    named = {record.cell.model: record for record in reading.records}
-    place = reading.paths[named["sasrec"].cell.id]
-    pq.write_table(ranks, place.with_suffix(".ranks.parquet"))
-    assert reading.ranks(named["sasrec"]).equals(ranks)
-    with pytest.raises(ResultError, match=r"pop.*No such file"):
-        reading.ranks(named["pop"])
-    place = reading.paths[named["odd"].cell.id].with_suffix(".ranks.parquet")
+    (record,) = reading.records
+    assert reading.ranks(record).to_pydict() == columns
+    place = reading.paths[record.cell.id].with_suffix(".ranks.parquet")
     place.write_bytes(b"PAR1 cut short")
-    with pytest.raises(ResultError, match="cannot be read"):
-        reading.ranks(named["odd"])
+    with pytest.raises(ResultError, match="not what its record was stored with"):
+        reading.ranks(record)
+    place.unlink()
+    with pytest.raises(ResultError, match=r"sasrec.*No such file"):
+        reading.ranks(record)

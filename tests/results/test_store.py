@@ -14,8 +14,8 @@ import pytest
 from mmbench import files
 from mmbench.results import store
 from mmbench.results.cell import Cell
-from mmbench.results.read import read_ranks
-from mmbench.results.record import Record, ResultError, SchemaError
+from mmbench.results.ranks import read_ranks, read_top
+from mmbench.results.record import UNSEALED, Record, ResultError, SchemaError
 
 CELL = Cell(
     model="recbole:NeuMF",
@@ -27,33 +27,45 @@ CELL = Cell(
     protocol="loo@2",
     seed=0,
 )
+RANKS = {
+    "greater_full": np.array([0, 5, 2], np.int32),
+    "equal_full": np.array([0, 0, 1], np.int32),
+}
+FIGURES = ("metrics", "tie_rate", "unanswered", "queries")  # what is made of ranks
 RECORD = Record(
     cell=CELL, label="NeuMF", status={"kind": "done"}, metrics={"full": {"ndcg@10": 0.25}}
 )
 
 
 def test_a_record_comes_back_with_its_columns(tmp_path):
-    ranks = {"query": np.arange(3, dtype=np.int32), "greater_full": np.array([0, 5, 2], np.int32)}
+    ranks = {"query": np.arange(3, dtype=np.int32), **RANKS}
     top = {"top_full": np.array([[1, 2], [3, 0]], np.int32)}
     stored = store.write_record(tmp_path, RECORD, ranks, top)
     path = store.record_path(tmp_path, CELL)
     assert path == tmp_path / "shop" / "loo@2" / "recbole-NeuMF" / f"{CELL.id}.json"
-    assert store.read_record(tmp_path, CELL) == stored
+    read = store.read_record(tmp_path, CELL)
+    assert read.metrics["full"]["hit@1"] == 1 / 3
+    assert read.changed(**{name: getattr(stored, name) for name in FIGURES}) == stored
     data = path.with_suffix(".ranks.parquet").read_bytes()
-    assert stored == RECORD.changed(ranks_sha256=hashlib.sha256(data).hexdigest())
+    told = hashlib.sha256(path.with_suffix(".top.parquet").read_bytes()).hexdigest()
+    digest = hashlib.sha256(data).hexdigest()
+    assert stored == RECORD.changed(ranks_sha256=digest, top_sha256=told)
     assert read_ranks(path, stored)["greater_full"].to_pylist() == [0, 5, 2]
-    lists = pq.read_table(path.with_suffix(".top.parquet"))["top_full"]
-    assert lists.to_pylist() == [[1, 2], [3, 0]]
+    assert read_top(path, stored)["top_full"].to_pylist() == [[1, 2], [3, 0]]
+    path.with_suffix(".top.parquet").write_bytes(data)
+    with pytest.raises(ResultError, match=r"top\.parquet is not what its record was stored with"):
+        read_top(path, stored)
 
 
 def test_other_ranks_than_those_of_the_record_are_refused(tmp_path):
     """They were changed or damaged, or stand beside another run's record."""
-    stored = store.write_record(tmp_path, RECORD, {"greater_full": np.arange(3)})
+    stored = store.write_record(tmp_path, RECORD, RANKS)
     path = store.record_path(tmp_path, CELL)
     pq.write_table(pa.table({"greater_full": [0, 0, 0]}), path.with_suffix(".ranks.parquet"))
     with pytest.raises(ResultError, match="not what its record was stored with"):
         read_ranks(path, stored)
-    assert read_ranks(path, RECORD)["greater_full"].to_pylist() == [0, 0, 0]  # of schema 1
+    unsealed = RECORD.changed(ranks_sha256=UNSEALED)  # as those of schema 1
+    assert read_ranks(path, unsealed)["greater_full"].to_pylist() == [0, 0, 0]
 
 
 def test_a_failure_that_replaces_a_success_leaves_no_old_ranks(tmp_path):
