@@ -214,11 +214,7 @@ def ranked(store, make_record):
     """``ranked(record, ...)``: a folder's reading; each record with the ranks it is given."""
 
     def make(*pairs):
-        root = store([record for record, _ in pairs])
-        reading = read_results(root)
-        for record, table in pairs:
-            path = reading.paths[record["cell"]["id"]].with_suffix(".ranks.parquet")
-            pq.write_table(table, path)
-        return reading
+        tables = {record["cell"]["id"]: table for record, table in pairs}
+        return read_results(store([record for record, _ in pairs], tables=tables))
 
     return make

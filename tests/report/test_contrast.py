@@ -21,17 +21,6 @@ from mmbench.report import (
 USERS = 60
 
 
-@pytest.fixture
-def ranked(store, make_record):
-    """``ranked(record, ...)``: a folder's reading; each record with the ranks it is given."""
-
-    def make(*pairs):
-        tables = {record["cell"]["id"]: table for record, table in pairs}
-        return read_results(store([record for record, _ in pairs], tables=tables))
-
-    return make
-
-
 def table(seed, users=USERS, names=None, better=0):
     """Ranks of one seed; with ``names``, of these users."""
     rng = np.random.default_rng(seed)
