@@ -176,7 +176,11 @@ def ranks_like(record):
 
     They are those of records of schema 1, which did not name users.
     """
-    columns = {"query": np.arange(1000, dtype=np.int32)}
+    columns = {
+        "query": np.arange(1000, dtype=np.int32),
+        "frequency": np.full(1000, 5, dtype=np.int32),
+        "history_length": np.full(1000, 5, dtype=np.int32),
+    }
     for name, told in record["metrics"].items():
         first = np.arange(1000) < round(1000 * told["ndcg@10"])
         columns[f"greater_{name}"] = np.where(first, 0, 5000).astype(np.int32)
