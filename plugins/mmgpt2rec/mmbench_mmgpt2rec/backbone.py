@@ -56,7 +56,7 @@ def load_gpt2(config: MMGPT2RecConfig, cache: Path) -> tuple[Any, float]:
         model = transformers.GPT2Model.from_pretrained(
             folder, config=shape, local_files_only=True, use_safetensors=True
         ).float()
-        deviation = float(model.wte.weight.std())
+        deviation = float(model.wte.weight.detach().std())
     model.wte = nn.Identity()  # never asked: inputs are vectors
     if config.trained == "lora":
         _adapt(model, config)

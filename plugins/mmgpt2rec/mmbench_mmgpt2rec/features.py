@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from mmbench import Items, Run
 from mmbench.toolkit import weights
+from mmbench_content.configs import COLOURS, TFIDF, TINY_LITE0
 from mmbench_content.encode import encode_pictures, encode_texts
 from mmbench_content.texts import item_texts
 from mmbench_mmgpt2rec.blocks import Features
-from mmbench_mmgpt2rec.configs import COLOURS, TFIDF, MMGPT2RecConfig
+from mmbench_mmgpt2rec.configs import MMGPT2RecConfig
 
 Float32 = NDArray[np.float32]
 Encoder = Callable[[Items], Features]
@@ -43,7 +44,8 @@ def text_encoder(items: Items, config: MMGPT2RecConfig, run: Run) -> Encoder:
 
 def image_encoder(config: MMGPT2RecConfig, run: Run) -> Encoder:
     """What makes features of a catalogue's pictures."""
-    if config.image_encoder != COLOURS and weights.parse(config.image_encoder).kind != "package":
+    counted = config.image_encoder in (COLOURS, TINY_LITE0)
+    if not counted and weights.parse(config.image_encoder).kind != "package":
         from mmbench_mmgpt2rec.pictures import encode_pooled
 
         return lambda others: _features(
@@ -92,7 +94,7 @@ def sources(config: MMGPT2RecConfig) -> tuple[str, ...]:
     """The pretrained weights of the encoders that a config reads with."""
     read = [config.text_encoder] if config.reads_text else []
     read += [config.image_encoder] if config.reads_image else []
-    return tuple(one for one in read if one not in (TFIDF, COLOURS))
+    return tuple(one for one in read if one not in (TFIDF, COLOURS, TINY_LITE0))
 
 
 def fetch(named: Sequence[str], cache: Path) -> None:
