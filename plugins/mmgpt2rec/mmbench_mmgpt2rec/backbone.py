@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
 import transformers
 from torch import nn
 
@@ -28,7 +29,9 @@ def load_gpt2(config: MMGPT2RecConfig, cache: Path) -> tuple[Any, float]:
         WeightsError: they are not there.
         ValueError: they are not GPT-2's, or see fewer events than ``max_history``.
     """
-    rates = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), config.dropout)
+    rates: dict[str, Any] = dict.fromkeys(
+        ("resid_pdrop", "embd_pdrop", "attn_pdrop"), config.dropout
+    )
     if config.backbone == RANDOM:
         shape = transformers.GPT2Config(
             vocab_size=1,
@@ -54,8 +57,8 @@ def load_gpt2(config: MMGPT2RecConfig, cache: Path) -> tuple[Any, float]:
             )
         shape.update(rates)
         model = transformers.GPT2Model.from_pretrained(
-            folder, config=shape, local_files_only=True, use_safetensors=True
-        ).float()
+            folder, config=shape, local_files_only=True, use_safetensors=True, dtype=torch.float32
+        )
         deviation = float(model.wte.weight.detach().std())
     model.wte = nn.Identity()  # never asked: inputs are vectors
     if config.trained == "lora":

@@ -48,8 +48,8 @@ class Block:
 
     @property
     def width(self) -> int:
-        """m."""
-        return self.map.shape[1]
+        """The columns that it makes, m."""
+        return len(self.map.T)
 
     def apply(self, features: Features) -> Float32:
         """float32[n_items, m]: zeros, the mean, for items without content; equal rows stay equal.

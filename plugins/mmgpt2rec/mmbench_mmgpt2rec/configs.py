@@ -135,8 +135,8 @@ class MMGPT2RecConfig:
             raise ValueError("residual is for table='fused': a free table needs no vector beside")
         if self.backbone == RANDOM and self.dim % (4 * self.heads):
             raise ValueError(
-                f"dim is {self.dim} and heads is {self.heads}; heads must divide dim, and a quarter "
-                "of it, which is the pictures' share"
+                f"dim is {self.dim} and heads is {self.heads}; heads must divide a quarter of dim, "
+                "which is the pictures' share"
             )
 
     @property

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from mmbench_content.configs import COLOURS, TFIDF, TINY_LITE0
+from mmbench_content.encode import encode_pictures, encode_texts
+from mmbench_content.texts import item_texts
 from numpy.typing import NDArray
 
 from mmbench import Items, Run
 from mmbench.toolkit import weights
-from mmbench_content.configs import COLOURS, TFIDF, TINY_LITE0
-from mmbench_content.encode import encode_pictures, encode_texts
-from mmbench_content.texts import item_texts
 from mmbench_mmgpt2rec.blocks import Features
 from mmbench_mmgpt2rec.configs import MMGPT2RecConfig
 
@@ -87,7 +87,7 @@ def learn_words(texts: Sequence[str]) -> Callable[[Sequence[str]], Float32]:
 
 def _features(vectors: Float32) -> Features:
     """Rows of a catalogue, the padding's first; those of zeros have no content."""
-    return Features(vectors[1:], vectors[1:].any(axis=1))
+    return Features(vectors[1:], np.asarray(vectors[1:].any(axis=1)))
 
 
 def sources(config: MMGPT2RecConfig) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from mmbench_sequential.network import Network
 from numpy.typing import NDArray
 from torch import nn
 from torch.nn.functional import cross_entropy, embedding, normalize, pad
@@ -16,7 +17,6 @@ from torch.nn.functional import cross_entropy, embedding, normalize, pad
 from mmbench import find_duplicates
 from mmbench_mmgpt2rec.configs import MMGPT2RecConfig
 from mmbench_mmgpt2rec.fusion import make_fusion
-from mmbench_sequential.network import Network
 
 View = Literal["fused", "text", "image"]
 
@@ -165,7 +165,7 @@ class GPT2Rec(Network):
             history: int64[b, w].
             temperature: of the cosines.
         """
-        items = history[history > 0].unique() - 1
+        items = torch.unique(history[history > 0]) - 1
         items = items[self.shown[items]]
         if len(items) < 2:
             return self.missing.new_zeros(())

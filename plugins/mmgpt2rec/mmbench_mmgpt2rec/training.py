@@ -6,15 +6,15 @@ import math
 
 import numpy as np
 import torch
+from mmbench_sequential.rows import Rows, batches, left_padded
+from mmbench_sequential.softmax import full_loss, sampled_loss
+from mmbench_sequential.training import narrow_type, training_rows
 from torch import nn
 
 from mmbench import Interactions, Run
 from mmbench.toolkit.training import early_stopping, keep_freed_blocks
 from mmbench_mmgpt2rec.configs import MMGPT2RecConfig
 from mmbench_mmgpt2rec.network import GPT2Rec
-from mmbench_sequential.rows import Rows, batches, left_padded
-from mmbench_sequential.softmax import full_loss, sampled_loss
-from mmbench_sequential.training import narrow_type, training_rows
 
 
 def train(network: GPT2Rec, events: Interactions, config: MMGPT2RecConfig, run: Run) -> None:

@@ -193,7 +193,7 @@ def test_what_it_needs(name, needs, weights):
         ({"fusion": "sum"}, "one of concat, weighted, attention, elementwise"),
         ({"dropout": 1.0}, "dropout is 1.0; it must be at least 0 and below 1"),
         ({"table": "free", "residual": True}, "residual is for table='fused'"),
-        ({"heads": 3}, "heads must divide dim"),
+        ({"heads": 3}, "heads must divide a quarter of dim"),
         ({"clip": 0.0}, "clip is 0.0; it must be above 0"),
     ],
 )

@@ -150,7 +150,7 @@ def test_the_words_deviation_and_size_come_from_the_weights(tmp_path, small):
     assert torch.equal(gpt2.h[0].attn.c_attn.weight, model.h[0].attn.c_attn.weight)
     rates = [m.p for m in gpt2.modules() if isinstance(m, torch.nn.Dropout)]
     assert rates and set(rates) == {0.25}
-    with pytest.raises(ValueError, match="max_history is 9, and .* has 8 positions"):
+    with pytest.raises(ValueError, match="has 8 positions"):
         load_gpt2(small(backbone=str(tmp_path / "gpt2"), max_history=9), tmp_path)
     assert load_gpt2(small(), tmp_path)[1] == 0.02
 
