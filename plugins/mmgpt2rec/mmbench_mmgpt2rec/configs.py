@@ -158,7 +158,7 @@ SCRATCH: dict[str, Any] = {
     "backbone_learning_rate": 1e-3,
     "warmup": 50,
     "cycle": 20,
-    "patience": 8,
+    "patience": 10,
     "dropout": 0.2,
 }
 SIZES: Mapping[str, dict[str, Any]] = {
@@ -175,7 +175,9 @@ SIZES: Mapping[str, dict[str, Any]] = {
         **SCRATCH,
         "text_encoder": TFIDF,
         "image_encoder": COLOURS,
-        "dim": 64,
+        "learning_rate": 3e-3,
+        "backbone_learning_rate": 3e-3,
+        "dim": 128,
         "layers": 2,
         "heads": 2,
     },
