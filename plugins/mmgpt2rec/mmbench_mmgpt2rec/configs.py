@@ -166,6 +166,7 @@ SIZES: Mapping[str, dict[str, Any]] = {
     "small": {
         **SCRATCH,
         "text_encoder": SMALL_TEXT,
+        "patience": 5,
         "image_encoder": SMALL_IMAGE,
         "dim": 256,
         "layers": 4,

@@ -187,6 +187,15 @@ def test_what_it_needs(name, needs, weights):
     assert len(MMGPT2Rec.pretrained(config)) == weights
 
 
+def test_it_says_about_how_long_it_takes():
+    tiny, small, paper = (
+        MMGPT2Rec.seconds(MMGPT2Rec.presets[name]) for name in (*SIZES[::-1], "paper")
+    )
+    assert small["event"] > 2 * tiny["event"] > 0
+    assert small["item"] > tiny["item"] == 0
+    assert paper == {}
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
