@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+from mmbench_content.configs import SMALL_IMAGE, SMALL_TEXT
 from numpy.typing import NDArray
 
 from mmbench import EmbeddingModel, Interactions, Items, Queries, Run, Vectors, hookimpl
@@ -24,7 +25,7 @@ TEXT_SHARE = 0.75  # of an item's vector; pictures have the rest
 # seconds, measured: to start; of an event in an epoch, at least and for each weight of a layer's
 # square; of an item in an encoder. Training stops after so many epochs, or about.
 STARTED, READ, MULTIPLIED, EPOCHS = 5.0, 3e-5, 1e-9, 25
-ENCODED = {configs.SMALL_TEXT: 0.008, configs.SMALL_IMAGE: 0.05}
+ENCODED = {SMALL_TEXT: 0.008, SMALL_IMAGE: 0.05}
 
 
 class MMGPT2Rec(EmbeddingModel):
