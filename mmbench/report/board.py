@@ -192,7 +192,11 @@ def _unfinished(board: Board) -> str:
 
 def _beyond(board: Board) -> str:
     usual = ("coverage@10", "diversity@10", "novelty@10")
-    by_text = ("text-equal@1", "text-equal@10")  # where items share their texts
+    later = (
+        "distance@10",  # not counted by older records
+        "text-equal@1",  # where items share their texts
+        "text-equal@10",
+    )
 
     def column(metric: str, candidates: str) -> Column[Row]:
         return Column(metric, lambda row: mean(row.beyond.get(candidates, {}).get(metric)))
@@ -201,7 +205,7 @@ def _beyond(board: Board) -> str:
     for candidates in board.sets:
         rows = [row for row in board.ranked(candidates) if row.beyond.get(candidates)]
         told = {metric for row in rows for metric in row.beyond[candidates]}
-        metrics = [*usual, *(metric for metric in by_text if metric in told)]
+        metrics = [*usual, *(metric for metric in later if metric in told)]
         columns = [_model_column(board), *(column(metric, candidates) for metric in metrics)]
         if rows:
             tables.append(f"### {escape(candidates)} lists\n\n{table(columns, rows)}")

@@ -7,7 +7,7 @@ import pytest
 
 from mmbench import Interactions
 from mmbench.protocol import Ranks
-from mmbench.protocol.beyond import beyond_accuracy, coverage, diversity, novelty
+from mmbench.protocol.beyond import PAIRED, beyond_accuracy, coverage, distance, diversity, novelty
 
 
 def lists(*rows):
@@ -45,6 +45,29 @@ def test_diversity_is_the_mean_over_pairs():
     assert diversity(top, 8, 14) == pytest.approx(1 - np.mean(overlaps))
 
 
+def test_distance_is_the_mean_over_pairs_of_one_less_jaccard():
+    rng = np.random.default_rng(1)
+    top = np.stack([rng.permutation(15)[:8] for _ in range(12)]).astype(np.int32)  # 0 ends a place
+    sets = [set(row) - {0} for row in top.tolist()]
+    alike = [len(a & b) / len(a | b) for a, b in itertools.combinations(sets, 2)]
+    assert distance(top, 8) == pytest.approx(1 - np.mean(alike))
+    assert distance(top, 8) > diversity(top, 8, 14)
+
+
+def test_distance_at_its_ends():
+    assert distance(lists([1, 2], [2, 1], [1, 2]), 2) == 0.0
+    assert distance(lists([1, 2], [3, 4], [5, 6]), 2) == 1.0
+    assert distance(lists([1, 2, 3], [1, 4, 5]), 3) == pytest.approx(1 - 1 / 5)
+    assert distance(lists([1, 2]), 2) == 0.0
+    assert distance(lists([0, 0], [0, 0]), 2) == 0.0
+
+
+def test_distance_looks_at_a_sample_of_many_lists():
+    top = np.arange(1, 2 * PAIRED + 1, dtype=np.int32)[:, None]
+    top[PAIRED:] = 1
+    assert distance(top, 1) == 1.0
+
+
 def test_novelty_by_hand():
     """Events 1 1 1 2, four items: p is 4/8, 2/8, 1/8, 1/8, so 1, 2, 3 and 3 bits."""
     train = training([1, 1, 1, 2], 4)
@@ -57,7 +80,12 @@ def test_one_row_a_set_with_lists():
     ranks = Ranks({}, {}, {"full": lists([1] * 10), "unseen": lists([2] * 10)})
     got = beyond_accuracy(ranks, training([1], 4))
     assert list(got) == ["full", "unseen"]
-    assert list(got["full"]) == ["coverage@10", "diversity@10", "novelty@10"]
+    assert list(got["full"]) == [
+        "coverage@10",
+        "diversity@10",
+        "distance@10",
+        "novelty@10",
+    ]
 
 
 @pytest.mark.parametrize("k", [0, 4])

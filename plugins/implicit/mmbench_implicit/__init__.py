@@ -1,0 +1,1 @@
+"""Collaborative filtering that knows who had what, and no order: als and userknn."""
