@@ -107,10 +107,12 @@ def _table(spec: FolderSpec, name: str, left_out: Mapping[str, str]) -> FileUse:
         if of_items and items is not None and not told:
             if column == items.id:
                 told = "the item's id"
-            elif column in items.text or (not items.text and column not in left_out):
+            elif column in left_out:
+                told = f"no model reads it: it {left_out[column]}"
+            elif column in items.text or not items.text:
                 told = "text" if column != (items.text or (column,))[0] else "text, the title"
             else:
-                why = left_out.get(column) or why_not_by_name(column)
+                why = why_not_by_name(column)
                 told = f"no model reads it: it {why}" if why else "not used"
         found[column] = told or "not used"
     if events.format == "impressions" and of_events:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +16,7 @@ from mmbench.data.spec import PACKED, Reading
 from mmbench.data.tables import as_frame, read_csv
 
 DELIMITERS = {"csv": ",", "tsv": "\t", "atomic": "\t"}
+BLOCK = 1 << 24
 BETWEEN = "\x1f"  # the unit separator, which no text has: stands for delimiters that Arrow lacks
 
 
@@ -53,13 +55,12 @@ def read_delimited(path: Path, reading: Reading) -> pd.DataFrame:
     if len(delimiter) > 1 or delimiter == " ":
         delimiter = BETWEEN
     headless = bool(reading.columns)
+    escaped = quoted and _has_escapes(source, delimiter)
     try:
-        table = read_csv(source, delimiter, quoted, names, headless=headless)
+        table = read_csv(source, delimiter, quoted, names, headless=headless, escaped=escaped)
     except pa.ArrowInvalid as error:
         if "UTF8" in str(error):
             raise wrong_encoding(path, reading) from error
-        if quoted and (table_of_escapes := _escaped(source, delimiter, names, headless)):
-            return as_frame(table_of_escapes)
         first = "row 1 is the first line" if headless else "row 1 is the header"
         raise DataError(
             f"{path}: {error} ({first}). Mend the row, or name another format"
@@ -67,17 +68,22 @@ def read_delimited(path: Path, reading: Reading) -> pd.DataFrame:
     return as_frame(table)
 
 
-def _escaped(
-    source: Path | bytes, delimiter: str, names: list[str], headless: bool
-) -> pa.Table | None:
-    """The table, if it can be read once a quote behind a backslash does not end a cell."""
-    data = source if isinstance(source, bytes) else source.read_bytes()
-    if b'\\"' not in data:
-        return None
-    try:
-        return read_csv(data, delimiter, True, names, headless=headless, escaped=True)
-    except pa.ArrowInvalid:
-        return None
+def escapes(delimiter: str) -> re.Pattern[bytes]:
+    """What shows that quotes inside cells stand behind a backslash: such a quote ends no cell."""
+    return re.compile(rb'\\"[^"\r\n' + re.escape(delimiter.encode()) + rb"]")
+
+
+def _has_escapes(source: Path | bytes, delimiter: str) -> bool:
+    pattern = escapes(delimiter)
+    if isinstance(source, bytes):
+        return pattern.search(source) is not None
+    left = b""
+    with source.open("rb") as file:
+        while block := file.read(BLOCK):
+            if pattern.search(left + block):
+                return True
+            left = block[-2:]
+    return False
 
 
 def _source(path: Path, reading: Reading, delimiter: str) -> Path | bytes:

@@ -16,6 +16,7 @@ from mmbench.data.looks import WITHOUT_COLUMNS, Look
 from mmbench.data.names import EVENT_FILE, NAMES, plain
 from mmbench.data.spec import EventsSpec, on_disk
 
+KNOWN = 8  # worth of a file that is known to hold events; of others it is less
 ASIN = re.compile(r"(?:B[0-9A-Z]{9}|\d{9}[0-9X])")
 REVIEWER = re.compile(r"A[0-9A-Z]{10,}")
 
@@ -106,6 +107,8 @@ def _alike(one: Candidate, best: Candidate) -> bool:
     """Whether two files may be parts of one log: the same columns, or sequences both."""
     if one.look.reading.format in WITHOUT_COLUMNS:
         return one.look.reading.format == best.look.reading.format and one.worth > 1
+    if one.worth >= KNOWN and best.worth >= KNOWN:
+        return True  # a published log of several kinds of events
     return set(one.look.columns) == set(best.look.columns)
 
 
@@ -137,7 +140,7 @@ def candidate(one: Look, columns: Mapping[str, str], asked: bool = False) -> Can
         return Candidate(one, spec, 0)
     if one.known is not None and one.known.format == "impressions" and reading.columns:
         shown = replace(spec, format="impressions", user="user", item="shown", time=None)
-        return Candidate(one, shown, 8)
+        return Candidate(one, shown, KNOWN)
     roles, notes = _roles(one, columns)
     if "user" not in roles or "item" not in roles:
         if not asked:
@@ -161,7 +164,7 @@ def candidate(one: Look, columns: Mapping[str, str], asked: bool = False) -> Can
         not reading.columns or one.known is not None or time is not None or spec.rating is not None
     )
     worth = 2 + 2 * (time is not None) + hint + (spec.rating is not None) if sure else 1
-    worth += 4 if one.known is not None and one.known.role == "events" else 0
+    worth += KNOWN if one.known is not None and one.known.role == "events" else 0
     return Candidate(one, replace(spec, time=time), worth, (*notes, *told), rivals=rivals)
 
 

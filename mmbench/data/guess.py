@@ -12,7 +12,7 @@ from pathlib import Path
 from mmbench.data import formats, images
 from mmbench.data.clock import examine
 from mmbench.data.columns import why_not_by_name
-from mmbench.data.events import Candidate, choose_events
+from mmbench.data.events import Candidate, candidate, choose_events
 from mmbench.data.ids import identifiers, likeness
 from mmbench.data.lists import cell_items
 from mmbench.data.log import DataError
@@ -23,6 +23,7 @@ from mmbench.data.spec import EventsSpec, FolderSpec, ImagesSpec, ItemsSpec
 from mmbench.hookspecs import DatasetInfo
 
 SAMPLE = 2000
+FEWEST_APART = 0.75  # share of rows that a table of items names for the first time
 MOST = 400  # files that are looked into
 
 
@@ -214,9 +215,15 @@ def _choose_items(
     for table in tables:
         if (named and table.name != named) or table.name in reasons and not named:
             continue
+        if not named and candidate(table, {}).worth:
+            reasons.setdefault(table.name, f"names users too (--interactions {table.name})")
+            continue
         column, share = _id_column(folder, table, ids, columns)
         if column is None:
             reasons.setdefault(table.name, "none of its columns holds the ids of the events' items")
+            continue
+        if share == 0.0 and not named:
+            reasons.setdefault(table.name, f"{column} repeats its ids: its rows are no items")
             continue
         text = _text_columns(table, column, columns)
         title = _title(table, columns) is not None
@@ -247,7 +254,7 @@ def _choose_items(
 def _id_column(
     folder: Path, table: Look, ids: set[str], columns: Mapping[str, str]
 ) -> tuple[str | None, float]:
-    """The column that holds most of ``ids``, and its share of them."""
+    """The column that holds most of ``ids``, and its share of them; 0 where its rows are no items."""
     known = {*NAMES["item"], "id"}
     given = columns.get("id")
     likely = [
@@ -261,8 +268,11 @@ def _id_column(
         values = values[values.astype(str).str.strip() != ""]
         if values.empty or not ids:
             continue
-        share = len(ids & likeness(identifiers(values, folder / table.name))) / len(ids)
-        if share > best[1]:
+        found = likeness(identifiers(values, folder / table.name))
+        share = len(ids & found) / len(ids)
+        if len(found) < FEWEST_APART * len(values):
+            share = 0.0 if best[1] == 0 else -1.0
+        if share > best[1] or (share == 0.0 and best[0] is None and ids & found):
             best = column, share
     return best
 

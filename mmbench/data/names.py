@@ -61,7 +61,7 @@ SPANS = re.compile(
     r"dur|elapsed|playtime|watchtime|dwell|hours|minutes|length|release|birth|expir|signup|regist"
 )
 EVENT_FILE = re.compile(
-    r"inter|event|rating|review|sequence|click|purchase|log|train|transaction|view|behavior|pairs",
+    r"inter|event|rating|review|sequence|click|purchase|buys|log|train|transaction|view|behavior|pairs",
     re.I,
 )
 ITEM_FILE = re.compile(

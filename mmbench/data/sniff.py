@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmbench.data.delimited import escapes
 from mmbench.data.packed import open_packed
 
 HEAD = 1 << 20  # bytes that are looked at, but for the encoding
@@ -122,7 +123,8 @@ def _cut(text: str, delimiter: str) -> Layout:
         rows = [tuple(line.split(delimiter)) for line in some if line.strip()]
         return Layout(delimiter, False, tuple(rows))
     source = text.splitlines(keepends=True)
-    reader = csv.reader(source, delimiter=delimiter)
+    slash = "\\" if escapes(delimiter).search(text.encode("utf-8", "replace")) else None
+    reader = csv.reader(source, delimiter=delimiter, escapechar=slash)
     try:
         rows = [tuple(row) for row in itertools.islice(reader, 10 * LINES) if row]
     except csv.Error:

@@ -191,14 +191,14 @@ def test_an_import_says_which_columns_no_model_reads(command, films):
     rows = [f"{row},{cells}" for row, cells in zip(table, more, strict=True)]
     (films / "movies.csv").write_text("\n".join(rows) + "\n")
     dry = command("import", "films", "--dry-run")
-    assert "# no model reads the column 'vote_count': it counts events, by its name\n" in dry.out
+    assert "#     vote_count: no model reads it: it counts events, by its name\n" in dry.out
     done = command("import", "films")
     for column, why in (
         ("vote_count", "counts events, by its name"),
         ("imdb_id", "names items or files, by its name"),
         ("stars", "counts events, by its name and its numbers"),
     ):
-        assert f"# no model reads the column {column!r}: it {why}\n" in done.out
+        assert f"#     {column}: no model reads it: it {why}\n" in done.out
     assert tomllib.loads(done.out)["items"]["text"] == ["title", "genres"]
     described = command("describe", str(films), "--json").json
     assert described["text"] == ["title", "genres"]
