@@ -274,18 +274,38 @@ def _settled(best: Candidate, looks: Sequence[Look], columns: Mapping[str, str])
 
 
 def _none(folder: Path, looks: Sequence[Look]) -> DataError:
-    tables = [one for one in looks if not one.why_not and one.is_table and len(one.columns) > 1]
+    tables = [one for one in looks if one.is_table and len(one.columns) > 1 and not one.rows.empty]
     seen = "; ".join(f"{t.name}: {', '.join(t.columns)}" for t in looks if t.is_table and t.columns)
     others = "; ".join(
-        f"{one.name}: {one.why_not}" for one in looks if one.why_not and not one.known
+        f"{one.name}: {one.why_not or 'words for people'}" for one in looks if not one.is_table
     )
     message = (
         f"{folder}: no file here looks like interactions (a table with a header that names a "
         f"user and an item column, or a sequences.txt). Found {seen or 'no table'}. Name file "
         "and columns in dataset.toml or with the flags of `mmbench data import`"
-        f"{f' (not read: {others})' if others else ''}"
+        f"{f' (no tables: {others})' if others else ''}"
     )
-    return Unclear(message, tables, ["user", "item"]) if tables else DataError(message)
+    if not tables:
+        return DataError(message)
+    listed = "".join(f"\n  {one.name}{_candidates(one)}" for one in tables)
+    return Unclear(f"{message}. What may be meant:{listed}", tables, ["user", "item"])
+
+
+def _candidates(one: Look) -> str:
+    """A line for each column: its first values, and what they may be."""
+    moments = {w.column for w in whens.find_whens(one, ()) if w.moments}
+    said = []
+    for column in one.columns:
+        values = one.rows[column].astype(str)
+        distinct = values.nunique()
+        kind = "maybe the time" if column in moments else ""
+        if not kind and distinct <= 21 and pd.to_numeric(values, errors="coerce").notna().all():
+            kind = "maybe the rating"
+        if not kind and 1 < distinct:
+            kind = "maybe a user or an item"
+        first = ", ".join(text[:20] for text in values.head(3))
+        said.append(f"\n    {column}: {first}{f' ({kind})' if kind else ''}")
+    return "".join(said)
 
 
 def _several(folder: Path, found: Sequence[Candidate]) -> DataError:

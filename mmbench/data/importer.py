@@ -10,6 +10,7 @@ from typing import Any, get_args
 from mmbench.data import folder as folders
 from mmbench.data.account import FileUse, account, left_out, losses
 from mmbench.data.guess import Survey, look_around, survey
+from mmbench.data.kinds import tell_kinds
 from mmbench.data.log import DataError
 from mmbench.data.looks import Given
 from mmbench.data.places import cache_home, data_home
@@ -208,6 +209,8 @@ def import_folder(
     card = prepare(raw, spec.info, cache_home() / "pictures").card
     files = account(spec, found.looks, found.reasons, card["left_out"], raw)
     spec = _without(spec, card["left_out"])
+    if raw.images_root is not None:
+        notes += tell_kinds(raw.images_root, sorted(set(raw.images.values())))
     notes += losses(card)
     target = _write(spec, source, dest, target, replace_existing)
     return Imported(spec, card, target, tuple(files), tuple(dict.fromkeys(notes)))
