@@ -173,14 +173,11 @@ def _pictures(spec: FolderSpec, raw: RawDataset | None) -> list[FileUse]:
         return [FileUse(path, str(error), False)]
     use = f"{_files(len(names))}, by the pattern {spec.images.pattern}"
     if raw is not None:
-        used = set(raw.images.values())
         known = set(raw.events["item"])
         pictured = len(known & set(raw.images))
+        spare = len(names) - pictured
         use += f": {pictured:,} of {len(known):,} items have one"
-        spare = len(names) - len(used)
-        strange = len(set(raw.images) - known)
         use += f"; {spare:,} more fit no item, or one that has another" if spare else ""
-        use += f"; {strange:,} are of items without an event" if strange else ""
     others = [(place, n) for place, n in counts.items() if path not in (place, ".")]
     return [
         FileUse(path, use, True),

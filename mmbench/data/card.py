@@ -80,6 +80,7 @@ def describe(
         "without_title": sum(not title.strip() for title in titles[1:]) / log.n_items,
         "without_image": 1 - drawn / log.n_items,
         "unusable_pictures": unusable_pictures,
+        "pictures": {"named": drawn + unusable_pictures, "decoded": drawn},
         "unknown_items": unknown_items,
         "licence": info.licence,
         "origin": info.origin,

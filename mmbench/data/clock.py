@@ -27,6 +27,10 @@ FORMATS = (
 DAYS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # digits, and what they stand for
 
 
+class Ambiguous(DataError):
+    """Dates that may be written in two ways."""
+
+
 @dataclass(frozen=True, slots=True)
 class Times:
     """What a time column is.
@@ -54,7 +58,7 @@ def times(column: pd.Series, path: Path, unit: str = "", form: str = "") -> tupl
         form: of dates; empty where they are ISO 8601 or of one known form.
 
     Raises DataError for a cell that is no time, and for numbers of several units, where ``unit`` is
-    empty.
+    empty; Ambiguous for dates of two forms.
     """
     number = pd.to_numeric(column, errors="coerce") if column.dtype.kind != "M" else None
     if form or number is None or number.isna().all():
@@ -135,7 +139,7 @@ def _compact(exact: np.ndarray) -> str:
 
 
 def _form(column: pd.Series, path: Path) -> str:
-    """The form of dates; empty for ISO 8601. Raises DataError where two fit."""
+    """The form of dates; empty for ISO 8601. Raises Ambiguous where two fit."""
     if column.dtype.kind == "M":
         return ""
     texts = column.astype(str).str.strip()
@@ -147,7 +151,7 @@ def _form(column: pd.Series, path: Path) -> str:
     if len(fit) > 1:
         fit = [form for form in fit if not _parsed(known, form).isna().any()] or fit[:1]
     if len(fit) > 1 and (_parsed(known, fit[0]) != _parsed(known, fit[1])).any():
-        raise DataError(
+        raise Ambiguous(
             f"{path}: {known.iloc[0]!r} in column {column.name!r} may be {fit[0]} or {fit[1]}; say "
             "which (`time_format` under [interactions], --time-format)"
         )
@@ -176,6 +180,8 @@ def examine(column: pd.Series, path: Path) -> Times | None:
     unit, notes = "", []
     try:
         exact, per_second = times(column, path)
+    except Ambiguous:
+        return Times(step=86_400.0)  # said when it is read
     except DataError:
         try:
             exact, per_second = times(column, path, unit="each")

@@ -106,22 +106,22 @@ def _depth(one: Candidate) -> int:
 def _alike(one: Candidate, best: Candidate) -> bool:
     """Whether two files may be parts of one log: the same columns, or sequences both."""
     if one.look.reading.format in WITHOUT_COLUMNS:
-        return one.look.reading.format == best.look.reading.format and one.worth > 1
+        return one.look.reading.format == best.look.reading.format
     if one.worth >= KNOWN and best.worth >= KNOWN:
         return True  # a published log of several kinds of events
     return set(one.look.columns) == set(best.look.columns)
 
 
 def _reasons(looks: Sequence[Look]) -> dict[str, str]:
-    known = {one.name: one.known for one in looks if one.known is not None}
-    return {name: known_one.why for name, known_one in known.items() if known_one.why}
+    """Why files are not used that could be read: they are known for something else, or are prose."""
+    said = {one.name: one.known.why for one in looks if one.known is not None and one.known.why}
+    asked = "reads as words for people; if these are sequences: --interactions"
+    return said | {one.name: f"{asked} {one.name}" for one in looks if one.prose}
 
 
 def _why_passed(one: Candidate, best: Candidate, columns: Mapping[str, str]) -> str:
     """Why a file that names users and items is not that of the events."""
     name = one.look.name
-    if one.look.prose:
-        return f"reads as words for people; if these are sequences: --interactions {name}"
     lies = "lies deeper, and " if _depth(one) > _depth(best) else ""
     return f"{lies}{best.look.name} looks more like the events (--interactions {name})"
 
@@ -135,7 +135,7 @@ def candidate(one: Look, columns: Mapping[str, str], asked: bool = False) -> Can
     )  # fmt: skip
     hint = bool(EVENT_FILE.search(one.name.rpartition("/")[2]))
     if reading.format in WITHOUT_COLUMNS:
-        return Candidate(one, spec, 1 if one.prose else 3 + hint)
+        return Candidate(one, spec, 0 if one.prose else 3 + hint)
     if one.known is not None and one.known.role in ("users", "part", "items") and not asked:
         return Candidate(one, spec, 0)
     if one.known is not None and one.known.format == "impressions" and reading.columns:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from mmbench.data import formats, images, layouts, rows, sniff
 from mmbench.data.log import DataError
-from mmbench.data.names import KNOWN_NAMES
+from mmbench.data.names import KNOWN_NAMES, plain
 from mmbench.data.packed import size
 from mmbench.data.records import rows_of
 from mmbench.data.spec import FILE_NAME, Reading, ending
@@ -203,7 +203,8 @@ def _look_at_text(path: Path, name: str, given: Given) -> Look:
 def _is_sequences(lines: Sequence[str], ragged: bool, found: sniff.Layout | None) -> bool:
     """Whether lines may be a user each, with items: two words or more, the first ever another.
 
-    Lines of one width that a header, or another delimiter than white space, makes a table are not.
+    Lines of one width are not, where a header names them, where another delimiter than white space
+    cuts them (but for one tab between the user and the items), or where a column holds stamps.
     """
     parts = [line.split() for line in lines]
     users = [one[0] for one in parts]
@@ -211,7 +212,15 @@ def _is_sequences(lines: Sequence[str], ragged: bool, found: sniff.Layout | None
         return False
     if found is None or ragged:
         return True
-    return found.delimiter == " " and not sniff.has_header(found.rows, KNOWN_NAMES)
+    if any(plain(cell) in KNOWN_NAMES for cell in found.rows[0]):
+        return False
+    if found.delimiter == "\t" and len(found.rows[0]) == 2:
+        return sum(" " in row[1].strip() for row in found.rows) > len(found.rows) / 2
+    stamps = any(
+        all(cell.isdigit() and len(cell) >= 9 for cell in column)
+        for column in zip(*found.rows, strict=True)
+    )
+    return found.delimiter == " " and not stamps
 
 
 def _name_columns(

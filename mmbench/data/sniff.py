@@ -80,8 +80,8 @@ def _narrow(sample: bytes) -> str:
     best = from_bytes(sample).best()
     told = best.encoding if best is not None else ""
     # Latin letters stand alone among plain ones; those of other scripts stand together
-    together = len(re.findall(rb"[\x80-\xff]{2,}", sample))
-    if told in WIDE | CYRILLIC and len(foreign) > 8 and together > len(foreign) / 12:
+    together = sum(map(len, re.findall(rb"[\x80-\xff]{2,}", sample)))
+    if told in WIDE | CYRILLIC and len(foreign) > 8 and together > 0.8 * len(foreign):
         return told
     return "cp1252" if any(0x80 <= byte < 0xA0 for byte in foreign) else "latin-1"
 

@@ -80,6 +80,8 @@ def _are_moments(values: pd.Series, times: clock.Times) -> bool:
     """Whether most cells are of recent decades, and numbers are of the size of stamps."""
     try:
         exact, unit = clock.times(values, Path(), times.unit, times.form)
+    except clock.Ambiguous:
+        return True
     except (ValueError, OverflowError):
         return False
     second, _ = clock.split_moments(exact, unit)

@@ -63,7 +63,7 @@ def test_prose_does_not_outrank_a_table(tmp_path, name, prose, head):
 
 def test_prose_alone_is_no_dataset(tmp_path):
     (tmp_path / "notes.txt").write_text("Some words here\nAnd others there\nNothing else at all\n")
-    with pytest.raises(DataError, match=r"notes\.txt: not used|notes\.txt: words for people"):
+    with pytest.raises(DataError, match=r"notes\.txt: words for people"):
         guess(tmp_path)
 
 
@@ -77,6 +77,21 @@ def test_a_text_file_may_be_a_table(tmp_path):
     write_events(tmp_path / "events.txt")
     done, _ = imported(tmp_path)
     assert (done.card["events"], done.card["time"]) == (30, "timestamps")
+
+
+def test_a_tab_between_a_user_and_the_items_is_no_table(tmp_path):
+    """MicroLens' pairs."""
+    (tmp_path / "pairs.tsv").write_text("1\t10 11 12\n2\t11 12 10\n3\t12 10 11\n")
+    done, _ = imported(tmp_path)
+    assert (done.card["users"], done.card["items"], done.card["events"]) == (3, 3, 9)
+
+
+def test_a_table_with_spaces_is_no_sequences(tmp_path):
+    """Though each of its users comes once."""
+    lines = [f"{100 + k} {k % 3} 5 {T + k}" for k in range(9)]
+    (tmp_path / "log.txt").write_text("\n".join(lines) + "\n")
+    done, _ = imported(tmp_path)
+    assert (done.card["users"], done.card["items"], done.card["events"]) == (9, 3, 9)
 
 
 # several files of events
@@ -480,7 +495,7 @@ def test_flags_say_what_cannot_be_guessed(tmp_path):
 @pytest.mark.parametrize(
     ("code", "title"),
     [
-        ("latin-1", "Crème brûlée, très fraîche"),
+        ("latin-1", "Crème brûlée très fraîche"),
         ("utf-16", "Crème 奶油"),
         ("gb18030", "新鲜的奶油蛋糕和水果"),
     ],
