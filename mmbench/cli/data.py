@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,6 +26,10 @@ data_app = typer.Typer(
 def describe(
     name: Annotated[str, typer.Argument(help="An id, an alias, or a folder.")],
     as_json: Json = False,
+    as_croissant: Annotated[
+        bool,
+        typer.Option("--croissant", help="Print its description as Croissant (JSON-LD)."),
+    ] = False,
 ) -> None:
     """Print a dataset's card: counts, lengths, ties in time, missing text, licence, steps.
 
@@ -34,12 +38,18 @@ def describe(
       mmbench data describe demo
       mmbench data describe beauty --json
       mmbench data describe 'ml[core=10]'
+      mmbench data describe ./my-shop --croissant > my-shop/croissant.json
     """
     from mmbench import data
     from mmbench.cli.screen import make_console
     from mmbench.data.card import render
 
     log = data.load(name)
+    if as_croissant:
+        from mmbench.data.croissant import of_dataset
+
+        print(json.dumps(of_dataset(name, log.card), indent=1, ensure_ascii=False))
+        return
     if as_json:
         print(json.dumps(log.card, indent=1, ensure_ascii=False))
     else:
@@ -48,7 +58,10 @@ def describe(
 
 @data_app.command("import")
 def import_folder(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the files are.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="FOLDER", help="Where the files are, or hf:owner/name@commit."),
+    ],
     to: Annotated[
         Path | None, typer.Option(help="The folder for dataset.toml; by default FOLDER itself.")
     ] = None,
@@ -141,6 +154,8 @@ def import_folder(
     Examples:
       mmbench data import ./my-shop --dry-run
       mmbench data import ./my-shop --id shop --licence CC-BY-4.0
+      mmbench data import ./my-shop --join 'part-*.csv'
+      mmbench data import ./checkins --no-header --columns user,time,lat,lon,item
       mmbench data import ./films --item-column movieId --text title,genres --core 5
       mmbench run --models pop --data ./my-shop
     """
@@ -185,12 +200,19 @@ def import_folder(
         "repeated": repeated,
     }
 
+    brought: tuple[str, ...] = ()
+    if str(folder).startswith("hf:"):
+        folder, known, brought = importer.from_hub(str(folder), to)
+        corrections |= {key: value for key, value in known.items() if corrections[key] is None}
+        to = None
+
     def attempt(answers: Mapping[str, Any]) -> importer.Imported:
         if dry_run:
             return importer.guess_folder(folder, **corrections | answers)
         return importer.import_folder(folder, to, replace_existing=replace, **corrections | answers)
 
     done = ask_where_unclear(attempt)
+    done = dataclasses.replace(done, notes=(*brought, *done.notes))
     shown = (
         render_toml(done.spec, to or folder) if done.path is None else done.path.read_text("utf-8")
     )
@@ -198,7 +220,7 @@ def import_folder(
         where = None if done.path is None else str(done.path)
         found = {"id": done.spec.info.id, "written": where, "dataset_toml": shown}
         found |= {"card": done.card, "left_out": done.left_out, "notes": list(done.notes)}
-        found["files"] = [asdict(one) for one in done.files]
+        found["files"] = [dataclasses.asdict(one) for one in done.files]
         print(json.dumps(found, indent=1, ensure_ascii=False))
         return
     print(shown, end="")

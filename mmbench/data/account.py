@@ -49,7 +49,7 @@ def account(
     Args:
         spec: what was agreed on.
         looks: the files but pictures, as they look.
-        reasons: why files are not used, by name, where the choice told.
+        reasons: why files are not used, by name, where that is known better than by their looks.
         left_out: columns of the items table that no model may read, and why.
         raw: what was read, if it was.
     """
@@ -62,7 +62,7 @@ def account(
     inside = {one.name for one in pictures if one.used}
     for one in looks:
         if one.name not in named and not any(_within(one.name, place) for place in inside):
-            why = one.why_not or reasons.get(one.name) or "nothing asks for it"
+            why = reasons.get(one.name) or one.why_not or "nothing asks for it"
             listed = dict.fromkeys(one.columns, "") if one.is_table else {}
             uses.append(FileUse(one.name, why, False, listed))
     return [*_gathered(uses), *pictures]

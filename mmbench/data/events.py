@@ -309,7 +309,7 @@ def _candidates(one: Look) -> str:
 
 
 def _several(folder: Path, found: Sequence[Candidate]) -> DataError:
-    names = [one.look.name for one in found]
+    names = sorted((one.look.name for one in found), key=_part_order)
     both = "both" if len(names) == 2 else "all"
     return DataError(
         f"{folder}: {', '.join(names[:-1])} and {names[-1]} {both} look like interactions; name "

@@ -108,23 +108,30 @@ def read_events(path: Path, spec: EventsSpec, say: Say = lambda note: None) -> p
         named = [_read_part(one, spec, say) for one in paths]
     events = pd.concat(named, ignore_index=True)
     if spec.join:
-        _refuse_twice(named, paths)
+        _refuse_twice(named, paths, say)
     if spec.time is None:
         return events.assign(time=events.groupby("user", sort=False).cumcount().astype(np.int64))
     return events
 
 
-def _refuse_twice(parts: Sequence[pd.DataFrame], paths: Sequence[Path]) -> None:
-    """Raise DataError where one file holds most of another's events: joined, they would count twice."""
+def _refuse_twice(parts: Sequence[pd.DataFrame], paths: Sequence[Path], say: Say) -> None:
+    """Raise DataError where one file holds most of another's events: they would count twice.
+
+    Without moments a user may have had an item twice, and ``say`` is told.
+    """
     columns = [c for c in ("user", "item", "time", "nanosecond") if c in parts[0]]
     held = [set(part[columns].itertuples(index=False, name=None)) for part in parts]
     for k, one in enumerate(held):
         for m, other in enumerate(held):
-            if k != m and len(one & other) > len(other) / 2:
+            if k == m or len(one & other) <= len(other) / 2:
+                continue
+            told = f"{paths[m].name}: most of its events are in {paths[k].name} too"
+            if "time" in columns:
                 raise DataError(
-                    f"{paths[m]}: most of its events are in {paths[k].name} too; joined, they would "
-                    "count twice: leave one out of the files to be joined"
+                    f"{told}; joined, they would count twice: leave one out of the files to be "
+                    f"joined (in {paths[m].parent})"
                 )
+            say(f"{told}; without times they cannot be told apart, and all count")
 
 
 def _sibling(path: Path, file: str, name: str) -> Path:

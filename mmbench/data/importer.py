@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
+from mmbench.data import croissant, hub
 from mmbench.data import folder as folders
 from mmbench.data.account import FileUse, account, left_out, losses
 from mmbench.data.guess import Survey, look_around, survey
@@ -138,19 +139,49 @@ def _survey(source: Path, given: Corrections) -> Survey:
     """The folder's files, and its spec with the corrections."""
     reading = given.reading()
     spec = folders.described(source)
-    if spec is None or given.interactions or given.items or given.join:
-        found = survey(
-            source,
-            interactions=given.interactions or "",
-            items=given.items or "",
-            columns=given.columns(),
-            join=given.join or (),
-            given=reading,
-        )
-    else:
+    anew = given.interactions or given.items or given.join or reading != Given()
+    if spec is not None and not anew:
         looks = look_around(spec.root, set(), reading, strict=False)
-        found = Survey(spec, tuple(looks), dict.fromkeys((x.name for x in looks), UNNAMED))
+        found = Survey(
+            spec, tuple(looks), dict.fromkeys((x.name for x in looks if not x.why_not), UNNAMED)
+        )
+        return replace(found, spec=_corrected(found.spec, given))
+    place = croissant.find(source)
+    told = croissant.read(place) if place is not None else croissant.Croissant()
+    found = survey(
+        source,
+        interactions=given.interactions or "",
+        items=given.items or "",
+        columns=croissant.hints(told) | given.columns(),
+        join=given.join or (),
+        given=reading,
+    )
+    if place is not None:
+        info = replace(found.spec.info, name=told.name, licence=told.licence, origin=told.origin)
+        found = replace(
+            found,
+            spec=replace(found.spec, info=info),
+            reasons={**found.reasons, place.name: "describes the dataset, which is used"},
+            notes=(*found.notes, *croissant.check_files(told, source)),
+        )
     return replace(found, spec=_corrected(found.spec, given))
+
+
+def from_hub(address: str, to: Path | None) -> tuple[Path, dict[str, Any], tuple[str, ...]]:
+    """Bring a dataset of the Hugging Face hub here, see ``mmbench.data.hub``.
+
+    Returns:
+        Its folder (``to``, or one of its name in the data home), what is known of it, by fields of
+        ``Corrections``, and what was left out.
+
+    Raises:
+        DataError: it cannot be had.
+    """
+    where = hub.parse_address(address)
+    name = hub.default_id(where)
+    found = hub.fetch(where, to or data_home() / name, cache_home() / "huggingface")
+    known = {"id": name, "licence": found.licence or None, "origin": found.origin}
+    return found.folder, known, found.notes
 
 
 def _corrected(spec: FolderSpec, given: Corrections) -> FolderSpec:

@@ -77,7 +77,7 @@ def test_recboles_parts_are_not_taken_for_the_whole(tmp_path):
     parts = {"train": rows()[4:], "valid": rows()[2:4], "test": rows()[:2]}
     for name, some in parts.items():
         write_lines(tmp_path / f"x.{name}.inter", [head, *(f"{u}\t{i}\t{t}" for u, i, t in some)])
-    with pytest.raises(DataError, match=r"all look like interactions.*--join x\.test\.inter,"):
+    with pytest.raises(DataError, match=r"all look like interactions.*--join x\.train\.inter,x\.valid"):
         read(tmp_path)
     check(tmp_path, titles=False, join=["*.inter"])
     spec = survey(tmp_path, join=["*.inter"]).spec.interactions
