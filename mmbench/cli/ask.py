@@ -61,8 +61,8 @@ def _column(look: Look, kind: str, optional: bool) -> str | None:
     """A column by its number or its name."""
     hint = f" ({NONE} for none)" if optional else ""
     while True:
-        said = typer.prompt(
-            f"Which column is the {kind}?{hint}", default=NONE if optional else None
+        said = str(
+            typer.prompt(f"Which column is the {kind}?{hint}", default=NONE if optional else None)
         ).strip()
         if optional and said == NONE:
             return None

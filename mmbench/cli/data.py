@@ -145,10 +145,11 @@ def import_folder(
 ) -> None:
     """Make a folder a dataset: guess what its files hold, and write that into dataset.toml.
 
-    Every flag corrects the guess. Tables of text with any delimiter, parquet, json, jsonl, RecBole's
-    .inter and .item, and sequence files (a user a line) are read where they are, packed (.gz, .zip)
-    or not; nothing is copied. It ends with what was used and what not: each file, each column, why.
-    In a terminal it asks what no name tells; elsewhere it lists what may be meant, and ends with 2.
+    Every flag corrects the guess. Tables of text with any delimiter, parquet, json, jsonl,
+    RecBole's .inter and .item, and sequence files (a user a line) are read where they are, packed
+    (.gz, .zip) or not; nothing is copied. It ends with what was used and what not: each file, each
+    column, and why. In a terminal it asks what no name tells; elsewhere it lists what may be meant,
+    and ends with code 2.
 
     \b
     Examples:
@@ -207,9 +208,10 @@ def import_folder(
         to = None
 
     def attempt(answers: Mapping[str, Any]) -> importer.Imported:
+        told = {**corrections, **answers}
         if dry_run:
-            return importer.guess_folder(folder, **corrections | answers)
-        return importer.import_folder(folder, to, replace_existing=replace, **corrections | answers)
+            return importer.guess_folder(folder, **told)
+        return importer.import_folder(folder, to, replace_existing=replace, **told)
 
     done = ask_where_unclear(attempt)
     done = dataclasses.replace(done, notes=(*brought, *done.notes))
@@ -218,7 +220,7 @@ def import_folder(
     )
     if as_json:
         where = None if done.path is None else str(done.path)
-        found = {"id": done.spec.info.id, "written": where, "dataset_toml": shown}
+        found: dict[str, Any] = {"id": done.spec.info.id, "written": where, "dataset_toml": shown}
         found |= {"card": done.card, "left_out": done.left_out, "notes": list(done.notes)}
         found["files"] = [dataclasses.asdict(one) for one in done.files]
         print(json.dumps(found, indent=1, ensure_ascii=False))

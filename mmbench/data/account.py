@@ -54,9 +54,8 @@ def account(
         raw: what was read, if it was.
     """
     events, items = spec.interactions, spec.items
-    uses = []
-    for name in dict.fromkeys([events.file, *events.join, *([items.file] if items else [])]):
-        uses.append(_table(spec, name, left_out))
+    tables = dict.fromkeys([events.file, *events.join, *([items.file] if items else [])])
+    uses = [_table(spec, name, left_out) for name in tables]
     named = {one.name for one in uses}
     pictures = _pictures(spec, raw)
     inside = {one.name for one in pictures if one.used}

@@ -53,10 +53,10 @@ def describe(
         neighbouring events of a user, those in the same second; ``tied_targets``: of users, those
         whose last event shares its second with the one before; ``without_title`` and
         ``without_image``: of items; ``repeating_users``: of users, those with an item twice;
-        ``repeated_events``: of events, those with an item that the user has had; ``repeated_targets``:
-        of users, those whose last event is one; ``cold_targets``: of users, those whose last item is
-        in no event but last and next to last ones, so that training never sees it; ``scripts``: of
-        titles, those mostly in each script),
+        ``repeated_events``: of events, those with an item that the user has had;
+        ``repeated_targets``: of users, those whose last event is one; ``cold_targets``: of users,
+        those whose last item is in no event but last and next to last ones, so that training never
+        sees it; ``scripts``: of titles, those mostly in each script),
         ``ties`` (what orders events at the same time, ``hash`` or ``source``), and the given facts.
         ``tied_targets`` and ``ties`` are None where times are positions: no moment is known.
     """
@@ -188,8 +188,9 @@ def _facts(card: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _repeats(card: Mapping[str, Any]) -> str:
     """How often a user has an item again."""
     return (
-        f"{card['repeating_users']:.2%} of users have an item twice; {card['repeated_events']:.2%} of "
-        f"events, and {card['repeated_targets']:.2%} of last ones, are of an item that the user has had"
+        f"{card['repeating_users']:.2%} of users have an item twice; {card['repeated_events']:.2%} "
+        f"of events, and {card['repeated_targets']:.2%} of last ones, are of an item that the user "
+        "has had"
     )
 
 
@@ -201,8 +202,8 @@ def _scripts(card: Mapping[str, Any]) -> str:
     if without < WORTH_SAYING:
         return said
     return (
-        f"{said}; {without:.0%} have no spaces between words, where models that count words, such as "
-        "bm25-text and tfidf, take a title for a word or two"
+        f"{said}; {without:.0%} have no spaces between words, where models that count words, such "
+        "as bm25-text and tfidf, take a title for a word or two"
     )
 
 

@@ -214,8 +214,8 @@ def _far(second: np.ndarray, name: str) -> Iterable[str]:
     if len(far):
         day = _day(int(second[far[0]]))
         yield (
-            f"{len(far):,} times in {name!r} are far from the others, such as row {far[0] + 1}: {day} "
-            f"(most are from {_day(int(low))} to {_day(int(high))}); they stand as they are"
+            f"{len(far):,} times in {name!r} are far from the others, such as row {far[0] + 1}: "
+            f"{day} (most are from {_day(int(low))} to {_day(int(high))}); they stand as they are"
         )
 
 

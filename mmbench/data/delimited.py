@@ -21,7 +21,7 @@ BETWEEN = "\x1f"  # the unit separator, which no text has: stands for delimiters
 
 
 def raw_header(path: Path, reading: Reading) -> list[str]:
-    """The names of the columns as they stand in the file, or those that are given. Raises DataError."""
+    """The names of the columns as they stand in the file, or as given. Raises DataError."""
     if reading.columns:
         return list(reading.columns)
     delimiter = reading.delimiter or DELIMITERS[reading.format]
@@ -35,7 +35,7 @@ def raw_header(path: Path, reading: Reading) -> list[str]:
             else:
                 names = next(csv.reader(file, delimiter=delimiter, quoting=csv.QUOTE_NONE), [])
         except UnicodeError as error:
-            raise wrong_encoding(path, reading) from error
+            raise wrong_encoding(path, reading.encoding) from error
         except csv.Error as error:
             raise DataError(f"{path}: its header cannot be read: {error}") from error
     if not names:
@@ -60,7 +60,7 @@ def read_delimited(path: Path, reading: Reading) -> pd.DataFrame:
         table = read_csv(source, delimiter, quoted, names, headless=headless, escaped=escaped)
     except pa.ArrowInvalid as error:
         if "UTF8" in str(error):
-            raise wrong_encoding(path, reading) from error
+            raise wrong_encoding(path, reading.encoding) from error
         first = "row 1 is the first line" if headless else "row 1 is the header"
         raise DataError(
             f"{path}: {error} ({first}). Mend the row, or name another format"
@@ -99,7 +99,7 @@ def _source(path: Path, reading: Reading, delimiter: str) -> Path | bytes:
     try:
         text = data.decode(reading.encoding or "utf-8-sig")
     except UnicodeDecodeError as error:
-        raise wrong_encoding(path, reading) from error
+        raise wrong_encoding(path, reading.encoding) from error
     if apart:
         text = "\n".join(BETWEEN.join(_cut(line, delimiter)) for line in text.split("\n"))
     return text.removeprefix("\ufeff").encode("utf-8")
@@ -109,9 +109,9 @@ def _cut(line: str, delimiter: str) -> list[str]:
     return line.split() if delimiter == " " else line.rstrip("\r").split(delimiter)
 
 
-def wrong_encoding(path: Path, reading: Reading = Reading()) -> DataError:
+def wrong_encoding(path: Path, encoding: str = "") -> DataError:
     """What to say of a file that is not in its encoding: where, and how to mend it."""
-    code = reading.encoding or "utf-8"
+    code = encoding or "utf-8"
     name = "UTF-8" if code == "utf-8" else code
     cure = (
         "convert the file, for instance with `iconv -f latin1 -t utf-8`, or name its encoding "

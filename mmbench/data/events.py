@@ -113,7 +113,7 @@ def _alike(one: Candidate, best: Candidate) -> bool:
 
 
 def _reasons(looks: Sequence[Look]) -> dict[str, str]:
-    """Why files are not used that could be read: they are known for something else, or are prose."""
+    """Why files are not used that could be read: what is known of their names, or that of prose."""
     said = {one.name: one.known.why for one in looks if one.known is not None and one.known.why}
     asked = "reads as words for people; if these are sequences: --interactions"
     return said | {one.name: f"{asked} {one.name}" for one in looks if one.prose}
@@ -142,9 +142,8 @@ def candidate(one: Look, columns: Mapping[str, str], asked: bool = False) -> Can
         shown = replace(spec, format="impressions", user="user", item="shown", time=None)
         return Candidate(one, shown, KNOWN)
     roles, notes = _roles(one, columns)
-    if "user" not in roles or "item" not in roles:
-        if not asked:
-            return Candidate(one, spec, 0)
+    if not asked and not {"user", "item"} <= roles.keys():
+        return Candidate(one, spec, 0)
     split, history = roles.get("split"), roles.get("history")
     spec = replace(
         spec,
@@ -154,9 +153,8 @@ def candidate(one: Look, columns: Mapping[str, str], asked: bool = False) -> Can
         split=split if split is not None and _is_split(one.rows[split]) else None,
         history=history,
     )
-    found = whens.find_whens(
-        one, {spec.user, spec.item, spec.rating, spec.split, spec.history} - {None}
-    )
+    taken = (spec.user, spec.item, spec.rating, spec.split, spec.history)
+    found = whens.find_whens(one, {name for name in taken if name is not None})
     time, rivals, told = _time(one, columns, found)
     if history is not None:
         time = None
@@ -301,7 +299,7 @@ def _candidates(one: Look) -> str:
         kind = "maybe the time" if column in moments else ""
         if not kind and distinct <= 21 and pd.to_numeric(values, errors="coerce").notna().all():
             kind = "maybe the rating"
-        if not kind and 1 < distinct:
+        if not kind and distinct > 1:
             kind = "maybe a user or an item"
         first = ", ".join(text[:20] for text in values.head(3))
         said.append(f"\n    {column}: {first}{f' ({kind})' if kind else ''}")
@@ -313,8 +311,8 @@ def _several(folder: Path, found: Sequence[Candidate]) -> DataError:
     both = "both" if len(names) == 2 else "all"
     return DataError(
         f"{folder}: {', '.join(names[:-1])} and {names[-1]} {both} look like interactions; name "
-        "one (`file` under [interactions] in dataset.toml, --interactions), or, if they are parts of "
-        f"one log, join them: --join {','.join(names)}"
+        "one (`file` under [interactions] in dataset.toml, --interactions), or, if they are parts "
+        f"of one log, join them: --join {','.join(names)}"
     )
 
 

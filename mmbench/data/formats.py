@@ -90,9 +90,9 @@ def read_table(
 def read_events(path: Path, spec: EventsSpec, say: Say = lambda note: None) -> pd.DataFrame:
     """The events of a file, as ``RawDataset.events``; without a time column, times are positions.
 
-    Where times are finer than a second, there is a column ``nanosecond`` too; where the spec names a
-    published split, or several files, a column ``split`` of strings. ``path`` is the first file's,
-    ``say`` is told what was left out. Raises DataError.
+    Where times are finer than a second, there is a column ``nanosecond`` too; where the spec names
+    a published split, or several files, a column ``split`` of strings. ``path`` is the first
+    file's, ``say`` is told what was left out. Raises DataError.
     """
     form = spec.reading.format
     paths = [path, *(_sibling(path, spec.file, name) for name in spec.join)]
@@ -180,7 +180,7 @@ def read_sequences(path: Path, encoding: str = "") -> pd.DataFrame:
     try:
         text = data.decode(encoding or "utf-8-sig")
     except UnicodeDecodeError as error:
-        raise wrong_encoding(path, Reading(encoding=encoding)) from error
+        raise wrong_encoding(path, encoding) from error
     lines = [line.split() for line in text.split("\n")]
     user: list[str] = []
     lengths: list[int] = []
@@ -228,7 +228,8 @@ def _single(items: pd.DataFrame, path: Path, spec: ItemsSpec, say: Say) -> pd.Da
     same = items.duplicated()
     if same.any():
         say(
-            f"{path.name}: {int(same.sum()):,} rows repeat another one, word for word; once is enough"
+            f"{path.name}: {int(same.sum()):,} rows repeat another one, word for word; once is "
+            "enough"
         )
     repeated = items["item"].duplicated() & ~same
     if repeated.any() and spec.repeated != "first":
@@ -242,8 +243,8 @@ def _single(items: pd.DataFrame, path: Path, spec: ItemsSpec, say: Say) -> pd.Da
         )
     if repeated.any():
         say(
-            f"{path.name}: {int(repeated.sum()):,} rows have other texts for an item that has a row; "
-            "the first with a title counts"
+            f"{path.name}: {int(repeated.sum()):,} rows have other texts for an item that has a "
+            "row; the first with a title counts"
         )
     if not same.any() and not repeated.any():
         return items

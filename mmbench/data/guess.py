@@ -16,7 +16,7 @@ from mmbench.data.events import Candidate, candidate, choose_events
 from mmbench.data.ids import identifiers, likeness
 from mmbench.data.lists import cell_items
 from mmbench.data.log import DataError
-from mmbench.data.looks import WITHOUT_COLUMNS, Given, Look, is_telling, look
+from mmbench.data.looks import AS_IT_LOOKS, WITHOUT_COLUMNS, Given, Look, is_telling, look
 from mmbench.data.names import NAMES, plain
 from mmbench.data.packed import list_names, open_packed
 from mmbench.data.spec import EventsSpec, FolderSpec, ImagesSpec, ItemsSpec
@@ -62,7 +62,7 @@ def survey(
     items: str = "",
     columns: Mapping[str, str] | None = None,
     join: Sequence[str] = (),
-    given: Given = Given(),
+    given: Given = AS_IT_LOOKS,
 ) -> Survey:
     """What a folder holds, and its likeliest spec.
 
@@ -102,12 +102,12 @@ def survey(
 
 
 def look_around(
-    folder: Path, named: set[str], given: Given = Given(), *, strict: bool = True
+    folder: Path, named: set[str], given: Given = AS_IT_LOOKS, *, strict: bool = True
 ) -> list[Look]:
     """All files of a folder but pictures, as they look.
 
-    Where it is ``strict``, raises DataError for one that cannot be read where it is named, or its name is that of a table of
-    events or items: to pass over it in silence would mislead.
+    Where it is ``strict``, raises DataError for one that cannot be read where it is named, or its
+    name is that of a table of events or items: to pass over it in silence would mislead.
     """
     names = [name for name in list_names(folder) if not images.is_image(name)]
     given = replace(given, names=tuple(named))
@@ -213,7 +213,7 @@ def _choose_items(
     best: tuple[float, bool, bool, int] = (0.0, False, False, 0)
     chosen = None
     for table in tables:
-        if (named and table.name != named) or table.name in reasons and not named:
+        if (named and table.name != named) or (table.name in reasons and not named):
             continue
         if not named and candidate(table, {}).worth:
             reasons.setdefault(table.name, f"names users too (--interactions {table.name})")
@@ -254,7 +254,7 @@ def _choose_items(
 def _id_column(
     folder: Path, table: Look, ids: set[str], columns: Mapping[str, str]
 ) -> tuple[str | None, float]:
-    """The column that holds most of ``ids``, and its share of them; 0 where its rows are no items."""
+    """The column that holds most of ``ids``, and its share; 0 where its rows are no items."""
     known = {*NAMES["item"], "id"}
     given = columns.get("id")
     likely = [

@@ -1,8 +1,8 @@
 """Datasets of the Hugging Face hub, as a folder of tables: ``hf:owner/name@commit``.
 
 They come through the library ``datasets`` (the extra ``hf``), which runs no code of a repository. A
-configuration stands behind a colon: ``hf:owner/name:config@commit``. A folder here, ``hf:./mine``, is
-read in the same way and needs no commit.
+configuration stands behind a colon: ``hf:owner/name:config@commit``. A folder here, ``hf:./mine``,
+is read in the same way and needs no commit.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ def parse_address(text: str) -> Address:
         raise DataError(f"{text!r}: write hf:owner/name@commit, or hf: and a folder that is here")
     if not COMMIT.fullmatch(commit):
         raise DataError(
-            f"{text!r}: name the commit, 40 hex digits behind an @ (the page of the repository shows "
-            "it under History): a branch changes, and a figure must not"
+            f"{text!r}: name the commit, 40 hex digits behind an @ (the page of the repository "
+            "shows it under History): a branch changes, and a figure must not"
         )
     return Address(repository, config, commit)
 

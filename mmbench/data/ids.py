@@ -83,7 +83,8 @@ def alike(column: pd.Series) -> tuple[pd.Series, list[str]]:
     """
     values = pd.unique(column)
     numbers = all(FRACTION.fullmatch(one) or one.isdigit() for one in map(trimmed, values))
-    new, said = {}, []
+    new: dict[str, str] = {}
+    said = []
     for why, key in RULES[: 2 if numbers else 1]:
         groups: dict[str, list[str]] = {}
         for value in values:
@@ -97,8 +98,8 @@ def alike(column: pd.Series) -> tuple[pd.Series, list[str]]:
             old, one = next((o, n) for o, n in changed.items() if o != n or len(changed) == 1)
             said.append(
                 f"{len(changed):,} ids in {column.name!r} differ only by {why}, such as {old!r}; "
-                f"they are read as {one!r}, and {sum(map(len, split.values())) - len(split):,} that "
-                "were two or more are one"
+                f"they are read as {one!r}, and {sum(map(len, split.values())) - len(split):,} "
+                "that were two or more are one"
             )
     return (column.map(lambda value: new.get(value, value)) if new else column), said
 
@@ -150,8 +151,8 @@ def agree(ids: Collection[str], others: Sequence[str], what: str) -> Agreed:
             )
         if unclear:
             notes.append(
-                f"{unclear:,} ids of {what} fit several of the events' but for {why}; they are left "
-                "apart"
+                f"{unclear:,} ids of {what} fit several of the events' but for {why}; they are "
+                "left apart"
             )
         renamed |= pairs
         left -= set(pairs.values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
@@ -34,12 +34,12 @@ UNNAMED = "the dataset's description does not name it"
 class Corrections:
     """What a caller knows better than the guess; ``None`` leaves the guess.
 
-    ``interactions``, ``items`` and ``images`` are paths below the folder; ``join`` names or patterns of
-    files that together hold the events; ``delimiter``, ``no_header``, ``encoding`` and
+    ``interactions``, ``items`` and ``images`` are paths below the folder; ``join`` names or
+    patterns of files that together hold the events; ``delimiter``, ``no_header``, ``encoding`` and
     ``table_columns`` (the names of all columns) say how the events' file is read, see
-    ``mmbench.data.spec``, as are ``time_unit``, ``time_format`` and ``repeated``; ``text`` names all text
-    columns, the title first, and ``title_column`` moves one to the front; ``remarks`` are added to
-    those of the guess; from ``core`` to ``require``: see ``mmbench.Recipe``.
+    ``mmbench.data.spec``, as are ``time_unit``, ``time_format`` and ``repeated``; ``text`` names
+    all text columns, the title first, and ``title_column`` moves one to the front; ``remarks`` are
+    added to those of the guess; from ``core`` to ``require``: see ``mmbench.Recipe``.
     """
 
     id: str | None = None
@@ -311,12 +311,9 @@ def _items(spec: ItemsSpec | None, given: Corrections) -> ItemsSpec | None:
     columns = tuple(given.text) if given.text is not None else spec.text
     if title is not None:
         columns = (title, *(column for column in columns if column != title))
-    return _with(
-        spec,
-        id=given.id_column,
-        text=columns,
-        repeated=_one_of("repeated", given.repeated, ("first",)),
-    )
+    repeated = _one_of("repeated", given.repeated, ("first",))
+    items: ItemsSpec = _with(spec, id=given.id_column, text=columns, repeated=repeated)
+    return items
 
 
 def _images(spec: ImagesSpec | None, given: Corrections) -> Any:

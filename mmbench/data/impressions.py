@@ -47,7 +47,8 @@ def read_impressions(table: pd.DataFrame, path: Path, say: Callable[[str], None]
     say(f"{path.name}: histories have no moments, so those of clicks serve for the order alone")
     if unlike:
         say(
-            f"{path.name}: {unlike:,} rows tell another history than their user's first row, which counts"
+            f"{path.name}: {unlike:,} rows tell another history than their user's first row, which "
+            "counts"
         )
     rows = [
         (user, item, place)

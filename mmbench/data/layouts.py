@@ -12,6 +12,8 @@ from functools import cache
 from importlib import resources
 from pathlib import PurePosixPath
 
+from pydantic import TypeAdapter
+
 from mmbench.data.spec import PACKED, Format
 
 
@@ -26,7 +28,6 @@ class KnownFile:
         why: why it is not used, where it is not.
         delimiter: what stands between its cells.
         columns: their names; empty where the file has a header.
-        header: whether the file names its columns itself.
         format: where it is not ``csv`` or ``tsv``.
         text: of items, the columns that models read.
         user: the column of users, where another one looks likelier.
@@ -39,7 +40,6 @@ class KnownFile:
     why: str = ""
     delimiter: str = ""
     columns: tuple[str, ...] = ()
-    header: bool = False
     format: Format = ""
     text: tuple[str, ...] = ()
     user: str = ""
@@ -49,11 +49,7 @@ class KnownFile:
 @cache
 def _layouts() -> tuple[KnownFile, ...]:
     text = (resources.files("mmbench.data") / "layouts.toml").read_text("utf-8")
-    rows = tomllib.loads(text)["layout"]
-    return tuple(
-        KnownFile(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()})
-        for row in rows
-    )
+    return TypeAdapter(tuple[KnownFile, ...]).validate_python(tomllib.loads(text)["layout"])
 
 
 def known_file(name: str) -> KnownFile | None:

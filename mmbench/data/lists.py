@@ -1,4 +1,4 @@
-"""Rows that list a user's items, as in RecBole's session benchmarks: ``item_id_list``, ``item_id``."""
+"""Rows that list a user's items, as RecBole's session benchmarks: ``item_id_list``, ``item_id``."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def explode(
 ) -> pd.DataFrame:
     """Events of rows with a list of items and the item after them; no times.
 
-    A row that begins its neighbour is left out, and ``say`` is told: such files list every beginning
-    of a session for training, and would count its events many times. Of the rest each row is a
-    user. Raises DataError where a user has several rows.
+    A row that begins its neighbour is left out, and ``say`` is told: such files list every
+    beginning of a session for training, and would count its events many times. Of the rest each
+    row is a user. Raises DataError where a user has several rows.
     """
     assert spec.history is not None
     users = identifiers(table[spec.user], path).tolist()
@@ -37,15 +37,15 @@ def explode(
     ]
     if len(kept) < len(rows):
         say(
-            f"{path.name}: {len(rows) - len(kept):,} of {len(rows):,} rows are the beginning of the "
-            "row beside them; their events are counted once"
+            f"{path.name}: {len(rows) - len(kept):,} of {len(rows):,} rows are the beginning of "
+            "the row beside them; their events are counted once"
         )
     named = [users[k] for k in kept]
     if len(set(named)) < len(named):
         twice = pd.Series(named)
         raise DataError(
-            f"{path}: {spec.user} {twice[twice.duplicated()].iloc[0]!r} has several rows, and none is "
-            "the beginning of another; join them in time order"
+            f"{path}: {spec.user} {twice[twice.duplicated()].iloc[0]!r} has several rows, and none "
+            "is the beginning of another; join them in time order"
         )
     lengths = [len(rows[k]) for k in kept]
     events = pd.DataFrame(

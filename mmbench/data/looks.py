@@ -21,7 +21,7 @@ from mmbench.data.spec import FILE_NAME, Reading, ending
 from mmbench.data.tables import as_frame, parquet_head
 
 SAMPLE = 2000  # rows
-TEXT = (
+TEXT: tuple[str, ...] = (
     ".csv",
     ".tsv",
     ".txt",
@@ -70,7 +70,7 @@ class Look:
     """
 
     name: str
-    reading: Reading = Reading()
+    reading: Reading = field(default_factory=Reading)
     columns: tuple[str, ...] = ()
     rows: pd.DataFrame = field(default_factory=pd.DataFrame)
     known: layouts.KnownFile | None = None
@@ -107,7 +107,10 @@ class Given:
     encoding: str = ""
 
 
-def look(folder: Path, name: str, given: Given = Given()) -> Look:
+AS_IT_LOOKS = Given()
+
+
+def look(folder: Path, name: str, given: Given = AS_IT_LOOKS) -> Look:
     """A file as it looks; nothing is raised for one that cannot be read."""
     try:
         return _look(folder / name, name, given)
@@ -239,12 +242,11 @@ def _name_columns(
         if sniff.has_header(found.rows, KNOWN_NAMES) and not given.headless:
             notes = (*notes, f"its first line is taken for an event: {', '.join(found.rows[0])}")
         return _table(path, name, replace(reading, columns=given.columns), found, notes)
-    if known is not None and known.columns and not sniff.has_header(found.rows, KNOWN_NAMES):
-        if width == len(known.columns):
-            told = (*notes, f"no header: columns as in {known.of}")
-            return _table(path, name, replace(reading, columns=known.columns), found, told)
-    header = not (given.headless and meant) and sniff.has_header(found.rows, KNOWN_NAMES)
-    if header:
+    names = sniff.has_header(found.rows, KNOWN_NAMES) and not (given.headless and meant)
+    if known is not None and width == len(known.columns) and not names:
+        told = (*notes, f"no header: columns as in {known.of}")
+        return _table(path, name, replace(reading, columns=known.columns), found, told)
+    if names:
         return _table(path, name, reading, found, notes)
     columns = tuple(f"column {k}" for k in range(1, width + 1))
     told = (*notes, f"no header (its first line: {', '.join(found.rows[0])[:60]})")

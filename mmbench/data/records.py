@@ -132,7 +132,8 @@ def read_records(
     """
     if columns is None:
         columns = keys(rows_of(path, form, encoding))
-    wanted, met = list(columns), set()
+    wanted = list(columns)
+    met: set[str] = set()
     values = []
     for row in rows_of(path, form, encoding):
         met |= row.keys() & set(wanted) if len(met) < len(wanted) else set()

@@ -75,7 +75,8 @@ def read_csv(
     """A table whose columns ``names`` are strings as they stand in the file.
 
     ``quoted`` cells may hold delimiters, line ends and doubled quotes, and where it is ``escaped``
-    quotes behind a backslash. A ``headless`` file has no header: ``names`` are given to its columns.
+    quotes behind a backslash. A ``headless`` file has no header: ``names`` are given to its
+    columns.
     Raises pyarrow.ArrowInvalid, which tells the row.
     """
     import pyarrow as pa

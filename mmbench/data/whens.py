@@ -41,7 +41,7 @@ class When:
 
     @property
     def worth(self) -> tuple[bool, bool, float, int]:
-        """Moments before numbers, known names before others, the finest step, the likeliest name."""
+        """Moments before numbers, names of times before others, the finest, the likeliest."""
         return self.moments, self.named, -self.times.step, -self.place
 
 

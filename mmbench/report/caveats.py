@@ -117,7 +117,8 @@ def _targets(data: Data) -> Iterator[str]:
     if again >= NOTABLE:
         yield (
             f"Targets: {again:.1%} of users' last items are in their history. Such a target can be "
-            "found on `full` by repeating the history, and not at all on sets without what was seen."
+            "found on `full` by repeating the history, and not at all on sets without what was "
+            "seen."
         )
     named, decoded = data.pictures.get("named", 0), data.pictures.get("decoded", 0)
     if decoded < named:
@@ -133,8 +134,8 @@ def _scripts(board: Board) -> Iterator[str]:
         who = " and ".join(dict.fromkeys(UNSPACED[name] for name in without))
         yield (
             f"Text: {share:.0%} of titles are written without spaces between words ({who}). "
-            f"{', '.join(counting)} cut text at spaces, take such a title for a word or two, and say "
-            "little here of what text is worth."
+            f"{', '.join(counting)} cut text at spaces, take such a title for a word or two, and "
+            "say little here of what text is worth."
         )
 
 

@@ -196,7 +196,7 @@ def with_columns(shop, **columns):
 def test_an_import_says_which_and_why_and_does_not_write_them(shop):
     with_columns(shop, vote_count=range(8), stars=[4, 5, 3, 2, 4, 1, 2, 3], asin=range(8))
     done = importer.import_folder(shop)
-    spec, card, path = done.spec, done.card, done.path
+    spec, path = done.spec, done.path
     assert spec.items.text == ("title", "genres")
     assert 'text = ["title", "genres"]' in path.read_text()
     said = done.left_out

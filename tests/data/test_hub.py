@@ -1,4 +1,4 @@
-"""``hf:owner/name@commit``: addresses, and a local dataset through the library, without a network."""
+"""``hf:owner/name@commit``: addresses, and a local dataset through the library, offline."""
 
 import json
 import sys
@@ -61,7 +61,7 @@ def test_a_local_dataset_becomes_a_folder_of_tables(repository, tmp_path):
         "origin": f"Hugging Face datasets: {repository}",
     }
     assert notes == ()
-    with pytest.raises(DataError, match="--join train.parquet,test.parquet"):
+    with pytest.raises(DataError, match=r"--join train\.parquet,test\.parquet"):
         importer.import_folder(folder, **known)
     done = importer.import_folder(folder, **known, join=["*.parquet"])
     log = load(str(done.path))

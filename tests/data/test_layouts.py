@@ -77,7 +77,9 @@ def test_recboles_parts_are_not_taken_for_the_whole(tmp_path):
     parts = {"train": rows()[4:], "valid": rows()[2:4], "test": rows()[:2]}
     for name, some in parts.items():
         write_lines(tmp_path / f"x.{name}.inter", [head, *(f"{u}\t{i}\t{t}" for u, i, t in some)])
-    with pytest.raises(DataError, match=r"all look like interactions.*--join x\.train\.inter,x\.valid"):
+    with pytest.raises(
+        DataError, match=r"all look like interactions.*--join x\.train\.inter,x\.valid"
+    ):
         read(tmp_path)
     check(tmp_path, titles=False, join=["*.inter"])
     spec = survey(tmp_path, join=["*.inter"]).spec.interactions
@@ -106,13 +108,13 @@ def test_mmrec(tmp_path):
     lines = [f"{u}\t{i}\t5.0\t{t}\t{n % 3}" for n, (u, i, t) in enumerate(rows(number, number))]
     write_lines(tmp_path / "baby.inter", ["userID\titemID\trating\ttimestamp\tx_label", *lines])
     (tmp_path / "image_feat.npy").write_bytes(b"\x93NUMPY")
-    notes, spec = check(tmp_path, number, number, titles=False)
+    _, spec = check(tmp_path, number, number, titles=False)
     assert spec.interactions.split == "x_label"
 
 
 def test_amazon_2014(tmp_path):
     reviews = [
-        json.dumps({"reviewerID": u, "asin": i, "overall": 5.0, "summary": "So so", "helpful": [0, 1],
+        json.dumps({"reviewerID": u, "asin": i, "overall": 5.0, "summary": "So", "helpful": [0, 1],
                     "unixReviewTime": t, "reviewTime": "05 13, 2014"})
         for u, i, t in rows(REVIEWERS.get, ASINS.get)
     ]  # fmt: skip
@@ -142,7 +144,7 @@ def test_amazon_2018(tmp_path):
         for n, (u, i, t) in enumerate(rows(REVIEWERS.get, ASINS.get))
     ]  # fmt: skip
     meta = [
-        json.dumps({"category": ["All"], "title": title, "also_buy": [], "asin": ASINS[i], "tech1": ""})
+        json.dumps({"category": ["All"], "title": title, "also_buy": [], "asin": ASINS[i]})
         for i, title in TITLES.items()
     ]  # fmt: skip
     write_lines(tmp_path / "All_Beauty_5.json.gz", reviews, packed=True)
@@ -169,13 +171,15 @@ def test_amazon_2023(tmp_path, form):
     else:
         lines = [
             json.dumps({"rating": 5.0, "title": f"My review {t}", "text": "Good", "images": [],
-                        "asin": "B0OTHER000", "parent_asin": i, "user_id": u, "timestamp": t * 1000})
+                        "asin": "B0OTHER000", "parent_asin": i, "user_id": u,
+                        "timestamp": t * 1000})
             for u, i, t in events
         ]  # fmt: skip
         write_lines(tmp_path / "X.jsonl.gz", lines, packed=True)
     meta = [
-        json.dumps({"main_category": None, "title": title, "average_rating": 4.5, "rating_number": 12,
-                    "features": ["Soft"], "description": [], "price": None, "images": [], "store": None,
+        json.dumps({"main_category": None, "title": title, "average_rating": 4.5,
+                    "rating_number": 12, "features": ["Soft"], "description": [], "price": None,
+                    "images": [], "store": None,
                     "details": {"Brand": "OPI"}, "parent_asin": ASINS[i], "bought_together": None})
         for i, title in TITLES.items()
     ]  # fmt: skip
@@ -266,7 +270,8 @@ def test_steam(tmp_path):
     days = [(u, i, f"2017-12-{10 + k}") for u, items in USERS.items() for k, i in enumerate(items)]
     lines = [
         repr({"username": u, **({"user_id": "7656"} if n == 0 else {}), "hours": 1.5, "products": 3,
-              "product_id": number(i), "page_order": 0, "date": day, "text": "Nice", "early_access": False})
+              "product_id": number(i), "page_order": 0, "date": day, "text": "Nice",
+              "early_access": False})
         for n, (u, i, day) in enumerate(days[::-1])
     ]  # fmt: skip
     games = [
@@ -296,8 +301,8 @@ def test_yelp(tmp_path):
         )
     ]  # fmt: skip
     places = [
-        json.dumps({"business_id": i, "name": t, "stars": 4.5, "review_count": 12, "attributes": None,
-                    "categories": "Bars, Pubs"})
+        json.dumps({"business_id": i, "name": t, "stars": 4.5, "review_count": 12,
+                    "attributes": None, "categories": "Bars, Pubs"})
         for i, t in TITLES.items()
     ]  # fmt: skip
     write_lines(tmp_path / "yelp_academic_dataset_review.json", lines[::-1])

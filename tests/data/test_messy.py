@@ -1,4 +1,4 @@
-"""Folders as they lie about: whatever their spelling, nothing is lost without a line that says so."""
+"""Folders as they lie about: nothing is lost without a line that says so."""
 
 import gzip
 import json
