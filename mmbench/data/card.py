@@ -10,11 +10,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmbench.data.log import Log
+from mmbench.data.scripts import scripts, unspaced
 from mmbench.hookspecs import DatasetInfo
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from rich.console import Group
 
+    from mmbench.views import Int64
+
+    Bool = NDArray[np.bool_]
+
+WORTH_SAYING = 0.2  # share of titles
 QUANTILES = {"min": 0.0, "25%": 0.25, "median": 0.5, "75%": 0.75, "95%": 0.95, "max": 1.0}
 
 
@@ -45,7 +52,11 @@ def describe(
         Counts, ``length`` (events a user: quantiles and mean), shares in 0..1 (``time_ties``: of
         neighbouring events of a user, those in the same second; ``tied_targets``: of users, those
         whose last event shares its second with the one before; ``without_title`` and
-        ``without_image``: of items; ``repeating_users``: of users, those with an item twice),
+        ``without_image``: of items; ``repeating_users``: of users, those with an item twice;
+        ``repeated_events``: of events, those with an item that the user has had;
+        ``repeated_targets``: of users, those whose last event is one; ``cold_targets``: of users,
+        those whose last item is in no event but last and next to last ones, so that training never
+        sees it; ``scripts``: of titles, those mostly in each script),
         ``ties`` (what orders events at the same time, ``hash`` or ``source``), and the given facts.
         ``tied_targets`` and ``ties`` are None where times are positions: no moment is known.
     """
@@ -56,6 +67,7 @@ def describe(
     tied_last = np.append(False, ties)[last]
     pairs = np.unique(log.user.astype(np.int64) * (log.n_items + 1) + log.item)
     distinct = np.bincount(pairs // (log.n_items + 1), minlength=log.n_users)
+    again = _seen_before(log)
     fields = dict(log.items.fields)
     titles = next(iter(fields.values()), ("",) * (log.n_items + 1))
     images = log.items.images
@@ -75,11 +87,16 @@ def describe(
         "tied_targets": float(tied_last.mean()) if clock else None,
         "ties": info.recipe.ties if clock else None,
         "repeating_users": float((distinct < lengths).mean()),
+        "repeated_events": float(again.mean()),
+        "repeated_targets": float(again[last].mean()),
+        "cold_targets": _cold_targets(log, last),
+        "scripts": scripts(titles[1:]),
         "text": list(fields),
         "left_out": dict(left_out or {}),
         "without_title": sum(not title.strip() for title in titles[1:]) / log.n_items,
         "without_image": 1 - drawn / log.n_items,
         "unusable_pictures": unusable_pictures,
+        "pictures": {"named": drawn + unusable_pictures, "decoded": drawn},
         "unknown_items": unknown_items,
         "licence": info.licence,
         "origin": info.origin,
@@ -89,6 +106,26 @@ def describe(
         "steps": [dict(step) for step in steps],
         "ceilings": dict(ceilings or {}),
     }
+
+
+def _seen_before(log: Log) -> Bool:
+    """bool[n]: whether the user has had the item before."""
+    order = np.lexsort((np.arange(len(log.item)), log.item, log.user))
+    user, item = log.user[order], log.item[order]
+    again = np.zeros(len(order), dtype=bool)
+    again[order[1:]] = (user[1:] == user[:-1]) & (item[1:] == item[:-1])
+    return again
+
+
+def _cold_targets(log: Log, last: Int64) -> float:
+    """The share of last events whose item no event trains, where the last two of a user do not."""
+    trains = np.ones(len(log.item), dtype=bool)
+    trains[last] = False
+    before = last[last > 0] - 1
+    trains[before[log.user[before] == log.user[before + 1]]] = False
+    known = np.zeros(log.n_items + 1, dtype=bool)
+    known[log.item[trains]] = True
+    return float((~known[log.item[last]]).mean())
 
 
 def render(card: Mapping[str, Any]) -> Group:
@@ -127,11 +164,17 @@ def _facts(card: Mapping[str, Any]) -> list[tuple[str, str]]:
             f"mean {length['mean']:.2f}, " + ", ".join(f"{q} {length[q]:g}" for q in QUANTILES),
         ),
         ("time", _times(card)),
-        ("repeats", f"{card['repeating_users']:.2%} of users have an item twice"),
+        ("repeats", _repeats(card)),
+        (
+            "cold targets",
+            f"{card['cold_targets']:.2%} of users' last items are in no training event",
+        ),
         ("text", ", ".join(card["text"]) or "none"),
+        ("scripts", _scripts(card)),
         ("left out", "\n".join(f"{column}: {why}" for column, why in card["left_out"].items())),
         ("without title", f"{card['without_title']:.2%} of items"),
         ("without image", f"{card['without_image']:.2%} of items{_unusable(card)}"),
+        ("pictures", _pictures(card)),
         ("unknown items", f"{card['unknown_items']:,}" if card["unknown_items"] else ""),
         ("licence", card["licence"] or "not stated"),
         ("origin", card["origin"]),
@@ -140,6 +183,34 @@ def _facts(card: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("ceilings", "\n".join(f"{k}: {v:.4f}" for k, v in card["ceilings"].items())),
     ]
     return [(name, value) for name, value in lines if value]
+
+
+def _repeats(card: Mapping[str, Any]) -> str:
+    """How often a user has an item again."""
+    return (
+        f"{card['repeating_users']:.2%} of users have an item twice; {card['repeated_events']:.2%} "
+        f"of events, and {card['repeated_targets']:.2%} of last ones, are of an item that the user "
+        "has had"
+    )
+
+
+def _scripts(card: Mapping[str, Any]) -> str:
+    """What titles are written in, and a warning where that has no spaces."""
+    shares = {name: share for name, share in card["scripts"].items() if share >= 0.0005}
+    said = ", ".join(f"{name} {share:.1%}" for name, share in shares.items())
+    without = sum(unspaced(card["scripts"]).values())
+    if without < WORTH_SAYING:
+        return said
+    return (
+        f"{said}; {without:.0%} have no spaces between words, where models that count words, such "
+        "as bm25-text and tfidf, take a title for a word or two"
+    )
+
+
+def _pictures(card: Mapping[str, Any]) -> str:
+    """How many of the pictures that are named can be decoded."""
+    named, decoded = card["pictures"]["named"], card["pictures"]["decoded"]
+    return f"{decoded:,} of {named:,} decode ({decoded / named:.2%})" if named else ""
 
 
 def _unusable(card: Mapping[str, Any]) -> str:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmbench.data.digests import contents, digest_of
 from mmbench.data.log import DataError
 from mmbench.data.spec import FILE_NAME, FolderSpec, parse, read_toml
 from mmbench.hookspecs import RawDataset
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Say = Callable[[str], None]
+
+logger = logging.getLogger("mmbench.data")
 
 
 @cache
@@ -75,28 +83,58 @@ def expected(spec: FolderSpec) -> str:
     return f"{spec.info.id} needs the files {', '.join(spec.files())}"
 
 
-def read(spec: FolderSpec) -> RawDataset:
-    """Everything in the folder's files, nothing dropped. Raises DataError."""
+def read(spec: FolderSpec, say: Say = logger.warning) -> RawDataset:
+    """Everything in the folder's files, nothing dropped that ``say`` is not told of.
+
+    ``say`` takes a sentence: what was left out, and ids that are spelled in several ways. Raises
+    DataError.
+    """
     import pandas as pd
 
-    from mmbench.data import formats, images, rows
+    from mmbench.data import formats, rows
+    from mmbench.data.ids import agree, alike
 
     path = spec.root / spec.interactions.file
     if spec.interactions.format == "rows":
         return RawDataset(*rows.read_rows(path))
-    events = formats.read_events(path, spec.interactions)
+    events = formats.read_events(path, spec.interactions, say)
+    for column in ("user", "item"):
+        events[column], notes = alike(events[column])
+        _tell(say, path, notes)
     items = pd.DataFrame({"item": pd.Series([], dtype=object)})
     if spec.items is not None:
-        items = formats.read_items(spec.root / spec.items.file, spec.items)
+        place = spec.root / spec.items.file
+        items = formats.read_items(place, spec.items, say)
+        agreed = agree(set(events["item"]), items["item"].tolist(), place.name)
+        items["item"] = items["item"].map(lambda one: agreed.renamed.get(one, one))
+        _tell(say, path, agreed.notes)
     if spec.images is None:
         return RawDataset(events, items)
+    root, pictures = _pictures(spec, events["item"], say)
+    return RawDataset(events, items, root, pictures)
+
+
+def _tell(say: Say, path: Path, notes: Iterable[str]) -> None:
+    for note in notes:
+        say(f"{path.name}: {note}")
+
+
+def _pictures(spec: FolderSpec, items: pd.Series, say: Say) -> tuple[Path, dict[str, str]]:
+    """The folder or zip of pictures, and item id to the name of its picture in it."""
+    from mmbench.data import images
+    from mmbench.data.ids import agree
+
+    assert spec.images is not None
     root = spec.root / spec.images.path
     names = list(images.list_files(root))
     found = images.pair(names, spec.images.pattern)
-    if not set(found) & set(events["item"]):
+    agreed = agree(set(items), list(found), root.name)
+    _tell(say, root, agreed.notes)
+    found = {agreed.renamed.get(one, one): name for one, name in found.items()}
+    if not set(found) & set(items):
         raise DataError(
             f"{root}: none of its {len(names):,} pictures fits an item with the pattern "
             f"{spec.images.pattern!r} (pictures: {', '.join(names[:3]) or 'none'}; items: "
-            f"{', '.join(events['item'].iloc[:3])}); mend `pattern` under [images]"
+            f"{', '.join(items.iloc[:3])}); mend `pattern` under [images]"
         )
-    return RawDataset(events, items, root, found)
+    return root, found

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +13,36 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from mmbench.data.clock import refuse, split_moments, times
+from mmbench.data.delimited import raw_header, read_delimited, wrong_encoding
+from mmbench.data.ids import identifiers
+from mmbench.data.impressions import read_impressions
+from mmbench.data.lists import explode
 from mmbench.data.log import DataError
-from mmbench.data.spec import EventsSpec, ItemsSpec, file_format
-from mmbench.data.tables import as_frame, parquet_names, read_csv, read_parquet
+from mmbench.data.packed import exists, open_packed
+from mmbench.data.records import keys, read_records, rows_of
+from mmbench.data.spec import EventsSpec, Format, ItemsSpec, Reading
+from mmbench.data.tables import as_frame, parquet_names, read_parquet
 
-DELIMITERS = {"csv": ",", "tsv": "\t", "atomic": "\t"}
-# Larger than any time of the finer unit before the year 5000, in seconds.
-UNITS = ((1e17, 10**9), (1e14, 10**6), (1e11, 10**3))
+OBJECTS = ("jsonl", "json")
+Say = Callable[[str], None]
 
 
-def header(path: Path, form: str) -> list[str]:
-    """The column names of a table; RecBole's types are cut off. Raises DataError."""
-    if not path.is_file():
+def header(path: Path, how: Reading | Format) -> list[str]:
+    """The column names of a table; RecBole's types are cut off. Raises DataError.
+
+    Those of objects are all keys of all rows.
+    """
+    reading = how if isinstance(how, Reading) else Reading(how)
+    if not exists(path):
         raise DataError(f"{path}: no such file; put it there or mend its name in dataset.toml")
-    if form == "parquet":
+    if reading.format == "parquet":
         with _readable(path):
             return parquet_names(path)
-    if form == "jsonl":
-        return list(next(iter(json_rows(path)), (0, {}))[1])
-    names = _raw_header(path, form)
-    return [name.split(":")[0] for name in names] if form == "atomic" else names
+    if reading.format in OBJECTS:
+        return keys(rows_of(path, reading.format, reading.encoding))
+    names = raw_header(path, reading)
+    return [name.split(":")[0] for name in names] if reading.format == "atomic" else names
 
 
 @contextlib.contextmanager
@@ -43,137 +53,134 @@ def _readable(path: Path) -> Iterator[None]:
         raise DataError(f"{path}: not a readable parquet file: {error}") from error
 
 
-def _raw_header(path: Path, form: str) -> list[str]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = (
-            csv.reader(file)
-            if form == "csv"
-            else csv.reader(file, delimiter=DELIMITERS[form], quoting=csv.QUOTE_NONE)
-        )
-        try:
-            names = next(reader, [])
-        except UnicodeDecodeError as error:
-            raise _not_utf8(path) from error
-        except csv.Error as error:
-            raise DataError(f"{path}: its header cannot be read: {error}") from error
-    if not names:
-        raise DataError(f"{path}: the file is empty; it needs a header and rows")
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise DataError(f"{path}: more than one column is called {min(twice)!r}; rename one")
-    return names
-
-
-def _not_utf8(path: Path) -> DataError:
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                line.decode("utf-8")
-            except UnicodeDecodeError as error:
-                return DataError(
-                    f"{path}, line {number}: not UTF-8 (byte 0x{line[error.start]:02x}); convert "
-                    "the file, for instance with `iconv -f latin1 -t utf-8`"
-                )
-    return DataError(f"{path}: not UTF-8; convert the file")
-
-
-def json_rows(path: Path) -> Iterable[tuple[int, dict[str, Any]]]:
-    """(line number, row) of a jsonl file."""
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
-            except UnicodeDecodeError as error:
-                raise _not_utf8(path) from error
-            except json.JSONDecodeError as error:
-                raise DataError(f"{path}, line {number}: not JSON: {error}") from error
-            if not isinstance(row, dict):
-                raise DataError(f"{path}, line {number}: a row must be a JSON object")
-            yield number, row
-
-
-def read_table(path: Path, form: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+def read_table(
+    path: Path, how: Reading | Format, columns: Sequence[str] | None = None
+) -> pd.DataFrame:
     """The named columns (default: all) of a table, in the order asked for.
 
-    Columns of ``csv``, ``tsv`` and ``atomic`` files are strings; ``parquet`` and ``jsonl`` keep
-    their types. Raises DataError for a missing column, no rows, a row of the wrong width, text
-    that is not UTF-8.
+    Columns of text files are strings; ``parquet``, ``jsonl`` and ``json`` keep their types. Raises
+    DataError for a missing column, no rows, a row of the wrong width, text in another encoding.
     """
-    names = header(path, form)
+    reading = how if isinstance(how, Reading) else Reading(how)
+    form = reading.format
+    names = list(columns or []) if form in OBJECTS else header(path, reading)
     chosen = list(columns) if columns is not None else names
-    for name in chosen if form != "jsonl" else ():
+    for name in chosen:
         if name not in names:
             raise DataError(
                 f"{path}: there is no column {name!r}; the file has {', '.join(names)}. Name the "
                 "right one in dataset.toml or with a flag of `mmbench data import`"
             )
-    if form == "jsonl":
-        table = _read_jsonl(path, chosen)
+    if form in OBJECTS:
+        if not exists(path):
+            raise DataError(f"{path}: no such file; put it there or mend its name in dataset.toml")
+        table = read_records(path, form, columns, reading.encoding)
     elif form == "parquet":
         with _readable(path):
             table = as_frame(read_parquet(path, chosen))
     else:
-        table = _read_delimited(path, form)[chosen]
+        frame = read_delimited(path, reading)
+        frame = frame.rename(columns=lambda n: n.split(":")[0]) if form == "atomic" else frame
+        table = frame[chosen]
     if table.empty:
         raise DataError(f"{path}: the file has a header and no rows")
     return table
 
 
-def _read_jsonl(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    rows = [[row.get(name) for name in columns] for _, row in json_rows(path)]
-    table = pd.DataFrame(rows, columns=list(columns), dtype=object)
-    for name in columns:
-        if len(table) and table[name].isna().all():
-            raise DataError(f"{path}: no row has the key {name!r}; name another in dataset.toml")
-    return table
-
-
-def _read_delimited(path: Path, form: str) -> pd.DataFrame:
-    raw = _raw_header(path, form)
-    try:
-        table = read_csv(path, DELIMITERS[form], form == "csv", raw)
-    except pa.ArrowInvalid as error:
-        if "UTF8" in str(error):
-            raise _not_utf8(path) from error
-        raise DataError(
-            f"{path}: {error} (row 1 is the header). Mend the row, or name another format"
-        ) from error
-    frame = as_frame(table)
-    return frame.rename(columns=lambda name: name.split(":")[0]) if form == "atomic" else frame
-
-
-def read_events(path: Path, spec: EventsSpec) -> pd.DataFrame:
+def read_events(path: Path, spec: EventsSpec, say: Say = lambda note: None) -> pd.DataFrame:
     """The events of a file, as ``RawDataset.events``; without a time column, times are positions.
 
-    Where times are finer than a second, there is a column ``nanosecond`` too. Raises DataError.
+    Where times are finer than a second, there is a column ``nanosecond`` too; where the spec names
+    a published split, or several files, a column ``split`` of strings. ``path`` is the first
+    file's, ``say`` is told what was left out. Raises DataError.
     """
-    form = file_format(spec.file, spec.format)
+    form = spec.reading.format
+    paths = [path, *(_sibling(path, spec.file, name) for name in spec.join)]
+    if form == "impressions":
+        shown = [read_table(one, replace(spec.reading, format="tsv")) for one in paths]
+        return read_impressions(pd.concat(shown, ignore_index=True), path, say)
     if form == "sequences":
-        return read_sequences(path)
-    wanted = [spec.user, spec.item, *(c for c in (spec.time, spec.rating) if c is not None)]
-    table = read_table(path, form, list(dict.fromkeys(wanted)))
+        parts = [read_sequences(one, spec.encoding) for one in paths]
+        if not spec.join:
+            return parts[0]
+        named = [part.assign(split=one.name) for part, one in zip(parts, paths, strict=True)]
+    else:
+        named = [_read_part(one, spec, say) for one in paths]
+    events = pd.concat(named, ignore_index=True)
+    if spec.join:
+        _refuse_twice(named, paths, say)
+    if spec.time is None:
+        return events.assign(time=events.groupby("user", sort=False).cumcount().astype(np.int64))
+    return events
+
+
+def _refuse_twice(parts: Sequence[pd.DataFrame], paths: Sequence[Path], say: Say) -> None:
+    """Raise DataError where one file holds most of another's events: they would count twice.
+
+    Without moments a user may have had an item twice, and ``say`` is told.
+    """
+    columns = [c for c in ("user", "item", "time", "nanosecond") if c in parts[0]]
+    held = [set(part[columns].itertuples(index=False, name=None)) for part in parts]
+    for k, one in enumerate(held):
+        for m, other in enumerate(held):
+            if k == m or len(one & other) <= len(other) / 2:
+                continue
+            told = f"{paths[m].name}: most of its events are in {paths[k].name} too"
+            if "time" in columns:
+                raise DataError(
+                    f"{told}; joined, they would count twice: leave one out of the files to be "
+                    f"joined (in {paths[m].parent})"
+                )
+            say(f"{told}; without times they cannot be told apart, and all count")
+
+
+def _sibling(path: Path, file: str, name: str) -> Path:
+    """The path of another file of the same folder: what ``path`` is to ``file``."""
+    root = path
+    for _ in file.split("/"):
+        root = root.parent
+    return root / name
+
+
+def _read_part(path: Path, spec: EventsSpec, say: Say) -> pd.DataFrame:
+    """The events of one of the files, without ``time`` where there is no such column."""
+    stamps = spec.time.split("+") if spec.time else []
+    if spec.time and len(stamps) > 1 and spec.time in header(path, spec.reading):
+        stamps = [spec.time]  # a column of that very name
+    others = (spec.rating, spec.history, spec.split)
+    wanted = [spec.user, spec.item, *stamps, *(c for c in others if c is not None)]
+    table = read_table(path, spec.reading, list(dict.fromkeys(wanted)))
+    if spec.history is not None:
+        return explode(table, spec, path, say)
     events = pd.DataFrame(
         {"user": identifiers(table[spec.user], path), "item": identifiers(table[spec.item], path)}
     )
     if spec.rating is not None:
-        events["rating"] = _ratings(table[spec.rating], path)
-    if spec.time is None:
-        return events.assign(time=events.groupby("user", sort=False).cumcount().astype(np.int64))
-    exact, unit = times(table[spec.time], path)
-    events["time"], finer = split_moments(exact, unit)
-    return events.assign(nanosecond=finer) if finer.any() else events
+        events["rating"] = ratings(table[spec.rating], path)
+    if stamps:
+        exact, unit = times(table[stamps[0]], path, spec.unit, spec.time_format)
+        events["time"], finer = split_moments(exact, unit)
+        if len(stamps) > 1:
+            later, rest = split_moments(*times(table[stamps[1]], path, "ms"))
+            events["time"], finer = events["time"] + later, rest
+        if finer.any() or spec.join:
+            events["nanosecond"] = finer
+    if spec.split is not None or spec.join:
+        parts = table[spec.split].map(as_text).tolist() if spec.split else path.name
+        events["split"] = parts
+    return events
 
 
-def read_sequences(path: Path) -> pd.DataFrame:
+def read_sequences(path: Path, encoding: str = "") -> pd.DataFrame:
     """Events of a file with a user a line, ``user item item ...``; time is the place, from 0."""
-    if not path.is_file():
+    if not exists(path):
         raise DataError(f"{path}: no such file; put it there or mend its name in dataset.toml")
+    with open_packed(path) as file:
+        data = file.read()
     try:
-        text = path.read_text("utf-8-sig")
+        text = data.decode(encoding or "utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _not_utf8(path) from error
+        raise wrong_encoding(path, encoding) from error
     lines = [line.split() for line in text.split("\n")]
     user: list[str] = []
     lengths: list[int] = []
@@ -198,39 +205,53 @@ def read_sequences(path: Path) -> pd.DataFrame:
     )
 
 
-def read_items(path: Path, spec: ItemsSpec) -> pd.DataFrame:
-    """The items of a file, as ``RawDataset.items``. Raises DataError, also for an item twice."""
-    form = file_format(spec.file, spec.format)
-    text = list(spec.text) or [name for name in header(path, form) if name != spec.id]
-    table = read_table(path, form, list(dict.fromkeys([spec.id, *text])))
+def read_items(path: Path, spec: ItemsSpec, say: Say = lambda note: None) -> pd.DataFrame:
+    """The items of a file, as ``RawDataset.items``.
+
+    Rows that repeat another, text and all, are one. Raises DataError, also for an item with several
+    texts, unless the spec says that the first counts; ``say`` is told then.
+    """
+    text = list(spec.text) or [name for name in header(path, spec.reading) if name != spec.id]
+    table = read_table(path, spec.reading, list(dict.fromkeys([spec.id, *text])))
     ids = identifiers(table[spec.id], path)
-    twice = ids[ids.duplicated()]
-    if len(twice):
-        rows = (np.flatnonzero(ids == twice.iloc[0]) + 1)[:2].tolist()
-        raise DataError(
-            f"{path}: item {twice.iloc[0]!r} is in rows {rows[0]} and {rows[1]} (without the "
-            f"header), and {twice.nunique():,} items are there twice; keep one row an item"
-        )
     columns = {name: [as_text(value) for value in table[name]] for name in text}
     if "item" in columns:
         raise DataError(
             f"{path}: a text column cannot be called 'item'; name others in `text` under [items]"
         )
-    return pd.DataFrame({"item": ids, **columns}, dtype=object)
+    items = pd.DataFrame({"item": ids, **columns}, dtype=object)
+    return _single(items, path, spec, say)
 
 
-def identifiers(column: pd.Series, path: Path) -> pd.Series:
-    """A column of ids as strings; whole numbers lose a ``.0``. Raises DataError where one lacks."""
-    bad = column.isna() | (column.astype(object) == "")
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0]) + 1
-        raise DataError(
-            f"{path}, row {row} (without the header): no value in column {column.name!r}; "
-            f"{int(bad.sum()):,} such rows: drop or mend them"
+def _single(items: pd.DataFrame, path: Path, spec: ItemsSpec, say: Say) -> pd.DataFrame:
+    """One row an item."""
+    same = items.duplicated()
+    if same.any():
+        say(
+            f"{path.name}: {int(same.sum()):,} rows repeat another one, word for word; once is "
+            "enough"
         )
-    if column.dtype.kind == "f" and (column == np.floor(column)).all():
-        column = column.astype(np.int64)
-    return pd.Series([str(value) for value in column], dtype=object, name=column.name)
+    repeated = items["item"].duplicated() & ~same
+    if repeated.any() and spec.repeated != "first":
+        one = items["item"][repeated].iloc[0]
+        rows = (np.flatnonzero((items["item"] == one) & ~same) + 1)[:2].tolist()
+        many = items["item"][repeated].nunique()
+        raise DataError(
+            f"{path}: item {one!r} is in rows {rows[0]} and {rows[1]} (without the header), and "
+            f"{many:,} items are there twice; keep one row an item, or say that the first counts "
+            '(`repeated = "first"` under [items], --repeated first)'
+        )
+    if repeated.any():
+        say(
+            f"{path.name}: {int(repeated.sum()):,} rows have other texts for an item that has a "
+            "row; the first with a title counts"
+        )
+    if not same.any() and not repeated.any():
+        return items
+    title = items.columns[1] if len(items.columns) > 1 else "item"
+    empty = items[title].str.strip() == ""
+    kept = items.assign(empty=empty).sort_values("empty", kind="stable").drop_duplicates("item")
+    return kept.sort_index().drop(columns="empty").reset_index(drop=True)
 
 
 def as_text(value: Any) -> str:
@@ -240,46 +261,13 @@ def as_text(value: Any) -> str:
     if isinstance(value, list | tuple | np.ndarray):
         return ", ".join(filter(None, map(as_text, value)))
     if isinstance(value, dict):
-        return json.dumps(value, ensure_ascii=False)
+        return json.dumps(value, ensure_ascii=False, default=str)
     return str(value)
 
 
-def times(column: pd.Series, path: Path) -> tuple[np.ndarray, int]:
-    """Exact times (int64, or float64 where there are fractions) and how many make a second."""
-    number = pd.to_numeric(column, errors="coerce") if column.dtype.kind != "M" else None
-    if number is None or number.isna().all():
-        date = pd.to_datetime(column, errors="coerce", utc=True, format="ISO8601")
-        _refuse(date.isna().to_numpy(), column, path, "time")
-        return date.dt.as_unit("us").to_numpy("datetime64[us]").astype(np.int64), 10**6
-    approximate = number.to_numpy(np.float64)
-    _refuse(~np.isfinite(approximate), column, path, "time")
-    exact = number.to_numpy()
-    largest = float(np.abs(approximate).max())
-    if exact.dtype.kind == "f" and (exact == np.floor(exact)).all() and largest < 2**63:
-        exact = exact.astype(np.int64)
-    return exact, next((unit for limit, unit in UNITS if largest > limit), 1)
-
-
-def split_moments(exact: np.ndarray, unit: int) -> tuple[np.ndarray, np.ndarray]:
-    """int64[n] whole seconds and int64[n] nanoseconds of them, from what ``times`` answers."""
-    second = exact // unit
-    finer = np.clip((exact - second * unit) * (10**9 // unit), 0, 10**9 - 1)
-    return second.astype(np.int64), finer.astype(np.int64)
-
-
-def _ratings(column: pd.Series, path: Path) -> pd.Series:
+def ratings(column: pd.Series, path: Path) -> pd.Series:
     """Ratings as float64, NaN where the cell is empty."""
     empty = column.isna() | (column.astype(object) == "")
     rating = pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
-    _refuse(~np.isfinite(rating) & ~empty.to_numpy(), column, path, "rating")
+    refuse(~np.isfinite(rating) & ~empty.to_numpy(), column, path, "rating")
     return pd.Series(rating)
-
-
-def _refuse(bad: np.ndarray, column: pd.Series, path: Path, what: str) -> None:
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        raise DataError(
-            f"{path}, row {row + 1} (without the header): {column.iloc[row]!r} in column "
-            f"{column.name!r} is no {what}; {int(bad.sum()):,} such rows: drop or mend them, or "
-            "name another column"
-        )

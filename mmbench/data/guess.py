@@ -1,57 +1,47 @@
-"""What a folder without a ``dataset.toml`` most likely holds, by file names and headers."""
+"""What a folder without a ``dataset.toml`` most likely holds: by names, headers and values."""
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mmbench.data import formats, images, rows
+from mmbench.data import formats, images
+from mmbench.data.clock import examine
 from mmbench.data.columns import why_not_by_name
+from mmbench.data.events import Candidate, candidate, choose_events
+from mmbench.data.ids import identifiers, likeness
+from mmbench.data.lists import cell_items
 from mmbench.data.log import DataError
-from mmbench.data.spec import (
-    ENDINGS,
-    EventsSpec,
-    FolderSpec,
-    Format,
-    ImagesSpec,
-    ItemsSpec,
-    file_format,
-)
+from mmbench.data.looks import AS_IT_LOOKS, WITHOUT_COLUMNS, Given, Look, is_telling, look
+from mmbench.data.names import NAMES, plain
+from mmbench.data.packed import list_names, open_packed
+from mmbench.data.spec import EventsSpec, FolderSpec, ImagesSpec, ItemsSpec
 from mmbench.hookspecs import DatasetInfo
 
-# Column names in lower case without separators, the likeliest first.
-NAMES: Mapping[str, tuple[str, ...]] = {
-    "user": ("userid", "user", "uid", "reviewerid", "customerid", "visitorid", "sessionid"),
-    "item": (
-        *("itemid", "item", "iid", "movieid", "parentasin", "asin", "productid", "product"),
-        *("bookid", "businessid", "songid", "trackid", "newsid", "videoid", "gameid", "isbn"),
-    ),
-    "time": ("timestamp", "time", "unixreviewtime", "datetime", "date", "ts", "createdat"),
-    "rating": ("rating", "overall", "stars", "score"),
-    "title": ("title", "name", "itemname", "productname", "itemtitle", "keywords"),
-}
-EVENT_FILE = re.compile(r"inter|event|rating|review|sequence|click|purchase|log|train", re.I)
-ITEM_FILE = re.compile(r"item|product|catalog|meta|movie|book", re.I)
 SAMPLE = 2000
-WITHOUT_COLUMNS = ("sequences", "rows")
+FEWEST_APART = 0.75  # share of rows that a table of items names for the first time
+MOST = 400  # files that are looked into
 
 
 @dataclass(frozen=True, slots=True)
-class _Table:
-    name: str
-    form: Format
-    columns: tuple[str, ...]
-    named: Mapping[str, str]
+class Survey:
+    """What a folder holds.
 
-    def find(self, kind: str) -> str | None:
-        """The column of a kind: the one that the caller named, or the likeliest."""
-        if self.named.get(kind) in self.columns:
-            return self.named[kind]
-        by_name = {re.sub(r"[^a-z0-9]", "", c.lower()): c for c in reversed(self.columns)}
-        return next((by_name[name] for name in NAMES[kind] if name in by_name), None)
+    Attributes:
+        spec: the guess.
+        looks: each file but pictures.
+        reasons: why a file is not used, by its name.
+        notes: what a person must know of how files are read.
+    """
+
+    spec: FolderSpec
+    looks: tuple[Look, ...]
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def guess(
@@ -61,135 +51,198 @@ def guess(
     items: str = "",
     columns: Mapping[str, str] | None = None,
 ) -> FolderSpec:
-    """The likeliest spec of a folder.
+    """The likeliest spec of a folder, see ``survey``."""
+    return survey(folder, interactions=interactions, items=items, columns=columns).spec
+
+
+def survey(
+    folder: Path,
+    *,
+    interactions: str = "",
+    items: str = "",
+    columns: Mapping[str, str] | None = None,
+    join: Sequence[str] = (),
+    given: Given = AS_IT_LOOKS,
+) -> Survey:
+    """What a folder holds, and its likeliest spec.
 
     Args:
-        folder: where to look; only its top level, and picture folders in it.
+        folder: where to look; in its subfolders and zips too.
         interactions: the file of the events, if it is known.
         items: the file of the items, if it is known.
         columns: the names of columns, if they are known, by kind: ``user``, ``item``, ``time``,
             ``rating``, ``id`` (of the items table), ``title``.
+        join: names or patterns of files that together hold the events.
+        given: how files are read, where the caller knows.
 
     Raises:
         DataError: where no file, or more than one alike, looks like events.
     """
-    tables = list(_tables(folder, {interactions, items} - {""}, columns or {}))
-    events = _choose_events(folder, tables, interactions)
+    looks = look_around(folder, {interactions, items} - {""}, given)
+    chosen = choose_events(folder, looks, interactions, columns or {}, join)
+    events, notes = _settle_times(folder, chosen, columns or {})
+    used = {events.file, *events.join}
+    reasons = dict(chosen.reasons)
     ids = _sample_ids(folder, events)
-    others = [t for t in tables if t.name != events.file and t.form not in WITHOUT_COLUMNS]
-    texts = _choose_items(folder, others, ids, items)
+    others = [one for one in looks if one.is_table and one.name not in used]
+    texts = _choose_items(folder, others, ids, items, columns or {}, reasons)
+    if texts is None and not items:
+        texts = _texts_of_events(chosen, events)
     pictures = _choose_images(folder, ids)
-    remarks = () if events.time else ("times are positions: the source tells only an order",)
-    identity = re.sub(r"[^a-z0-9._-]+", "-", folder.absolute().name.lower()).strip("-._")
-    info = DatasetInfo(id=identity or "dataset", remarks=remarks, text=texts.text if texts else ())
-    return FolderSpec(info, folder, events, texts, pictures)
-
-
-def _tables(folder: Path, named: set[str], columns: Mapping[str, str]) -> Iterable[_Table]:
-    for path in sorted(folder.iterdir()):
-        if not path.is_file() or path.suffix.lower() not in ENDINGS:
-            continue
-        if path.name.startswith(".") or path.stem.lower() in {"readme", "license", "licence"}:
-            continue
-        form = file_format(path.name)
-        if form == "sequences":
-            if path.name in named or _looks_like_sequences(path):
-                yield _Table(path.name, form, (), columns)
-        else:
-            try:
-                names = tuple(formats.header(path, form))
-                if form == "jsonl" and set(rows.KEYS) <= set(names):
-                    form = "rows"
-                yield _Table(path.name, form, names, columns)
-            except DataError:
-                telling = EVENT_FILE.search(path.stem) or ITEM_FILE.search(path.stem)
-                if path.name in named or telling:  # to pass over it in silence would mislead
-                    raise
-
-
-def _looks_like_sequences(path: Path) -> bool:
-    with path.open("rb") as file:
-        lines = [line.split() for line in itertools.islice(file, 20)]
-    lengths = [len(parts) for parts in lines if parts]
-    users = [parts[0] for parts in lines if parts]
-    return bool(lengths) and min(lengths) > 1 and len(set(users)) == len(users)
-
-
-def _choose_events(folder: Path, tables: Sequence[_Table], named: str) -> EventsSpec:
-    def worth(table: _Table) -> tuple[int, int]:
-        if table.form in WITHOUT_COLUMNS:
-            return 3 + bool(EVENT_FILE.search(table.name)), 0
-        if table.find("user") is None or table.find("item") is None:
-            return 0, 0
-        hints = bool(EVENT_FILE.search(table.name)) + bool(table.find("rating"))
-        return 2 + 2 * bool(table.find("time")) + hints, (folder / table.name).stat().st_size
-
-    if named:
-        table = next((t for t in tables if t.name == named), None)
-        if table is None:
-            raise DataError(f"{folder / named}: no such file, or of no known format")
-        return _events_spec(table)
-    ranked = sorted((t for t in tables if worth(t)[0]), key=worth, reverse=True)
-    if not ranked:
-        seen = "; ".join(f"{t.name}: {', '.join(t.columns) or 'sequences'}" for t in tables)
-        raise DataError(
-            f"{folder}: no file here looks like interactions (a table with a header that names a "
-            f"user and an item column, or a sequences.txt). Found {seen or 'no table'}. Name file "
-            "and columns in dataset.toml or with the flags of `mmbench data import`"
-        )
-    if len(ranked) > 1 and worth(ranked[0]) == worth(ranked[1]):
-        raise DataError(
-            f"{folder}: {ranked[0].name} and {ranked[1].name} both look like interactions; name "
-            "one (`file` under [interactions] in dataset.toml)"
-        )
-    return _events_spec(ranked[0])
-
-
-def _events_spec(table: _Table) -> EventsSpec:
-    if table.form in WITHOUT_COLUMNS:
-        return EventsSpec(table.name, table.form)
-    return EventsSpec(
-        table.name,
-        table.form,
-        user=table.find("user") or "user_id",
-        item=table.find("item") or "item_id",
-        time=table.find("time"),
-        rating=table.find("rating"),
+    remarks = (*_remarks(events), *(note for note in notes if "several units" in note))
+    info = DatasetInfo(
+        id=identity(folder.absolute().name), remarks=remarks, text=texts.text if texts else ()
     )
+    told = [f"{one.name}: {note}" for one in looks if one.name in used for note in one.notes]
+    if texts is not None and texts.file not in used:
+        told += [f"{one.name}: {n}" for one in looks if one.name == texts.file for n in one.notes]
+    told += [f"{events.file}: {note}" for note in (*chosen.notes, *notes)]
+    spec = FolderSpec(info, folder, events, texts, pictures)
+    return Survey(spec, tuple(looks), reasons, tuple(told))
+
+
+def look_around(
+    folder: Path, named: set[str], given: Given = AS_IT_LOOKS, *, strict: bool = True
+) -> list[Look]:
+    """All files of a folder but pictures, as they look.
+
+    Where it is ``strict``, raises DataError for one that cannot be read where it is named, or its
+    name is that of a table of events or items: to pass over it in silence would mislead.
+    """
+    names = [name for name in list_names(folder) if not images.is_image(name)]
+    given = replace(given, names=tuple(named))
+    looks = []
+    for k, name in enumerate(names):
+        if k >= MOST and name not in named:
+            looks.append(Look(name, why_not=f"not looked into: {len(names):,} files are too many"))
+            continue
+        one = look(folder, name, given)
+        if (
+            strict
+            and one.error is not None
+            and (name in named or (is_telling(name) and "/" not in name))
+        ):
+            raise one.error
+        looks.append(one)
+    return looks
+
+
+def identity(name: str) -> str:
+    """A dataset's id, made of its folder's name: that name, where it can be one.
+
+    Otherwise what of it can stand in an id, and a digest, so that names that differ give ids that
+    do, whatever their letters.
+    """
+    plain_name = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")
+    if plain_name == name:
+        return name
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:6]
+    return f"{plain_name or 'dataset'}-{digest}"
+
+
+def _remarks(events: EventsSpec) -> tuple[str, ...]:
+    if events.format in WITHOUT_COLUMNS or events.history:
+        return ("times are positions: the source tells only an order",)
+    if events.format == "impressions":
+        return ("times are positions: the source tells no moments of what was clicked earlier",)
+    if events.time is None:
+        return ("times are positions: the source has no times, so the order of its rows is taken",)
+    return ()
+
+
+def _settle_times(
+    folder: Path, chosen: Candidate, columns: Mapping[str, str]
+) -> tuple[EventsSpec, list[str]]:
+    """The events' spec with how its times are read, and what a person must know of that."""
+    spec = chosen.spec
+    if spec.time is None or spec.format in WITHOUT_COLUMNS or "+" in spec.time:
+        return spec, []
+    notes: list[str] = []
+    unit, form = spec.unit, spec.time_format
+    for name in (spec.file, *spec.join):
+        path = folder / name
+        if spec.time not in chosen.look.columns:
+            return spec, []  # said when it is read
+        times = examine(formats.read_table(path, spec.reading, [spec.time])[spec.time], path)
+        if times is None:
+            return spec, []  # said with its row when it is read
+        unit = "each" if times.unit == "each" else unit
+        form = times.form or form
+        notes += times.notes
+    return replace(spec, unit=unit, time_format=form), notes  # type: ignore[arg-type]
 
 
 def _sample_ids(folder: Path, spec: EventsSpec) -> set[str]:
-    """Item ids of some events; empty where the columns are still to be named."""
+    """Item ids of some events, in the plainest spelling; empty where columns are to be named."""
     path = folder / spec.file
     if spec.format == "rows":
         return set()  # ids are made of texts
     if spec.format == "sequences":
-        with path.open("rb") as file:
-            lines = [line.decode("utf-8", "replace") for line in itertools.islice(file, SAMPLE)]
-        return {item for line in lines for item in line.split()[1:]}
-    form = file_format(spec.file, spec.format)
-    if spec.item not in formats.header(path, form):
+        with open_packed(path) as file:
+            lines = [
+                line.decode(spec.encoding or "utf-8", "replace")
+                for line in itertools.islice(file, SAMPLE)
+            ]
+        return likeness(item for line in lines for item in line.split()[1:])
+    if spec.format == "impressions":
+        events = formats.read_events(path, replace(spec, join=()))
+        return likeness(events["item"].head(20 * SAMPLE))
+    names = formats.header(path, spec.reading)
+    if spec.item not in names:
         return set()
-    items = formats.read_table(path, form, [spec.item])[spec.item].head(SAMPLE)
-    return set(formats.identifiers(items, path))
+    table = formats.read_table(path, spec.reading, [spec.item])[spec.item]
+    found = likeness(identifiers(table.head(SAMPLE), path))
+    if spec.history:
+        lists = formats.read_table(path, spec.reading, [spec.history])[spec.history].head(SAMPLE)
+        found |= likeness(item for cell in lists for item in cell_items(cell))
+    return found
 
 
 def _choose_items(
-    folder: Path, tables: Sequence[_Table], ids: set[str], named: str
+    folder: Path,
+    tables: Sequence[Look],
+    ids: set[str],
+    named: str,
+    columns: Mapping[str, str],
+    reasons: dict[str, str],
 ) -> ItemsSpec | None:
-    """The table with an id column that holds most of the events' ids, then with most text."""
-    best: tuple[float, bool, int] = (0.0, False, 0)
+    """The table with an id column that holds most of the events' ids, then with most text.
+
+    ``reasons`` is told why the others are not taken.
+    """
+    best: tuple[float, bool, bool, int] = (0.0, False, False, 0)
     chosen = None
     for table in tables:
-        if (named and table.name != named) or (not named and table.find("user") is not None):
+        if (named and table.name != named) or (table.name in reasons and not named):
             continue
-        column, share = _id_column(folder, table, ids)
+        if not named and candidate(table, {}).worth:
+            reasons.setdefault(table.name, f"names users too (--interactions {table.name})")
+            continue
+        column, share = _id_column(folder, table, ids, columns)
         if column is None:
+            reasons.setdefault(table.name, "none of its columns holds the ids of the events' items")
             continue
-        text = _text_columns(table, column)
-        worth = (round(share, 1), table.find("title") is not None, len(text))
+        if share == 0.0 and not named:
+            reasons.setdefault(table.name, f"{column} repeats its ids: its rows are no items")
+            continue
+        text = _text_columns(table, column, columns)
+        title = _title(table, columns) is not None
+        role = table.known is not None and table.known.role == "items"
+        worth = (round(share, 1), role, title, len(text))
+        why = f"{column} holds {share:.0%} of the items that some events name"
         if text and worth > best:
-            best, chosen = worth, ItemsSpec(table.name, table.form, column, text)
+            if chosen is not None:
+                reasons[chosen.file] = f"{table.name} fits better (--items {chosen.file})"
+            best, reading = worth, table.reading
+            chosen = ItemsSpec(
+                table.name, reading.format, column, text,
+                reading.delimiter, reading.columns, reading.encoding,
+            )  # fmt: skip
+        elif not text:
+            reasons.setdefault(table.name, f"{why}, but it has no text")
+        else:
+            other = chosen.file if chosen else ""
+            reasons.setdefault(table.name, f"{why}, but {other} fits better (--items {table.name})")
     if named and chosen is None:
         raise DataError(
             f"{folder / named}: none of its columns holds the ids of the events' items; name it "
@@ -198,42 +251,87 @@ def _choose_items(
     return chosen
 
 
-def _id_column(folder: Path, table: _Table, ids: set[str]) -> tuple[str | None, float]:
-    """The column that holds most of ``ids``, and its share of them."""
-    known = set(NAMES["item"]) | {"id"}
-    given = table.named.get("id")
+def _id_column(
+    folder: Path, table: Look, ids: set[str], columns: Mapping[str, str]
+) -> tuple[str | None, float]:
+    """The column that holds most of ``ids``, and its share; 0 where its rows are no items."""
+    known = {*NAMES["item"], "id"}
+    given = columns.get("id")
     likely = [
-        c
-        for c in table.columns
-        if c == given or (not given and re.sub(r"[^a-z0-9]", "", c.lower()) in known)
-    ]
+        c for c in table.columns
+        if c == given or (not given and (plain(c) in known or re.fullmatch(r"column \d+", c)))
+    ]  # fmt: skip
+    likely = likely or ([] if given else list(table.columns)[:3])
     best: tuple[str | None, float] = (None, 0.0)
     for column in likely:
-        values = formats.read_table(folder / table.name, table.form, [column])[column].dropna()
-        if values.empty:
+        values = formats.read_table(folder / table.name, table.reading, [column])[column].dropna()
+        values = values[values.astype(str).str.strip() != ""]
+        if values.empty or not ids:
             continue
-        share = len(ids & set(formats.identifiers(values[values != ""], folder / table.name)))
-        if share > best[1] * len(ids):
-            best = column, share / len(ids)
+        found = likeness(identifiers(values, folder / table.name))
+        share = len(ids & found) / len(ids)
+        if len(found) < FEWEST_APART * len(values):
+            share = 0.0 if best[1] == 0 else -1.0
+        if share > best[1] or (share == 0.0 and best[0] is None and ids & found):
+            best = column, share
     return best
 
 
-def _text_columns(table: _Table, column: str) -> tuple[str, ...]:
+def _title(table: Look, columns: Mapping[str, str]) -> str | None:
+    named = columns.get("title")
+    if named in table.columns:
+        return named
+    if table.known is not None and table.known.text and table.known.text[0] in table.columns:
+        return table.known.text[0]
+    by_name = {plain(c): c for c in reversed(table.columns)}
+    return next((by_name[name] for name in NAMES["title"] if name in by_name), None)
+
+
+def _text_columns(table: Look, column: str, columns: Mapping[str, str]) -> tuple[str, ...]:
     """The columns worth showing to a model, the title first."""
+    if table.known is not None and table.known.text and set(table.known.text) <= set(table.columns):
+        return table.known.text
     text = [c for c in table.columns if c != column and not why_not_by_name(c)]
-    title = table.find("title")
+    title = _title(table, columns)
     return tuple(sorted(text, key=lambda c: c != title))
+
+
+def _texts_of_events(chosen: Candidate, events: EventsSpec) -> ItemsSpec | None:
+    """The events' own table as that of the items, where a column tells each item's title in it."""
+    rows, title = chosen.look.rows, _title(chosen.look, {})
+    if (
+        title is None
+        or events.item not in rows
+        or events.join
+        or title in (events.user, events.item)
+    ):
+        return None
+    texts = rows[[events.item, title]].astype(str)
+    repeated = texts[texts[events.item].duplicated(keep=False)]
+    if repeated.empty or (repeated.groupby(events.item)[title].nunique() > 1).mean() > 0.05:
+        return None
+    reading = chosen.look.reading
+    return ItemsSpec(
+        events.file, reading.format, events.item, (title,),
+        reading.delimiter, reading.columns, reading.encoding, "first",
+    )  # fmt: skip
 
 
 def _choose_images(folder: Path, ids: set[str]) -> ImagesSpec | None:
     """The zip or folder with pictures of most of the events' items."""
     best, chosen = 0, None
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or not (path.is_dir() or path.suffix.lower() == ".zip"):
-            continue
-        names = list(images.list_files(path))
-        for pattern in ("{item}.*", "*/{item}.*"):
-            found = len(ids & set(images.pair(names, pattern)))
+    places = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
+    places = [path for path in places if path.is_dir() or path.suffix.lower() == ".zip"]
+    if any(images.is_image(path.name) for path in folder.iterdir() if path.is_file()):
+        places.append(folder)
+    for path in places:
+        try:
+            names = list(images.list_files(path))
+        except DataError:
+            continue  # said with the other files
+        for pattern in ("{item}.*", "*/{item}.*", "*/*/{item}.*"):
+            found = len(ids & likeness(images.pair(names, pattern)))
             if found > best:
-                best, chosen = found, ImagesSpec(path.name, pattern)
+                place = "." if path == folder else path.name
+                best, chosen = found, ImagesSpec(place, pattern)
     return chosen

@@ -10,7 +10,9 @@ from pathlib import Path, PurePosixPath
 
 from mmbench.data.log import DataError
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"})
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
+)
 
 
 def is_image(name: str) -> bool:

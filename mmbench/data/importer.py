@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from mmbench.data import croissant, hub
 from mmbench.data import folder as folders
-from mmbench.data.columns import why_not_by_name
-from mmbench.data.formats import header
-from mmbench.data.guess import guess
+from mmbench.data.account import FileUse, account, left_out, losses
+from mmbench.data.guess import Survey, look_around, survey
+from mmbench.data.kinds import tell_kinds
 from mmbench.data.log import DataError
+from mmbench.data.looks import Given
 from mmbench.data.places import cache_home, data_home
 from mmbench.data.prepare import prepare
 from mmbench.data.spec import (
@@ -19,20 +21,25 @@ from mmbench.data.spec import (
     FolderSpec,
     ImagesSpec,
     ItemsSpec,
+    Unit,
     check_id,
-    file_format,
     write_toml,
 )
 from mmbench.hookspecs import Recipe
+
+UNNAMED = "the dataset's description does not name it"
 
 
 @dataclass(frozen=True, slots=True)
 class Corrections:
     """What a caller knows better than the guess; ``None`` leaves the guess.
 
-    ``interactions``, ``items`` and ``images`` are paths below the folder; ``text`` names all text
-    columns, the title first, and ``title_column`` moves one to the front; ``remarks`` are added to
-    those of the guess; from ``core`` to ``require``: see ``mmbench.Recipe``.
+    ``interactions``, ``items`` and ``images`` are paths below the folder; ``join`` names or
+    patterns of files that together hold the events; ``delimiter``, ``no_header``, ``encoding`` and
+    ``table_columns`` (the names of all columns) say how the events' file is read, see
+    ``mmbench.data.spec``, as are ``time_unit``, ``time_format`` and ``repeated``; ``text`` names
+    all text columns, the title first, and ``title_column`` moves one to the front; ``remarks`` are
+    added to those of the guess; from ``core`` to ``require``: see ``mmbench.Recipe``.
     """
 
     id: str | None = None
@@ -55,6 +62,14 @@ class Corrections:
     duplicates: str | None = None
     ties: str | None = None
     require: Sequence[str] | None = None
+    join: Sequence[str] | None = None
+    delimiter: str | None = None
+    no_header: bool = False
+    table_columns: Sequence[str] | None = None
+    encoding: str | None = None
+    time_unit: str | None = None
+    time_format: str | None = None
+    repeated: str | None = None
     licence: str | None = None
     origin: str | None = None
     lineage: str | None = None
@@ -72,34 +87,125 @@ class Corrections:
         }
         return {kind: column for kind, column in named.items() if column}
 
+    def reading(self) -> Given:
+        """How files are read, as ``survey`` takes it."""
+        return Given(
+            events=self.interactions or "",
+            delimiter={"\\t": "\t", "tab": "\t", "space": " "}.get(
+                self.delimiter or "", self.delimiter or ""
+            ),
+            headless=self.no_header,
+            columns=tuple(self.table_columns or ()),
+            encoding=self.encoding or "",
+        )
 
-def guess_folder(source: Path, **overrides: Any) -> FolderSpec:
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import, or a dry run of one, has found.
+
+    Attributes:
+        spec: what is agreed on. Columns that no model may read are not in its text.
+        card: of the prepared log; None where nothing was read.
+        path: of the ``dataset.toml``; None where nothing was written.
+        files: what became of each file and column.
+        notes: what else a person must know: what was left out, guessed, or taken for the same.
+    """
+
+    spec: FolderSpec
+    card: dict[str, Any] | None
+    path: Path | None
+    files: tuple[FileUse, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Columns of the items table that no model may read, and why."""
+        return left_out(self.spec, self.card)
+
+
+def guess_folder(source: Path, **overrides: Any) -> Imported:
     """What the folder most likely holds, with the caller's corrections; nothing is written.
 
     Starts from the folder's ``dataset.toml`` or from what mmbench knows of its name, else from a
     guess. ``overrides`` are the fields of ``Corrections``. Raises DataError.
     """
-    given = Corrections(**overrides)
+    found = _survey(source, Corrections(**overrides))
+    files = account(found.spec, found.looks, found.reasons)
+    return Imported(found.spec, None, None, tuple(files), found.notes)
+
+
+def _survey(source: Path, given: Corrections) -> Survey:
+    """The folder's files, and its spec with the corrections."""
+    reading = given.reading()
     spec = folders.described(source)
-    if spec is None or given.interactions or given.items:
-        spec = guess(
-            source,
-            interactions=given.interactions or "",
-            items=given.items or "",
-            columns=given.columns(),
+    anew = given.interactions or given.items or given.join or reading != Given()
+    if spec is not None and not anew:
+        looks = look_around(spec.root, set(), reading, strict=False)
+        found = Survey(
+            spec, tuple(looks), dict.fromkeys((x.name for x in looks if not x.why_not), UNNAMED)
         )
+        return replace(found, spec=_corrected(found.spec, given))
+    place = croissant.find(source)
+    told = croissant.read(place) if place is not None else croissant.Croissant()
+    found = survey(
+        source,
+        interactions=given.interactions or "",
+        items=given.items or "",
+        columns=croissant.hints(told) | given.columns(),
+        join=given.join or (),
+        given=reading,
+    )
+    if place is not None:
+        info = replace(found.spec.info, name=told.name, licence=told.licence, origin=told.origin)
+        found = replace(
+            found,
+            spec=replace(found.spec, info=info),
+            reasons={**found.reasons, place.name: "describes the dataset, which is used"},
+            notes=(*found.notes, *croissant.check_files(told, source)),
+        )
+    return replace(found, spec=_corrected(found.spec, given))
+
+
+def from_hub(address: str, to: Path | None) -> tuple[Path, dict[str, Any], tuple[str, ...]]:
+    """Bring a dataset of the Hugging Face hub here, see ``mmbench.data.hub``.
+
+    Returns:
+        Its folder (``to``, or one of its name in the data home), what is known of it, by fields of
+        ``Corrections``, and what was left out.
+
+    Raises:
+        DataError: it cannot be had.
+    """
+    where = hub.parse_address(address)
+    name = hub.default_id(where)
+    found = hub.fetch(where, to or data_home() / name, cache_home() / "huggingface")
+    known = {"id": name, "licence": found.licence or None, "origin": found.origin}
+    return found.folder, known, found.notes
+
+
+def _corrected(spec: FolderSpec, given: Corrections) -> FolderSpec:
     columns = ("user", "item", "time", "rating")
-    events = _with(spec.interactions, **{k: v for k, v in given.columns().items() if k in columns})
+    events = _with(
+        spec.interactions,
+        **{k: v for k, v in given.columns().items() if k in columns},
+        unit=_one_of("time-unit", given.time_unit, get_args(Unit)[1:]),
+        time_format=given.time_format,
+        encoding=given.encoding,
+    )
     texts = _items(spec.items, given)
+    remarks = spec.info.remarks
+    if events.time and not spec.interactions.time:
+        remarks = tuple(one for one in remarks if not one.startswith("times are positions"))
     info = _with(
-        spec.info,
+        replace(spec.info, remarks=remarks),
         id=None if given.id is None else check_id(given.id),
         name=given.name,
         aliases=None if given.aliases is None else tuple(given.aliases),
         licence=given.licence,
         origin=given.origin,
         lineage=given.lineage,
-        remarks=None if given.remarks is None else (*spec.info.remarks, *given.remarks),
+        remarks=None if given.remarks is None else (*remarks, *given.remarks),
         recipe=_recipe(spec.info.recipe, given),
         text=texts.text if texts else (),
     )
@@ -109,7 +215,7 @@ def guess_folder(source: Path, **overrides: Any) -> FolderSpec:
 
 def import_folder(
     source: Path, dest: Path | None = None, *, replace_existing: bool = False, **overrides: Any
-) -> tuple[FolderSpec, dict[str, Any], Path]:
+) -> Imported:
     """Make a folder a dataset: guess, check by preparing it, write ``dataset.toml``.
 
     Args:
@@ -119,22 +225,32 @@ def import_folder(
         replace_existing: whether a ``dataset.toml`` that is there already may be written over.
         overrides: the fields of ``Corrections``.
 
-    Returns:
-        The spec, the log's card, and the path of the ``dataset.toml``. Text columns that no model
-        may read are in the card's ``left_out``, and not in the spec.
-
     Raises:
         DataError: where the folder cannot be prepared as told; then nothing is written.
     """
-    spec = guess_folder(source, **overrides)
+    found = _survey(source, Corrections(**overrides))
+    spec, notes = found.spec, list(found.notes)
     folders.demand_files(spec)
     target = (dest or source) / FILE_NAME
     if target.exists() and not replace_existing:
         raise DataError(
             f"{target} is there already; edit it, or say that it shall be replaced (--replace)"
         )
-    card = prepare(folders.read(spec), spec.info, cache_home() / "pictures").card
+    raw = folders.read(spec, notes.append)
+    card = prepare(raw, spec.info, cache_home() / "pictures").card
+    files = account(spec, found.looks, found.reasons, card["left_out"], raw)
     spec = _without(spec, card["left_out"])
+    if raw.images_root is not None:
+        notes += tell_kinds(raw.images_root, sorted(set(raw.images.values())))
+    notes += losses(card)
+    target = _write(spec, source, dest, target, replace_existing)
+    return Imported(spec, card, target, tuple(files), tuple(dict.fromkeys(notes)))
+
+
+def _write(
+    spec: FolderSpec, source: Path, dest: Path | None, target: Path, replace_existing: bool
+) -> Path:
+    """Write ``dataset.toml`` where it was asked for, or else into the data home; its path."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         write_toml(spec, target)
@@ -149,26 +265,7 @@ def import_folder(
             ) from error
         target.parent.mkdir(parents=True, exist_ok=True)
         write_toml(spec, target)
-    return spec, card, target
-
-
-def left_out(spec: FolderSpec, card: Mapping[str, Any] | None) -> dict[str, str]:
-    """Which columns of the items table are no text for models, and why, as far as rules say.
-
-    Args:
-        spec: what was guessed or imported.
-        card: of the imported dataset, if it is: what values tell is in it.
-    """
-    if spec.items is None:
-        return {}
-    form = file_format(spec.items.file, spec.items.format)
-    names = header(spec.root / spec.items.file, form)
-    reasons = {
-        name: why_not_by_name(name)
-        for name in names
-        if name != spec.items.id and name not in spec.items.text
-    }
-    return {n: why for n, why in reasons.items() if why} | dict(card["left_out"] if card else {})
+    return target
 
 
 def _without(spec: FolderSpec, columns: Collection[str]) -> FolderSpec:
@@ -214,7 +311,9 @@ def _items(spec: ItemsSpec | None, given: Corrections) -> ItemsSpec | None:
     columns = tuple(given.text) if given.text is not None else spec.text
     if title is not None:
         columns = (title, *(column for column in columns if column != title))
-    return replace(spec, id=given.id_column or spec.id, text=columns)
+    repeated = _one_of("repeated", given.repeated, ("first",))
+    items: ItemsSpec = _with(spec, id=given.id_column, text=columns, repeated=repeated)
+    return items
 
 
 def _images(spec: ImagesSpec | None, given: Corrections) -> Any:

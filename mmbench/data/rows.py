@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mmbench.data import formats
 from mmbench.data.log import DataError
+from mmbench.data.records import json_rows
 
 KEYS = ("user_history", "user_history_images", "target_item", "target_item_image")
 FIELDS = ("title", "category", "brand", "price")
@@ -34,7 +34,7 @@ def read_rows(path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     things: list[str] = []
     times: list[int] = []
     items: dict[str, tuple[str, ...]] = {}
-    for number, row in formats.json_rows(path):
+    for number, row in json_rows(path):
         where = f"{path}, line {number}"
         for time, (text, picture) in enumerate(_events(row, where)):
             item = hashlib.sha256(f"{text}\n{picture}".encode()).hexdigest()[:16]

@@ -13,18 +13,31 @@ Everything is optional but ``id`` and ``[interactions] file``::
 
     [interactions]
     file = "events.tsv"
-    format = "tsv"                    # csv tsv parquet jsonl atomic sequences rows; else by the
-                                      # name
-    user = "user_id"                  # columns (not for sequences and rows)
+    join = ["valid.tsv", "test.tsv"]  # more files of the same columns, read after it
+    format = "tsv"                    # csv tsv parquet jsonl json atomic sequences rows
+                                      # impressions; else by the name
+    delimiter = ";"                   # of csv and tsv, where another one stands between cells
+    columns = ["user_id", "item_id"]  # the names, where the file has no header
+    encoding = "latin-1"              # where it is not UTF-8
+    user = "user_id"                  # columns (not for sequences, rows and impressions)
     item = "item_id"
-    time = "timestamp"                # left out: the order of the rows
+    history = "item_id_list"          # lists the items before `item`, oldest first
+    time = "timestamp"                # left out: the order of the rows; "day+ms" adds
+                                      # milliseconds to a day
+    unit = "ms"                       # s ms us ns, or each: by the size of each stamp
+    time_format = "%d/%m/%Y"          # of dates that are not ISO 8601
     rating = "rating"                 # left out: there are none
+    split = "fold"                    # which part of a published split a row is of
 
     [items]
     file = "items.tsv"
-    format = "tsv"                    # csv tsv parquet jsonl atomic; else by the name
+    format = "tsv"                    # csv tsv parquet jsonl json atomic; else by the name
+    delimiter = "|"                   # this and the next two: as above
+    columns = ["item_id", "title"]
+    encoding = "latin-1"
     id = "item_id"
     text = ["title", "brand"]         # the title first
+    repeated = "first"                # of rows that repeat an id; left out: they are an error
 
     [images]
     path = "pictures.zip"             # a zip (read in place) or a folder
@@ -40,8 +53,11 @@ Everything is optional but ``id`` and ``[interactions] file``::
 
 Tables without quoting: ``tsv`` and ``atomic`` (RecBole's ``.inter`` and ``.item``, whose headers
 carry types). ``sequences``: a user a line, ``user item item ...`` in time order. ``rows``: PixRec's
-published rows, which hold the items' texts too (see ``mmbench.data.rows``). Times are numbers
-(seconds; milli-, micro- and nanoseconds are told by their size) or ISO 8601 dates.
+published rows, which hold the items' texts too (see ``mmbench.data.rows``). ``impressions``: MIND's
+(see ``mmbench.data.impressions``). ``json``: a list of objects, or an object a line in JSON or as
+Python writes it. Files may be packed (``.gz``, ``.bz2``, ``.xz``) or lie in a zip, whose name then
+stands like a folder's: ``ml-1m.zip/ml-1m/ratings.dat``. Times are numbers (seconds; milli-, micro-
+and nanoseconds are told by their size), days like 20140513, or dates.
 """
 
 from __future__ import annotations
@@ -61,17 +77,40 @@ from mmbench.data.log import DataError
 from mmbench.hookspecs import DatasetInfo, Recipe
 
 FILE_NAME = "dataset.toml"
-Format = Literal["", "csv", "tsv", "parquet", "jsonl", "atomic", "sequences", "rows"]
+Format = Literal[
+    "", "csv", "tsv", "parquet", "jsonl", "json", "atomic", "sequences", "rows", "impressions"
+]
+Unit = Literal["", "s", "ms", "us", "ns", "each"]
 ENDINGS: Mapping[str, Format] = {
     ".csv": "csv",
     ".tsv": "tsv",
     ".parquet": "parquet",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".json": "json",
     ".inter": "atomic",
     ".item": "atomic",
     ".txt": "sequences",
 }
+PACKED = frozenset({".gz", ".bz2", ".xz"})
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the bytes of a table become columns.
+
+    Attributes:
+        format: one of the formats; empty where the file's name tells it.
+        delimiter: what stands between cells; empty where the format tells it, a space for runs of
+            white space.
+        columns: names, where the file has no header.
+        encoding: as Python knows it; empty for UTF-8.
+    """
+
+    format: Format = ""
+    delimiter: str = ""
+    columns: tuple[str, ...] = ()
+    encoding: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +123,21 @@ class EventsSpec:
     item: str = "item_id"
     time: str | None = None
     rating: str | None = None
+    join: tuple[str, ...] = ()
+    delimiter: str = ""
+    columns: tuple[str, ...] = ()
+    encoding: str = ""
+    history: str | None = None
+    unit: Unit = ""
+    time_format: str = ""
+    split: str | None = None
+
+    @property
+    def reading(self) -> Reading:
+        """How the files are read."""
+        return Reading(
+            file_format(self.file, self.format), self.delimiter, self.columns, self.encoding
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +148,17 @@ class ItemsSpec:
     format: Format = ""
     id: str = "item_id"
     text: tuple[str, ...] = ()
+    delimiter: str = ""
+    columns: tuple[str, ...] = ()
+    encoding: str = ""
+    repeated: Literal["", "first"] = ""
+
+    @property
+    def reading(self) -> Reading:
+        """How the file is read."""
+        return Reading(
+            file_format(self.file, self.format), self.delimiter, self.columns, self.encoding
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +189,10 @@ class FolderSpec:
 
     def files(self) -> list[str]:
         """The names of all files (or picture folders) that the dataset consists of."""
-        tables = [self.interactions.file] + ([self.items.file] if self.items else [])
-        return tables + ([self.images.path] if self.images else [])
+        tables = [self.interactions.file, *self.interactions.join]
+        tables += [self.items.file] if self.items else []
+        names = tables + ([self.images.path] if self.images else [])
+        return list(dict.fromkeys(map(on_disk, names)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +222,22 @@ def suggest(wrong: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
+def on_disk(name: str) -> str:
+    """The file that a name is in: itself, or the zip that it begins with."""
+    parts = name.split("/")
+    ends = (k for k, part in enumerate(parts) if part.lower().endswith(".zip"))
+    return "/".join(parts[: next(ends, len(parts)) + 1])
+
+
+def ending(name: str) -> str:
+    """The end of a file's name that tells its format, in lower case, without that of packing."""
+    path = Path(name)
+    return Path(path.stem if path.suffix.lower() in PACKED else name).suffix.lower()
+
+
 def file_format(name: str, given: Format = "") -> Format:
     """The format of a file, by its name where it is not given. Raises DataError."""
-    found = given or ENDINGS.get(Path(name).suffix.lower(), "")
+    found = given or ENDINGS.get(ending(name), "")
     if not found:
         raise DataError(
             f"{name}: cannot tell its format by its name; "

@@ -53,11 +53,31 @@ def parquet_bytes(table: pa.Table, encodings: Mapping[str, str]) -> bytes:
     return data
 
 
-def read_csv(path: Path, delimiter: str, quoted: bool, names: Sequence[str]) -> pa.Table:
-    """A table with a header, whose columns ``names`` are strings as they stand in the file.
+def parquet_head(path: Path, rows: int) -> pa.Table:
+    """The first rows of all columns. Raises pyarrow.ArrowException, OSError."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
-    ``quoted`` cells may hold delimiters, line ends and doubled quotes. Raises
-    pyarrow.ArrowInvalid, which tells the row.
+    with pq.ParquetFile(path, pre_buffer=False) as file:
+        first = next(file.iter_batches(rows, use_threads=False), None)
+        return pa.table([], file.schema_arrow) if first is None else pa.Table.from_batches([first])
+
+
+def read_csv(
+    source: Path | bytes,
+    delimiter: str,
+    quoted: bool,
+    names: Sequence[str],
+    *,
+    headless: bool = False,
+    escaped: bool = False,
+) -> pa.Table:
+    """A table whose columns ``names`` are strings as they stand in the file.
+
+    ``quoted`` cells may hold delimiters, line ends and doubled quotes, and where it is ``escaped``
+    quotes behind a backslash. A ``headless`` file has no header: ``names`` are given to its
+    columns.
+    Raises pyarrow.ArrowInvalid, which tells the row.
     """
     import pyarrow as pa
     import pyarrow.csv as pacsv
@@ -65,13 +85,16 @@ def read_csv(path: Path, delimiter: str, quoted: bool, names: Sequence[str]) -> 
     # Arrow would catch Ctrl-C by a thread that stays: now Ctrl-C waits for the file's end
     pa.enable_signal_handlers(False)
     return pacsv.read_csv(
-        path,
+        pa.BufferReader(source) if isinstance(source, bytes) else source,
         # one thread, for messages with row numbers too
-        read_options=pacsv.ReadOptions(use_threads=False, block_size=1 << 24),
+        read_options=pacsv.ReadOptions(
+            use_threads=False, block_size=1 << 24, column_names=list(names) if headless else None
+        ),
         parse_options=pacsv.ParseOptions(
             delimiter=delimiter,
             quote_char='"' if quoted else False,
             double_quote=quoted,
+            escape_char="\\" if escaped else False,
             newlines_in_values=quoted,
         ),
         convert_options=pacsv.ConvertOptions(

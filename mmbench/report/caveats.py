@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mmbench.data.scripts import UNSPACED, unspaced
 from mmbench.protocol.candidate_sets import find_set, set_order
 from mmbench.protocol.metrics import per_query
 from mmbench.report.statistics import Float64, compare_rows, detectable
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 FEW = 500  # queries, below which a board says what it could show
 METRIC = "ndcg@10"
+NOTABLE = 0.01  # share of targets that is worth a sentence
+UNSPACED_TITLES = 0.2  # share of titles without spaces from which models of words are spoken of
+OF_WORDS = {"bm25-text", "tfidf"}
 Ranks = Callable[[Record], "pa.Table"]
 
 
@@ -95,7 +99,45 @@ def caveats(board: Board) -> list[str]:
 
 def data_caveats(board: Board) -> list[str]:
     """Those that hold for every candidate set."""
-    return [*_times(board.facts.data), *_few(board)]
+    return [*_times(board.facts.data), *_targets(_told(board)), *_scripts(board), *_few(board)]
+
+
+def _told(board: Board) -> Data:
+    """What a record tells of the data that is new enough to tell of targets and scripts."""
+    records = [board.facts, *board.records]
+    return next((r.data for r in records if r.data.cold_targets is not None), board.facts.data)
+
+
+def _targets(data: Data) -> Iterator[str]:
+    cold, again = data.cold_targets or 0.0, data.repeated_targets or 0.0
+    if cold >= NOTABLE:
+        yield (
+            f"Targets: {cold:.1%} of users' last items are in no event that a model is trained on; "
+            "models that know items by their numbers alone cannot find those."
+        )
+    if again >= NOTABLE:
+        yield (
+            f"Targets: {again:.1%} of users' last items are in their history. Such a target can be "
+            "found on `full` by repeating the history, and not at all on sets without what was "
+            "seen."
+        )
+    named, decoded = data.pictures.get("named", 0), data.pictures.get("decoded", 0)
+    if decoded < named:
+        yield f"Pictures: {named - decoded:,} of {named:,} cannot be used, and count as missing."
+
+
+def _scripts(board: Board) -> Iterator[str]:
+    """A warning where models that count words stand on a board of titles without spaces."""
+    without = unspaced(_told(board).scripts)
+    share = sum(without.values())
+    names = {row.first.cell.model.partition("[")[0].partition("/")[0] for row in board.rows}
+    if share >= UNSPACED_TITLES and (counting := sorted(names & OF_WORDS)):
+        who = " and ".join(dict.fromkeys(UNSPACED[name] for name in without))
+        yield (
+            f"Text: {share:.0%} of titles are written without spaces between words ({who}). "
+            f"{', '.join(counting)} cut text at spaces, take such a title for a word or two, and "
+            "say little here of what text is worth."
+        )
 
 
 def _times(data: Data) -> Iterator[str]:

@@ -43,7 +43,9 @@ class Data(Part):
 
     ``time`` is ``timestamps`` or ``positions``; where there are timestamps, ``tied_targets`` is the
     share of users whose last event is at the time of the one before, and ``ties`` says what orders
-    such events, ``hash`` or ``source``.
+    such events, ``hash`` or ``source``. ``scripts`` are the shares of titles in each script,
+    ``cold_targets`` and ``repeated_targets`` of users, as in ``mmbench.data.card.describe``, and
+    ``pictures`` counts those that are ``named`` and ``decoded``; all empty in older records.
     """
 
     name: str = ""
@@ -53,6 +55,10 @@ class Data(Part):
     time: str | None = None
     ties: str | None = None
     tied_targets: float | None = None
+    cold_targets: float | None = None
+    repeated_targets: float | None = None
+    scripts: dict[str, float] = {}
+    pictures: dict[str, int] = {}
 
 
 class Cost(Part):

@@ -191,14 +191,69 @@ def test_an_import_says_which_columns_no_model_reads(command, films):
     rows = [f"{row},{cells}" for row, cells in zip(table, more, strict=True)]
     (films / "movies.csv").write_text("\n".join(rows) + "\n")
     dry = command("import", "films", "--dry-run")
-    assert "# no model reads the column 'vote_count': it counts events, by its name\n" in dry.out
+    assert "#     vote_count: no model reads it: it counts events, by its name\n" in dry.out
     done = command("import", "films")
     for column, why in (
         ("vote_count", "counts events, by its name"),
         ("imdb_id", "names items or files, by its name"),
         ("stars", "counts events, by its name and its numbers"),
     ):
-        assert f"# no model reads the column {column!r}: it {why}\n" in done.out
+        assert f"#     {column}: no model reads it: it {why}\n" in done.out
     assert tomllib.loads(done.out)["items"]["text"] == ["title", "genres"]
     described = command("describe", str(films), "--json").json
     assert described["text"] == ["title", "genres"]
+
+
+def test_it_ends_with_what_was_used_and_what_not(command, films):
+    (films / "notes.txt").write_text("These are films\nseen by some people\nin the spring\n")
+    (films / "tags.csv").write_text("userId,movieId,tag,timestamp\nu1,m1,odd,1400000000\n")
+    done = command("import", "films")
+    for line in (
+        "#   ratings.csv: the events",
+        "#     userId: the user",
+        "#     timestamp: the time",
+        "#   movies.csv: the items",
+        "#     title: text, the title",
+        "#   notes.txt: not used: reads as words for people; if these are sequences: "
+        "--interactions notes.txt",
+        "#   tags.csv: not used: ratings.csv looks more like the events (--interactions tags.csv)",
+        "#     columns: userId, movieId, tag, timestamp",
+    ):
+        assert line in done.out.split("\n")
+    found = command("import", "films", "--replace", "--json").json
+    uses = {one["name"]: one for one in found["files"]}
+    assert uses["ratings.csv"]["columns"]["userId"] == "the user"
+    assert uses["notes.txt"]["used"] is False
+
+
+def test_parts_are_joined_on_demand(command, films):
+    head, *rows = (films / "ratings.csv").read_text().splitlines()
+    (films / "ratings.csv").unlink()
+    for name, part in (("train", rows[:30]), ("test", rows[30:])):
+        (films / f"{name}.csv").write_text("\n".join([head, *part]) + "\n")
+    refused = command("import", "films")
+    assert refused.code == 2
+    assert "--join train.csv,test.csv" in refused.err
+    done = command("import", "films", "--join", "train.csv,test.csv")
+    assert "# 8 users, 7 items, 40 events" in done.out
+    assert tomllib.loads(done.out)["interactions"]["join"] == ["test.csv"]
+
+
+def test_flags_read_what_has_no_header(command, films):
+    rows = (films / "ratings.csv").read_text().splitlines()[1:]
+    (films / "ratings.csv").unlink()
+    turned = ["~".join(row.split(",")[::-1]) for row in rows]
+    (films / "log.dat").write_text("\n".join(turned) + "\n")
+    words = ("--interactions", "log.dat", "--delimiter", "~", "--no-header")
+    done = command("import", "films", *words, "--columns", "time,rating,item,user")
+    assert "# 8 users, 7 items, 40 events" in done.out
+    again = command("import", "films", "--replace", "--name", "Films")
+    assert "# 8 users, 7 items, 40 events" in again.out  # the description tells how it is read
+
+
+def test_a_description_as_croissant(command, films):
+    command("import", "films")
+    done = command("describe", "./films", "--croissant")
+    told = json.loads(done.out)
+    assert told["@type"] == "sc:Dataset"
+    assert [one["@id"] for one in told["distribution"]] == ["ratings.csv", "movies.csv"]

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from mmbench.data import places
+from mmbench.data import importer, places
+from mmbench.data.account import lines
 from mmbench.data.prepare import prepare
 from mmbench.hookspecs import DatasetInfo, RawDataset, Recipe
 
@@ -74,3 +75,42 @@ def draw_zip(path: Path, names: list[str]) -> None:
         for name in names:
             archive.write(picture, name)
     picture.unlink()
+
+
+@pytest.fixture
+def visits():
+    """(user, item, seconds) of 30 events, of 6 users and 7 items, an hour apart."""
+    return [(f"u{n % 6}", f"i{(n * 5 + n // 6) % 7}", 1_400_000_000 + 3600 * n) for n in range(30)]
+
+
+@pytest.fixture
+def write_events(visits):
+    """``write_events(path, head, rows)``: a csv of them, by default the visits."""
+
+    def write(path, head="user_id,item_id,timestamp", rows=visits):
+        text = "\n".join([head, *(",".join(map(str, row)) for row in rows)]) + "\n"
+        path.write_text(text, "utf-8")
+
+    return write
+
+
+@pytest.fixture
+def write_items():
+    """``write_items(path, ids)``: a csv of their titles, by default of the visits' items."""
+
+    def write(path, ids=None):
+        rows = [f"{i},Thing number {k}" for k, i in enumerate(ids or [f"i{k}" for k in range(7)])]
+        path.write_text("\n".join(["item_id,title", *rows]) + "\n", "utf-8")
+
+    return write
+
+
+@pytest.fixture
+def imported():
+    """``imported(folder, **flags)``: what an import of all events answers, and all that it says."""
+
+    def run(folder, **flags):
+        done = importer.import_folder(folder, min_length=0, **flags)
+        return done, "\n".join(lines(done.files, done.notes))
+
+    return run

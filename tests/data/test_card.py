@@ -31,6 +31,13 @@ def test_the_figures(card):
     assert card["time"] == "timestamps"
     assert card["time_ties"] == pytest.approx(1 / 3)
     assert card["repeating_users"] == 0.5
+    assert card["repeated_events"] == pytest.approx(1 / 5)
+    assert card["repeated_targets"] == 0.5
+    assert (
+        card["cold_targets"] == 0.5
+    )  # of a only the first event trains, and of b none: x is known
+    assert card["scripts"] == {"latin": 1.0}
+    assert card["pictures"] == {"named": 0, "decoded": 0}
     assert card["without_title"] == pytest.approx(1 / 3)
     assert card["without_image"] == 1
     assert card["text"] == ["title", "brand"]
@@ -54,6 +61,17 @@ def test_the_rendered_card_shows_them(card):
         assert part in text
     assert "ndcg@10: 0.5000" in text
     assert "50.00% of users have an item twice" in text
+
+
+def test_titles_without_spaces_are_warned_of(prepare_rows):
+    items = {"item": ["x", "y", "z"], "title": ["冰淇淋蛋糕", "新鲜水果 A", "Tea"]}
+    rows = [(user, item, time) for user in "ab" for time, item in enumerate("xyz", 5)]
+    log = prepare_rows(rows, items)
+    assert log.card["scripts"] == {"han": pytest.approx(2 / 3), "latin": pytest.approx(1 / 3)}
+    console = Console(width=300)
+    with console.capture() as captured:
+        console.print(render(log.card))
+    assert "67% have no spaces between words, where models that count words" in captured.get()
 
 
 def test_a_sample_says_so(shop):

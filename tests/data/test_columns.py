@@ -195,10 +195,11 @@ def with_columns(shop, **columns):
 
 def test_an_import_says_which_and_why_and_does_not_write_them(shop):
     with_columns(shop, vote_count=range(8), stars=[4, 5, 3, 2, 4, 1, 2, 3], asin=range(8))
-    spec, card, path = importer.import_folder(shop)
+    done = importer.import_folder(shop)
+    spec, path = done.spec, done.path
     assert spec.items.text == ("title", "genres")
     assert 'text = ["title", "genres"]' in path.read_text()
-    said = importer.left_out(spec, card)
+    said = done.left_out
     assert said == {
         "vote_count": "counts events, by its name",
         "asin": "names items or files, by its name",
@@ -209,7 +210,7 @@ def test_an_import_says_which_and_why_and_does_not_write_them(shop):
 
 def test_a_toml_that_names_them_does_not_bring_them_back(shop):
     with_columns(shop, vote_count=range(8))
-    _, _, path = importer.import_folder(shop)
+    path = importer.import_folder(shop).path
     path.write_text(path.read_text().replace('["title"', '["vote_count", "title"'))
     log = load(str(shop))
     assert list(log.items.fields) == ["title", "genres"]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmbench.data import formats
+from mmbench.data import clock, formats
 from mmbench.data.log import DataError
 from mmbench.data.spec import EventsSpec, ItemsSpec
 
@@ -150,8 +150,8 @@ def test_a_second_and_what_is_beyond_it_are_the_moment(tmp_path, cells, seconds,
 def test_float_moments_that_differ_are_never_tied(seconds, digits):
     """Float64 tells fractions of today's seconds to about 0.2 microseconds."""
     column = pd.Series([second / 10**digits for second in seconds])
-    exact, unit = formats.times(column, Path("events"))
-    second, finer = formats.split_moments(exact, unit)
+    exact, unit = clock.times(column, Path("events"), unit="s")
+    second, finer = clock.split_moments(exact, unit)
     assert len(set(zip(second.tolist(), finer.tolist(), strict=True))) == len(set(seconds))
     order = np.lexsort((finer, second))
     assert [seconds[k] for k in order] == sorted(seconds)

@@ -50,9 +50,7 @@ def test_pictures_in_subfolders(shop):
 
 
 def test_events_with_times_win_over_other_tables_with_users(shop):
-    shutil.copy(shop / "ratings.csv", shop / "tags.csv")
-    with (shop / "tags.csv").open("a") as file:
-        file.write("u1,1,1,1\n" * 500)
+    (shop / "tags.csv").write_text("userId,movieId,tag,timestamp\n" + "u1,1,odd,1400000000\n" * 500)
     assert guess(shop).interactions.file == "ratings.csv"
 
 

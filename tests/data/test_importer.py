@@ -9,7 +9,8 @@ from mmbench.data.spec import read_toml
 
 
 def test_an_import_writes_what_it_guessed(shop, monkeypatch):
-    spec, card, path = importer.import_folder(shop)
+    done = importer.import_folder(shop)
+    spec, card, path = done.spec, done.card, done.path
     assert path == shop / "dataset.toml"
     assert read_toml(path) == spec
     assert card["users"] == 12
@@ -19,7 +20,7 @@ def test_an_import_writes_what_it_guessed(shop, monkeypatch):
 
 
 def test_every_correction_is_taken(shop):
-    spec, card, _ = importer.import_folder(
+    done = importer.import_folder(
         shop,
         id="films",
         name="Films",
@@ -35,6 +36,7 @@ def test_every_correction_is_taken(shop):
         origin="made up",
         remarks=["tiny"],
     )
+    spec, card = done.spec, done.card
     assert (spec.info.id, spec.info.name, spec.info.aliases) == ("films", "Films", ("f",))
     assert spec.info.text == spec.items.text == ("genres", "title")
     assert spec.images.pattern == "{item}.jpg"
@@ -60,9 +62,10 @@ def test_columns_with_other_names(shop):
     )
     with pytest.raises(DataError, match="no file here looks like interactions"):
         importer.import_folder(shop)
-    spec, card, _ = importer.import_folder(
+    done = importer.import_folder(
         shop, user_column="who", item_column="what", time_column="when", text=["title"]
     )
+    spec, card = done.spec, done.card
     assert (spec.interactions.user, spec.interactions.time) == ("who", "when")
     assert card["time"] == "timestamps"
     assert card["text"] == ["title"]
@@ -92,7 +95,8 @@ def test_what_is_there_is_not_written_over_by_accident(shop):
     importer.import_folder(shop, name="First")
     with pytest.raises(DataError, match="is there already"):
         importer.import_folder(shop, name="Second")
-    spec, _, path = importer.import_folder(shop, replace_existing=True, licence="CC0")
+    done = importer.import_folder(shop, replace_existing=True, licence="CC0")
+    spec, path = done.spec, done.path
     assert (spec.info.name, spec.info.licence) == ("First", "CC0")
     assert read_toml(path) == spec
 
@@ -106,7 +110,8 @@ def test_a_read_only_folder_gets_its_description_in_the_data_home(shop, tmp_path
         write(spec, path)
 
     monkeypatch.setattr(importer, "write_toml", refuse)
-    _, card, path = importer.import_folder(shop, id="mine")
+    done = importer.import_folder(shop, id="mine")
+    card, path = done.card, done.path
     assert path == tmp_path / "home" / "mmbench" / "datasets" / "mine" / "dataset.toml"
     assert load("mine").fingerprints == Fingerprints(**card["fingerprints"])
     with pytest.raises(DataError, match=r"is read-only and .* is there already"):
@@ -114,7 +119,8 @@ def test_a_read_only_folder_gets_its_description_in_the_data_home(shop, tmp_path
 
 
 def test_a_chosen_place_for_the_description(shop, tmp_path):
-    _, card, path = importer.import_folder(shop, tmp_path / "elsewhere" / "films")
+    done = importer.import_folder(shop, tmp_path / "elsewhere" / "films")
+    card, path = done.card, done.path
     assert path.parent == tmp_path / "elsewhere" / "films"
     assert load(str(path)).fingerprints == Fingerprints(**card["fingerprints"])
 
@@ -126,5 +132,5 @@ def test_without_items_text_flags_are_refused(shop):
     (shop / "pictures.zip").unlink()
     with pytest.raises(DataError, match="no pictures were found"):
         importer.import_folder(shop, image_pattern="{item}.jpg")
-    _, card, _ = importer.import_folder(shop)
+    card = importer.import_folder(shop).card
     assert (card["without_title"], card["without_image"], card["text"]) == (1.0, 1.0, [])

@@ -39,6 +39,49 @@ def test_how_times_are_ordered(make_record, data, words):
         assert ("43.5% of users" in found[0]) == (data["tied_targets"] is not None)
 
 
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (
+            {"cold_targets": 0.138},
+            "13.8% of users' last items are in no event that a model is trained",
+        ),
+        (
+            {"cold_targets": 0.0, "repeated_targets": 0.25},
+            "25.0% of users' last items are in their h",
+        ),
+        ({"cold_targets": 0.0, "pictures": {"named": 9, "decoded": 7}}, "2 of 9 cannot be used"),
+        ({"cold_targets": 0.0, "pictures": {"named": 9, "decoded": 9}}, None),
+        ({"cold_targets": 0.005, "repeated_targets": 0.005}, None),
+    ],
+)
+def test_what_targets_and_pictures_are_like(make_record, data, words):
+    found = caveats(board_of([make_record(data=data)]))
+    assert len(found) == (words is not None)
+    assert words is None or words in found[0]
+
+
+@pytest.mark.parametrize(
+    ("model", "scripts", "warned"),
+    [
+        ("bm25-text", {"han": 0.9, "latin": 0.1}, True),
+        ("tfidf", {"latin": 0.7, "thai": 0.3}, True),
+        ("bm25-text", {"latin": 0.95, "han": 0.05}, False),
+        ("bm25-text", {"cyrillic": 1.0}, False),
+        ("sasrec-ce", {"han": 1.0}, False),
+    ],
+)
+def test_models_of_words_where_titles_have_no_spaces(make_record, model, scripts, warned):
+    records = [
+        make_record("pop"),  # of a version that did not tell
+        make_record(model, data={"cold_targets": 0.0, "scripts": scripts}),
+    ]
+    found = [line for line in caveats(board_of(records)) if line.startswith("Text:")]
+    assert bool(found) is warned
+    if warned:
+        assert f"{model} cut text at spaces" in found[0]
+
+
 def ranks_of(users, seed, better=0.0):
     rng = np.random.default_rng(seed)
     above = (rng.integers(0, 40, users) * (1 - better)).astype(np.int32)

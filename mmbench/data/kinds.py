@@ -1,0 +1,56 @@
+"""Which of a dataset's pictures are not shown to models quite as they are, for people."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmbench.data.pictures import open_files
+from mmbench.data.pixels import FORMATS
+from mmbench.views import ImageError
+
+MOST = 2000  # pictures that are looked at
+SAID = {
+    "moving": "move: their first frame counts",
+    "deep": "have greys of 16 bits: they are scaled to 8, over the whole range",
+    "palette": "have a palette: they are drawn in its colours",
+    "transparent": "are transparent in part: they are laid on white",
+}
+
+
+def tell_kinds(root: Path, names: Sequence[str]) -> list[str]:
+    """A sentence for each kind of picture that is changed, with its count; none is decoded."""
+    some = list(names)[:: max(1, -(-len(names) // MOST))]
+    counts = dict.fromkeys(SAID, 0)
+    with open_files(root) as read, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of sizes, which those who decode refuse
+        for name in some:
+            try:
+                data = read(name)
+            except ImageError:
+                continue  # counted with those that cannot be used
+            for kind in _kinds(data):
+                counts[kind] += 1
+    of = f" of {len(some):,} that were looked at" if len(some) < len(names) else ""
+    return [f"{root.name}: {n:,} pictures{of} {SAID[kind]}" for kind, n in counts.items() if n]
+
+
+def _kinds(data: bytes) -> set[str]:
+    """What is special of a picture's file; nothing, where it is none."""
+    from PIL import Image, UnidentifiedImageError
+
+    Image.init()
+    try:
+        known = [name for name in FORMATS if name in Image.OPEN]
+        with Image.open(io.BytesIO(data), formats=known) as image:
+            told = {
+                "moving": getattr(image, "n_frames", 1) > 1,
+                "deep": image.mode.startswith("I"),
+                "palette": image.mode == "P",
+                "transparent": image.has_transparency_data,
+            }
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return set()
+    return {kind for kind, found in told.items() if found}
