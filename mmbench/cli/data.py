@@ -20,6 +20,10 @@ data_app = typer.Typer(
 @data_app.command("describe")
 def describe(
     name: Annotated[str, typer.Argument(help="An id, an alias, or a folder.")],
+    images: Annotated[bool, typer.Option("--images", help="With photographs fetched before.")] = (
+        False
+    ),
+    draw: Annotated[bool, typer.Option("--draw", help="With drawn cards.")] = False,
     as_json: Json = False,
 ) -> None:
     """Print a dataset's card: counts, lengths, ties in time, missing text, licence, steps.
@@ -34,7 +38,7 @@ def describe(
     from mmbench.cli.screen import make_console
     from mmbench.data.card import render
 
-    log = data.load(name)
+    log = data.load(name, pictures="photographs" if images else "drawn" if draw else "")
     if as_json:
         print(json.dumps(log.card, indent=1, ensure_ascii=False))
     else:
