@@ -191,9 +191,11 @@ def _stream(address: str, part: Path, proof: Proof, at_most: int, progress: Prog
                         break
                     file.write(chunk)
                     progress(have, total if told else 0, "bytes")
-    except requests.exceptions.InvalidURL as error:
-        raise Refused(f"no address: {error}") from error
-    except requests.exceptions.InvalidSchema as error:
+    except (
+        requests.exceptions.InvalidURL,
+        requests.exceptions.InvalidSchema,
+        requests.exceptions.MissingSchema,
+    ) as error:
         raise Refused(f"no address: {error}") from error
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         raise Broken(f"the connection broke ({_short(error)})") from error

@@ -169,6 +169,7 @@ class Fetcher:
             if not kept or (known.outcome == USED and item not in here):  # type: ignore[union-attr]
                 wanted.setdefault(address, []).append(item)
         done, total = 0, sum(map(len, wanted.values()))
+        _end_last_line(self._shelf.journal)
         with self._shelf.journal.open("a", encoding="utf-8") as journal:
             for found in self._answers(wanted):
                 _note(journal, found)
@@ -285,6 +286,13 @@ def _look(data: bytes) -> tuple[Any, str, tuple[int, int]]:
     picture = decode(data)
     with Image.open(io.BytesIO(data)) as image:
         return picture, image.format or "", image.size
+
+
+def _end_last_line(path: Path) -> None:
+    """Where a run was cut off within a line, what comes next is a line of its own."""
+    if path.is_file() and not path.read_bytes().endswith(b"\n"):
+        with path.open("ab") as file:
+            file.write(b"\n")
 
 
 def _note(journal: IO[str], found: list[Try]) -> None:
