@@ -91,9 +91,9 @@ def clean_cache(
     from mmbench.data.places import cache_home
     from mmbench.data.tidy import KINDS, choose, entries, remove
 
-    for one in kind or ():
-        if one not in KINDS:
-            raise typer.BadParameter(f"--kind is one of {', '.join(KINDS)}, not {one}")
+    for word in kind or ():
+        if word not in KINDS:
+            raise typer.BadParameter(f"--kind is one of {', '.join(KINDS)}, not {word}")
     chosen = choose(
         entries(cache_home()),
         kinds=tuple(kind or ()),

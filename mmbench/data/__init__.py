@@ -42,9 +42,9 @@ def load(
     home = cache or cache_home()
     source = resolve(name_or_path)
     if pictures and source.pictured is None:  # a package's: its log tells
-        log = load(name_or_path, cache=cache, progress=progress)
-        if log.items.images is not None:
-            return log
+        plain = load(name_or_path, cache=cache, progress=progress)
+        if plain.items.images is not None:
+            return plain
     if pictures and not source.pictured:
         source = resolve(name_or_path, pictures)
     memory = home / "digests"

@@ -125,7 +125,7 @@ def days(inputs: Sequence[Path], output: Path, options: Mapping[str, Any]) -> No
     titled = {row["item_id"] for row in read_tsv(items) if row["title"]}
     events = []
     for one in records(reviews, "json"):
-        user, item = user_of.get(one.get("reviewerID")), item_of.get(one.get("asin"))
+        user, item = user_of.get(str(one.get("reviewerID"))), item_of.get(str(one.get("asin")))
         if user is not None and str(item) in titled:
             day = int(one["unixReviewTime"]) // DAY * DAY
             events.append((str(user), day, str(one["asin"]), str(item)))
@@ -150,7 +150,7 @@ def kept_items(inputs: Sequence[Path], output: Path, options: Mapping[str, Any])
     used = {row["item_id"] for row in read_csv(events, ("item_id",))}
     rows = read_tsv(items)
     columns = tuple(rows[0]) if rows else ("item_id",)
-    write_tsv(output, columns, (row.values() for row in rows if row["item_id"] in used))
+    write_tsv(output, columns, (list(row.values()) for row in rows if row["item_id"] in used))
 
 
 def metadata(inputs: Sequence[Path], output: Path, options: Mapping[str, Any]) -> None:

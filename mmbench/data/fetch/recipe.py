@@ -148,14 +148,15 @@ def slug_of(category: str) -> str:
 
 def recipes() -> Mapping[str, FetchRecipe]:
     """Every recipe by dataset id: those of the folder ``MMBENCH_RECIPES``, then the shipped."""
-    shipped = _read(resources.files("mmbench.data.fetch") / "recipes")
+    shipped = _read(None)
     own = os.environ.get("MMBENCH_RECIPES", "").strip()
     return {**shipped, **_read(Path(own).expanduser())} if own else shipped
 
 
 @cache
-def _read(folder: Traversable) -> Mapping[str, FetchRecipe]:
-    """The recipes in a folder. Raises DataError for a broken one."""
+def _read(own: Path | None) -> Mapping[str, FetchRecipe]:
+    """The recipes in a folder, or the shipped ones. Raises DataError for a broken one."""
+    folder: Traversable = own or resources.files("mmbench.data.fetch") / "recipes"
     found = {}
     for file in sorted(folder.iterdir(), key=lambda one: one.name):
         if file.name.endswith(".toml"):

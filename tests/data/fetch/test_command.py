@@ -142,6 +142,7 @@ def test_drawn_cards_are_drawn_labelled_and_share_the_rows_of_others(machine, ho
     assert drawn["fingerprint"] == prints["painter"]["pictures"]
 
 
+@pytest.mark.slow
 def test_photographs_are_fetched_for_the_catalogue_and_their_failures_counted(machine, host):
     from test_photographs import picture
 
@@ -158,6 +159,7 @@ def test_photographs_are_fetched_for_the_catalogue_and_their_failures_counted(ma
     assert again["photographs"] == {} and len(host.asked) == asked  # the dead are known
 
 
+@pytest.mark.slow
 def test_films_and_toys_are_fetched_described_and_run(machine, host, tmp_path):
     publish(host, tmp_path / "recipes", "ml-1m", {"ml-1m.zip": films()})
     publish(host, tmp_path / "recipes", "amazon2014-toys", {"Toys_and_Games.txt": TEXT}, **COUNTS)
@@ -185,6 +187,7 @@ def test_what_cannot_be_fetched_is_told(machine):
     assert machine.run("run", "-m", "bare", "-d", "beauty", "--images", "--draw").code == 2
 
 
+@pytest.mark.slow
 def test_a_terminal_is_asked_about_licences_and_pictures(machine, host):
     shown, code = converse(
         machine,
@@ -241,6 +244,7 @@ def converse(bench, words, turns):
     return shown.decode(), process.wait()
 
 
+@pytest.mark.slow
 def test_the_cache_is_listed_and_what_nothing_needs_is_cleaned(machine, tmp_path):
     machine.run("run", "-m", "painter", "-d", "beauty", "--draw", "--yes")
     listed = machine.run("cache", "ls", "--json").json

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from published import beauty_sources, publish
 
-from mmbench.data import load, places
+from mmbench.data import load
 from mmbench.data.fetch.bring import bring, lacking
 from mmbench.data.fetch.recipe import recipes
 
@@ -47,10 +47,10 @@ def test_what_is_fetched_is_the_log_that_boards_were_made_with(
     folder = bring(lacking(name, ("events",)))
     assert (folder / file).read_bytes() == data
     fetched = load(name)
-    assert fingerprint is None or fetched.fingerprints.events == fingerprint
-    monkeypatch.setenv("MMBENCH_DATA", HERE)
-    assert load(name).fingerprints.events == fetched.fingerprints.events
-    assert places.data_home() not in real(name).parents
+    if fingerprint is None:
+        monkeypatch.setenv("MMBENCH_DATA", HERE)
+        fingerprint = load(name).fingerprints.events
+    assert fetched.fingerprints.events == fingerprint
 
 
 def real_table():
@@ -69,13 +69,10 @@ def test_titles_of_beauty_are_joined_as_they_are_here(host, empty, tmp_path, mon
     publish(host, tmp_path / "own", "amazon2014-beauty", beauty_sources(text, table), **counts)
     monkeypatch.setenv("MMBENCH_RECIPES", str(tmp_path / "own"))
     bring(lacking("amazon2014-beauty", ("events", "text")))
-    fetched = load("beauty")
-    monkeypatch.setenv("MMBENCH_DATA", HERE)
-    here = load("beauty")
-    assert fetched.fingerprints.events == here.fingerprints.events
-    assert fetched.items.fields["title"] == here.items.fields["title"]
-    drawn = fetched.card["without_image"] is None, here.card["without_image"] is None
-    assert drawn == (True, False)
+    log = load("beauty")
+    title = {item: text for item, _, text, _ in table}
+    assert log.items.fields["title"][1:] == tuple(title[item] for item in log.item_ids[1:])
+    assert log.items.images is None
 
 
 @pytest.mark.slow
