@@ -14,6 +14,7 @@ from mmbench.files import folder_size, remove_tree
 
 LEFT = re.compile(r"\.tmp-|\.part$|\.part\.json$|\.lock$")
 HOUR = 3600.0  # seconds after which what was being written is what a killed process left
+LOOKED_AT = ("meta.json", "names.json")  # read here to judge, which is no use of a log
 KINDS = {
     "prepared": "logs, made again from their datasets",
     "pictures": "pictures as models are shown them",
@@ -95,16 +96,16 @@ def _listed(folder: Path, kind: str) -> Iterator[Entry]:
     if not folder.is_dir():
         return
     for path in sorted(folder.iterdir()):
-        whole = [path, *(path.rglob("*") if path.is_dir() else ())]
-        used = max(
-            (max(one.stat().st_mtime, one.stat().st_atime) for one in _there(whole)), default=0.0
-        )
+        used = _used(path)
         size = folder_size(path) if path.is_dir() else path.stat().st_size
         yield Entry(kind, path.name, path, size, used)
 
 
-def _there(paths: list[Path]) -> list[Path]:
-    return [path for path in paths if path.is_file()] or [path for path in paths if path.exists()]
+def _used(path: Path) -> float:
+    """When a file, or the last one in a folder, was written or read; listing a folder is no use."""
+    files = [one for one in (path, *path.rglob("*")) if one.is_file() and one.name not in LOOKED_AT]
+    times = [max(one.stat().st_mtime, one.stat().st_atime) for one in files]
+    return max(times, default=path.stat().st_mtime)
 
 
 def _idle(entry: Entry, found: list[Entry]) -> str:
@@ -120,7 +121,7 @@ def _idle(entry: Entry, found: list[Entry]) -> str:
 
 
 def _idle_log(entry: Entry, found: list[Entry]) -> str:
-    """A log is idle where the same dataset was prepared anew later, with the same pictures."""
+    """A log is idle where the same dataset was prepared anew later, with pictures from there."""
     mine = _told(entry)
     if mine is None:
         return "damaged"
@@ -133,10 +134,10 @@ def _idle_log(entry: Entry, found: list[Entry]) -> str:
 
 
 def _told(entry: Entry) -> tuple[str, str] | None:
-    """The id of a prepared log and the fingerprint of its pictures."""
+    """The id of a prepared log, and where its pictures are from."""
     try:
         meta = json.loads((entry.path / "meta.json").read_text("utf-8"))
-        return str(meta["id"]), str(meta["fingerprints"]["pictures"])
+        return str(meta["id"]), str(meta["images_root"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
