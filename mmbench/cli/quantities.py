@@ -12,10 +12,15 @@ def seconds(text: str | None) -> float | None:
     return _quantity(text, {"": 1, "s": 1, "m": 60, "h": 3600}, "--timeout", "90s, 30m or 2h")
 
 
-def bytes_of(text: str | None) -> int | None:
+def days(text: str | None) -> float | None:
+    """``30d``, ``12h`` as seconds."""
+    return _quantity(text, {"": 86400, "d": 86400, "h": 3600}, "--older", "30d or 12h")
+
+
+def bytes_of(text: str | None, flag: str = "--memory") -> int | None:
     """``800M``, ``8G`` as bytes."""
     units = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
-    found = _quantity(text, units, "--memory", "800M or 8G")
+    found = _quantity(text, units, flag, "800M or 8G")
     return None if found is None else int(found)
 
 

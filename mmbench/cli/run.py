@@ -10,6 +10,7 @@ import typer
 
 from mmbench.cli.options import Json
 from mmbench.cli.quantities import bytes_of, seconds
+from mmbench.cli.supply import Supply, Wishes
 from mmbench.problems import Stop
 
 if TYPE_CHECKING:
@@ -77,13 +78,30 @@ def run(
     in_process: Annotated[
         bool, typer.Option("--in-process", help="For debuggers: no child process, no limits.")
     ] = False,
+    images: Annotated[
+        bool, typer.Option("--images", help="Photographs for data without pictures: fetch them.")
+    ] = False,
+    draw: Annotated[
+        bool, typer.Option("--draw", help="Drawn cards for data without pictures, marked so.")
+    ] = False,
+    no_fetch: Annotated[
+        bool, typer.Option("--no-fetch", help="Fetch no data; stop where some is not here.")
+    ] = False,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Start, though it is known to take hours.")
+        bool,
+        typer.Option(
+            "--yes",
+            "-y",
+            help="Start, though it is known to take hours; agree to licences of what is fetched.",
+        ),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
     as_json: Json = False,
 ) -> None:
     """Run models on datasets; finished cells are not run again, unless a model's code changed.
+
+    A known dataset that is not here is fetched, after a word on sizes and licences; only the parts
+    that the models need.
 
     Exit code 0: every cell is done or does not apply, and some are done. 1: a cell failed, or there
     was none that applies. 2: what was asked for cannot be. 130: interrupted.
@@ -94,6 +112,7 @@ def run(
       mmbench run -m sasrec -d beauty,sports --seeds 3 --jobs 2
       mmbench run -m vlm2rec --fit-on sports -d beauty
       mmbench run -m pop,vlm2rec -d beauty+sports
+      mmbench run -m pop,pixrec -d beauty --draw --yes
       mmbench run -m 'sasrec,recbole:NARM' -d ./my-shop --set sasrec.dim=128
       mmbench run grid.toml --dry-run
     """
@@ -110,6 +129,8 @@ def run(
         limit=limit,
         settings=setting or [],
     )
+    if images and draw:
+        raise typer.BadParameter("--images or --draw, not both")
     limits = (seconds(timeout), bytes_of(memory))
     finished = _run_grid(
         grid,
@@ -120,8 +141,9 @@ def run(
         observer or [],
         in_process=in_process,
         keep_stale=keep_stale,
-        yes=yes,
-        dry_run=dry_run,
+        wishes=Wishes(
+            "drawn" if draw else "photographs" if images else "", not no_fetch, yes, dry_run
+        ),
         as_json=as_json,
     )
     if dry_run:
@@ -157,13 +179,13 @@ def _run_grid(
     *,
     in_process: bool,
     keep_stale: bool,
-    yes: bool,
-    dry_run: bool,
+    wishes: Wishes,
     as_json: bool,
 ) -> list[Finished]:
     """Plan, show the plan and, unless it is a dry run, carry it out."""
     from mmbench import api
-    from mmbench.cli.screen import SHORT, GridProgress, make_console, plan_lines, show_status
+    from mmbench.cli.screen import SHORT, GridProgress, make_console, plan_lines
+    from mmbench.cli.status import spinning
     from mmbench.grid.estimate import total
     from mmbench.grid.execute import demand_overwrite, due
     from mmbench.grid.family import Limits
@@ -173,10 +195,14 @@ def _run_grid(
 
     demand_overwrite(overwrite)
     console = make_console(stderr=as_json)
-    with show_status(console, "reading the plan") as status:
+    dry_run = wishes.plan_only
+    with spinning(console, "reading the plan") as status:
+        supply = Supply(_datasets(grid), wishes, status)
         rows = api.plan(
             grid,
             out,
+            load=supply.load,
+            ready=supply.ready,
             isolated=not in_process,
             keep_stale=keep_stale,
             download=not dry_run,
@@ -194,7 +220,7 @@ def _run_grid(
     long = total([row.seconds for row in to_run], jobs)
     told = f", about {duration(long)}" if long >= SHORT else ""
     console.print(f"{len(to_run)} of {len(rows)} cells to run{told}; results in {out}\n")
-    if long > LONG and not yes:
+    if long > LONG and not wishes.yes:
         raise UsageError(
             f"this takes about {duration(long)}: add --yes to start it (what is finished is kept, "
             "so it can be stopped at any time), --limit for fewer users, or --jobs for more at once"
@@ -214,6 +240,14 @@ def _run_grid(
     except (Stop, Interrupted):
         console.print("interrupted: finished cells are stored; the same command goes on from here")
         raise typer.Exit(130) from None
+
+
+def _datasets(grid: Grid) -> list[str]:
+    """Every dataset that a grid names."""
+    from mmbench.grid.question import split_parts
+
+    named = [*grid.data, *([grid.fit_on] if grid.fit_on else [])]
+    return list(dict.fromkeys(part for name in named for part in split_parts(name)))
 
 
 def _show_finished(finished: list[Finished], out: Path, as_json: bool) -> None:

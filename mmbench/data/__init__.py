@@ -15,13 +15,19 @@ def _quiet(*_: object) -> None:
 
 
 def load(
-    name_or_path: str, *, cache: Path | None = None, progress: Callable[..., None] = _quiet
+    name_or_path: str,
+    *,
+    pictures: str = "",
+    cache: Path | None = None,
+    progress: Callable[..., None] = _quiet,
 ) -> Log:
     """Find a dataset, read it, prepare it; a log that was prepared before is only opened.
 
     Args:
         name_or_path: id, alias, folder or ``dataset.toml``, with another recipe in brackets or
             not, as in ``beauty-days[ties=source]``; see ``mmbench.data.find.resolve``.
+        pictures: ``drawn`` or ``photographs``, for a dataset that has none of its own; see
+            ``mmbench.data.attach``.
         cache: where prepared logs and fetched sources are kept; default ``places.cache_home()``.
         progress: ``progress(done, total, unit)``, of a source that is fetched and of pictures.
 
@@ -35,6 +41,12 @@ def load(
 
     home = cache or cache_home()
     source = resolve(name_or_path)
+    if pictures and source.pictured is None:  # a package's: its log tells
+        plain = load(name_or_path, cache=cache, progress=progress)
+        if plain.items.images is not None:
+            return plain
+    if pictures and not source.pictured:
+        source = resolve(name_or_path, pictures)
     memory = home / "digests"
     key = entries.entry_key(source.info, source.stamp(memory))
     entry = home / "prepared" / f"{slug(source.info.id)}-{key}"

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmbench.data import folder, plugin
+from mmbench.data.fetch.recipe import recipes
 from mmbench.data.log import DataError
 from mmbench.data.places import data_home, search_folders
+from mmbench.data.published import held, published
 from mmbench.data.spec import FILE_NAME, FolderSpec, read_toml, suggest
 from mmbench.data.variant import split_variant, with_settings
 from mmbench.hookspecs import DatasetInfo, RawDataset
@@ -27,12 +29,14 @@ class Source:
             folder for digests that are remembered.
         read: ``read(cache, progress)`` answers the ``RawDataset``; ``cache`` is a folder in which
             each dataset that fetches its source has one of its own.
+        pictured: whether it has pictures; None where only reading it tells.
     """
 
     info: DatasetInfo
     where: str
     stamp: Callable[[Path], Mapping[str, Any]]
     read: Callable[[Path, Callable[..., None]], RawDataset]
+    pictured: bool | None = None
 
 
 class Row(NamedTuple):
@@ -44,8 +48,11 @@ class Row(NamedTuple):
     status: str
 
 
-def resolve(name: str) -> Source:
+def resolve(name: str, pictures: str = "") -> Source:
     """Find a dataset; nothing of it is read but its description.
+
+    ``pictures``, ``drawn`` or ``photographs``, are given to a dataset that has none, see
+    ``mmbench.data.attach``.
 
     ``name[key=value]`` is the dataset with another recipe, see ``mmbench.data.variant``; but a path
     that exists is one, brackets or not. A name with a path separator is a path. Any other is looked
@@ -56,29 +63,41 @@ def resolve(name: str) -> Source:
     Raises:
         DataError: says what was looked for and where, and how to get it.
     """
-    if Path(name).expanduser().exists():
-        return _find(name)
-    base, settings = split_variant(name)
-    source = _find(base)
-    return replace(source, info=with_settings(source.info, settings))
+    here = Path(name).expanduser().exists()
+    source = _find(name, {}) if here else _find(*split_variant(name))
+    if not pictures:
+        return source
+    from mmbench.data.attach import with_pictures
+
+    return with_pictures(source, pictures)
 
 
-def _find(name: str) -> Source:
-    """As ``resolve``, for a name without settings."""
+def place_of(name: str) -> tuple[str, Path | None]:
+    """The id that a name means, settings or not, and its folder; None where there is none."""
+    base = split_variant(name)[0] if not Path(name).expanduser().exists() else name
+    if _is_path(base):
+        path = _folder(Path(base).expanduser())
+        return path.absolute().name, path
+    found = _folders()
+    identity = base if base in found else _alias(base, found)
+    return identity, found.get(identity)
+
+
+def _find(name: str, settings: Mapping[str, str]) -> Source:
+    """As ``resolve``, for a name and its settings."""
     if _is_path(name):
-        return _folder_source(folder.spec_of(_folder(Path(name).expanduser())))
+        return _folder_source(_spec_of(_folder(Path(name).expanduser()), settings))
     plugins = plugin.names()
     if name in plugins:
-        return _plugin_source(plugin.open_plugin(name, plugins[name]))
+        return _plugin_source(plugin.open_plugin(name, plugins[name]), settings)
     found = _folders()
     identity = name if name in found else _alias(name, found)
     if identity in found:
-        spec = folder.spec_of(found[identity])
-        return _folder_source(spec)
-    if identity in folder.known():
-        raise DataError(_how_to_get(folder.known()[identity]))
+        return _folder_source(_spec_of(found[identity], settings))
+    if identity in published():
+        raise DataError(_how_to_get(published()[identity]))
     if Path(name).is_dir():
-        return _folder_source(folder.spec_of(Path(name)))
+        return _folder_source(_spec_of(Path(name), settings))
     every = [word for row in list_datasets() for word in (row.id, *row.aliases)]
     raise DataError(
         f"there is no dataset {name!r}{suggest(name, every)} (looked for an installed package's "
@@ -87,10 +106,21 @@ def _find(name: str) -> Source:
     )
 
 
+def _spec_of(path: Path, settings: Mapping[str, str]) -> FolderSpec:
+    """How to read a folder: as it says, as a known dataset is read, or by a guess."""
+    known = published().get(path.absolute().name)
+    if known is not None and not (path / FILE_NAME).is_file():
+        spec = held(path, replace(known, info=with_settings(known.info, settings)))
+        if spec is not None:
+            return spec
+    spec = folder.spec_of(path)
+    return replace(spec, info=with_settings(spec.info, settings))
+
+
 def list_datasets() -> list[Row]:
     """Every dataset that can be named, sorted by id; no plugin is imported."""
     rows = {}
-    for identity, spec in folder.known().items():
+    for identity, spec in published().items():
         rows[identity] = Row(identity, spec.info.aliases, "", "not here")
     for identity, path in _folders().items():
         row = _row(identity, path)
@@ -111,7 +141,10 @@ def _row(identity: str, path: Path) -> Row:
         return Row(identity, (), str(path), f"here, to be guessed: no {FILE_NAME}")
     root = spec.root if (path / FILE_NAME).is_file() else path
     lacks = [name for name in spec.files() if not (root / name).exists()]
-    status = f"lacks {', '.join(lacks)}" if lacks else "here"
+    if lacks and not (path / FILE_NAME).is_file() and held(path, spec):
+        status = f"here, without {', '.join(lacks)}"
+    else:
+        status = f"lacks {', '.join(lacks)}" if lacks else "here"
     return Row(spec.info.id, spec.info.aliases, str(path), status)
 
 
@@ -140,12 +173,12 @@ def _description(path: Path) -> FolderSpec | None:
     """What a folder says of itself, without a look at its tables."""
     if (path / FILE_NAME).is_file():
         return read_toml(path / FILE_NAME)
-    return folder.known().get(path.name)
+    return published().get(path.name)
 
 
 def _alias(name: str, found: Mapping[str, Path]) -> str:
     """The id that ``name`` is another word for, or ``name``. Raises DataError for two of them."""
-    owners = {i for i, spec in folder.known().items() if name in (i, *spec.info.aliases)}
+    owners = {i for i, spec in published().items() if name in (i, *spec.info.aliases)}
     for identity, path in found.items():
         try:
             spec = _description(path)
@@ -167,12 +200,13 @@ def _folder_source(spec: FolderSpec) -> Source:
         str(spec.root.absolute()),
         lambda memory: folder.stamp(spec, memory),
         lambda cache, progress: folder.read(spec),
+        spec.images is not None,
     )
 
 
-def _plugin_source(found: plugin.Plugin) -> Source:
+def _plugin_source(found: plugin.Plugin, settings: Mapping[str, str]) -> Source:
     return Source(
-        found.info,
+        with_settings(found.info, settings),
         found.package,
         lambda memory: found.stamp(),
         lambda cache, progress: found.read(cache / found.info.id, progress),
@@ -181,8 +215,10 @@ def _plugin_source(found: plugin.Plugin) -> Source:
 
 def _how_to_get(spec: FolderSpec) -> str:
     info = spec.info
+    brought = info.id in recipes() and f"`mmbench data fetch {info.id}` brings it. "
     return (
-        f"{info.id} ({info.name}) is known, but not on this machine. How to get it: {info.origin} "
+        f"{info.id} ({info.name}) is known, but not on this machine. {brought or ''}How to get it: "
+        f"{info.origin} "
         f"Put {', '.join(spec.files())} into {data_home() / info.id}, or into a folder "
         f"{info.id} of one that the environment variable MMBENCH_DATA names."
     )

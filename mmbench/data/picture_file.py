@@ -8,10 +8,8 @@ the sha256 of the pictures, so equal seals are equal files.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import logging
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -19,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from mmbench.data.scratch import make_scratch
-from mmbench.files import sync
+from mmbench.files import locked, sync
 from mmbench.views import PICTURES, SEAL, ImageError, ImageStore
 
 BLOCK = 1024 * 1024  # bytes that are read at a time
@@ -59,7 +57,7 @@ def make_once(path: Path, n_items: int, pictures: Iterable[bytes]) -> ImageStore
     are no such locks, as on Windows, all of them write it, and the last one's stays.)
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(path.with_name(f".{path.name}.lock")):
+    with locked(path.with_name(f".{path.name}.lock")):
         if path.exists():
             if is_whole(path):
                 return ImageStore(path)
@@ -135,20 +133,3 @@ def _seal(offsets: np.ndarray, pictures: bytes) -> bytes:
 
 def _numbers(offsets: np.ndarray) -> bytes:
     return len(offsets).to_bytes(8, "little") + offsets.astype("<i8").tobytes()
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock on a file, waiting for it. Who holds a removed one only does work twice."""
-    try:
-        import fcntl
-    except ImportError:  # no such locks on Windows
-        yield
-        return
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        path.unlink(missing_ok=True)
-        os.close(handle)

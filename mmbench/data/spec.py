@@ -42,6 +42,7 @@ Everything is optional but ``id`` and ``[interactions] file``::
     [images]
     path = "pictures.zip"             # a zip (read in place) or a folder
     pattern = "{item}.jpg"            # * stands for anything within a name
+    remark = "pictures are drawn"     # shown with every result, where the pictures are there
 
     [recipe]                          # see mmbench.Recipe
     require = ["image"]
@@ -70,11 +71,15 @@ import tomllib
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from mmbench.data.log import DataError
 from mmbench.hookspecs import DatasetInfo, Recipe
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 FILE_NAME = "dataset.toml"
 Format = Literal[
@@ -163,10 +168,11 @@ class ItemsSpec:
 
 @dataclass(frozen=True, slots=True)
 class ImagesSpec:
-    """Where the items' pictures are."""
+    """Where the items' pictures are; ``remark`` is shown with every result that they are in."""
 
     path: str
     pattern: str = "{item}.*"
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +264,7 @@ def parse(text: str, root: Path, where: str) -> FolderSpec:
 
     Raises DataError for broken toml, an unknown key, a value of the wrong type.
     """
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     try:
         table = tomllib.loads(text)
@@ -269,7 +275,7 @@ def parse(text: str, root: Path, where: str) -> FolderSpec:
         if isinstance(table.get(name), dict):
             _check_keys(table[name], kind, where, f" in [{name}]")
     try:
-        toml = TypeAdapter(_Toml).validate_python(table)
+        toml = _adapter().validate_python(table)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
@@ -287,6 +293,13 @@ def parse(text: str, root: Path, where: str) -> FolderSpec:
     )
     folder = root / Path(toml.root).expanduser() if toml.root else root
     return FolderSpec(info, folder, toml.interactions, toml.items, toml.images)
+
+
+@cache
+def _adapter() -> TypeAdapter[_Toml]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(_Toml)
 
 
 def _check_keys(table: Mapping[str, Any], kind: type, where: str, part: str) -> None:

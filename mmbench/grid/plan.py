@@ -172,6 +172,7 @@ def make_plan(
     results: Path,
     *,
     load: Callable[[str], Log],
+    ready: Callable[[frozenset[str]], None] = lambda needs: None,
     isolated: bool = True,
     keep_stale: bool = False,
     download: bool = True,
@@ -179,6 +180,7 @@ def make_plan(
 ) -> list[Planned]:
     """All cells of a grid, datasets outermost, with what the store already holds.
 
+    ``ready`` is told what the models need of data, before the first dataset is loaded.
     With ``keep_stale``, what other code left is taken for the cell's own where that is not done.
     With ``download``, weights that a branch names are fetched where they are not here, as the
     commit is part of the cell; without it, such a row has a problem. A plugin that cannot be
@@ -195,6 +197,7 @@ def make_plan(
         ref: weigh(found, named_by(ref, settings), places, say if download else None)
         for ref, found in described.items()
     }
+    ready(frozenset(need for one in described.values() for need in one.declared.needs))
 
     def prepare(name: str) -> Question:
         say(f"preparing {name}")
@@ -282,7 +285,7 @@ class _Planner:
         if why := not_applicable(found.declared, question, self.source):
             return why
         if upstream is not None and upstream.inapplicable:
-            return f"starts from {upstream.label}, which {upstream.inapplicable}"
+            return f"starts from {upstream.label}: {upstream.inapplicable}"
         return ""
 
     def _job(self, question: Question, ref: ModelRef, seed: int, upstream: Planned | None) -> Job:

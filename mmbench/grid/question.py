@@ -118,6 +118,9 @@ def not_applicable(declared: Declaration, question: Question, source: Question |
     logs = (*question.logs, *([source.log] if source else []))
     for log in logs:
         missing = missing_modalities(declared.needs, log.items)
+        if missing == ["images"]:
+            whose = f" of {log.id}" if len(logs) > 1 else ""
+            return f"no pictures{whose} (add --images or --draw)"
         if missing:
             where = f"{log.id} has not" if len(logs) > 1 else "the data has not"
             return f"needs {' and '.join(missing)}, which {where}"

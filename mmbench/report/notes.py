@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from mmbench.data.attach import ADDED
 from mmbench.report.cards import sentences
 from mmbench.report.words import plain
 from mmbench.results.record import UNSEALED, Record
@@ -50,6 +51,7 @@ def notes(row: Row, board: Iterable[Row], stale: Collection[str] = frozenset()) 
         (any(record.cell.id in stale for record in row.records), STALE),
         (any(record.ranks_sha256 == UNSEALED for record in row.done), UNKEPT),
         (_other_candidates(row, board), CANDIDATES),
+        *((True, f"Its {remark}.") for remark in _added_pictures(row.first)),
         *((True, _known_failure(*known)) for known in row.first.known_failures.items()),
         (bool(row.violations), _impossible(row.violations)),
     ]
@@ -67,6 +69,13 @@ def mark(row: Row, board: Board) -> str:
     numbers = numbered(board)
     marks = sorted(numbers[text] for text in row.notes)
     return f" [{', '.join(map(str, marks))}]" if marks else ""
+
+
+def _added_pictures(record: Record) -> list[str]:
+    """What is to be said of pictures that the dataset has not of itself, where a row reads them."""
+    if "pictures" not in record.cell.fingerprints:
+        return []
+    return [remark for remark in record.data.remarks if remark.startswith(ADDED)]
 
 
 def _smoke(limit: int | None) -> str:

@@ -74,7 +74,7 @@ def test_a_name_that_two_packages_claim(bench):
 def test_what_cannot_apply_is_planned_so_and_recorded(bench):
     bench.install("painter", "mmbench-painter", painter="shelf:Painter")
     run = ["run", "-m", "painter,noise", "-d", "shop", "--seeds", "2", "--in-process"]
-    why = "not applicable: needs images, which the data has not"
+    why = "not applicable: no pictures (add --images or --draw)"
     planned = bench.run(*run, "--dry-run")
     assert f"2 {why}" in " ".join(planned.out.split())
     row = bench.run(*run, "--dry-run", "--json").json[0]
@@ -82,7 +82,7 @@ def test_what_cannot_apply_is_planned_so_and_recorded(bench):
     done = bench.run(*run)
     assert done.code == 0  # beside rows that are done
     assert "2 of 4 cells to run" in done.out
-    assert "not-applicable painter on shop, seed 0: needs images" in done.out
+    assert "not-applicable painter on shop, seed 0: no pictures" in done.out
     again = bench.run(*run)
     assert "0 of 4 cells to run" in again.out
     assert "not-applicable painter" not in again.out  # it is recorded, and not once more
@@ -106,5 +106,5 @@ def test_what_starts_from_what_cannot_apply_does_not_either(bench):
     done = bench.run(*run)
     assert done.code == 0
     assert "1 of 2 cells to run" in done.out
-    reason = "starts from blind, which needs images, which the data has not"
+    reason = "starts from blind: no pictures (add --images or --draw)"
     assert f"not-applicable vain[init=blind] on shop, seed 0: {reason}" in done.out

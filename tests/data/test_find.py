@@ -141,8 +141,7 @@ def test_an_incomplete_known_folder_names_what_lacks(tmp_path, monkeypatch):
     with pytest.raises(DataError, match=r"needs the files sequences\.txt, items\.tsv"):
         load("sports")
     (folder / "sequences.txt").write_text("u 1 2 3\n")
-    with pytest.raises(DataError, match=r"items\.tsv: no such file"):
-        load("sports")
+    assert load("sports").items.fields == {}  # events alone serve models that need no more
 
 
 def test_an_unknown_name_is_answered_with_a_near_one():

@@ -245,6 +245,6 @@ def test_each_part_must_serve_a_model_s_needs(log, make, tmp_path):
     questions = [ask_question(one, get_protocol("loo@2")) for one in (log, other)]
     for question in ask_together(questions):
         reason = not_applicable({"needs": ["image"]}, question, None)
-        assert reason == "needs images, which bare has not"
+        assert reason == "no pictures of bare (add --images or --draw)"
         assert not not_applicable({"needs": []}, question, None)
     assert not not_applicable({"needs": ["image"]}, questions[0], None)
