@@ -1,9 +1,9 @@
 """One vector of an item's texts and picture together, as GME makes it of Qwen2-VL.
 
 The recipe is that of ``mteb`` (``gme_v_models``): the chat's system line, the picture and then the
-text in the user's turn, the opening of the assistant's turn, and ``<|endoftext|>``;
-the last layer has that token's state, at length 1. The checkpoint's own code is not run: its weights are loaded as
-plain Qwen2-VL.
+text in the user's turn, the opening of the assistant's turn, and ``<|endoftext|>``; the state of
+that token in the last layer, at length 1. The checkpoint's own code is not run: its weights are
+loaded as plain Qwen2-VL.
 """
 
 from __future__ import annotations

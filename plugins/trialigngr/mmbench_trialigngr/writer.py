@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -39,6 +40,8 @@ class IdWriter:
         )
         vlm.write_tokens(self.backbone)
         entries = vlm.code_ids(self.backbone, ids.codes[1:], ids.sizes)
+        if config.family:
+            spread_rows(self.backbone, run.seed)
         padded = np.concatenate([np.zeros((1, entries.shape[1]), np.int64), entries])
         self.told = Told(padded, plain.titles, plain.interests, plain.captions)
         self.trie = vlm.Trie(entries, end=self.backbone.end)
@@ -92,6 +95,20 @@ class IdWriter:
             candidates=candidates,
             batch_size=self.config.decode_batch,
         )
+
+
+def spread_rows(backbone: vlm.Backbone, seed: int) -> None:
+    """Start the new tokens of a miniature as its other tokens: at random.
+
+    New rows start near the mean of the others, which suits a table that means something. In one of
+    random weights they are alike then, and a fit of minutes hardly tells them apart.
+    """
+    table = backbone.model.get_input_embeddings().weight
+    rows = backbone.tokenizer.convert_tokens_to_ids(list(backbone.tokens))
+    generator = torch.Generator().manual_seed(seed)
+    drawn = torch.randn(len(rows), table.shape[1], generator=generator)
+    with torch.no_grad():
+        table[rows] = (drawn * backbone.dim**-0.5).to(table)
 
 
 class Objective(nn.Module):
