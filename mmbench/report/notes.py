@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from mmbench.report.cards import sentences
 from mmbench.report.words import plain
 from mmbench.results.record import Record
 
@@ -39,6 +40,7 @@ def notes(row: Row, board: Iterable[Row], stale: Collection[str] = frozenset()) 
         (row.small, SMALL),
         (limit is not None, _smoke(limit)),
         (bool(budget), _budget(budget)),
+        *((True, sentence) for sentence in sentences(row.done)),
         (bool(row.done) and row.first.wall == "none", NO_WALL),
         (bool(row.done) and row.first.wall == "process", PROCESS),
         (any(record.environment.dirty for record in row.records), DIRTY),

@@ -8,6 +8,7 @@ from typing import Any
 
 from mmbench.problems import UserError
 from mmbench.report.aggregate import Row
+from mmbench.report.cards import is_figure
 
 FORMATS = (".svg", ".png", ".pdf")
 # matplotlib draws a random salt into an SVG's ids and the time into its head: one picture, one file
@@ -30,7 +31,12 @@ def plot_curves(rows: Sequence[Row], path: Path) -> None:
         ) from error
     drawn = [(row, record) for row in rows for record in row.done]
     names = list(
-        dict.fromkeys(name for _, r in drawn for name, points in r.curves.items() if points)
+        dict.fromkeys(
+            name
+            for _, r in drawn
+            for name, points in r.curves.items()
+            if points and not is_figure(name, points)
+        )
     )
     if not names:
         raise UserError("these cells logged no curve, so there is nothing to draw")

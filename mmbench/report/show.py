@@ -14,6 +14,7 @@ from rich.text import Text
 
 from mmbench.report.aggregate import HEADLINE, Board, Estimate, Row, set_order
 from mmbench.report.board import mean, spread
+from mmbench.report.cards import cards, is_figure, say
 from mmbench.report.slices import Slice
 from mmbench.report.table import WIDE
 from mmbench.report.words import count, decimals, duration, plain
@@ -53,7 +54,7 @@ def _as_asked(name: str) -> str:
 
 
 def show_row(board: Board, row: Row, slices: Sequence[Slice], *, width: int = 80) -> RenderableType:
-    """The row: figures, costs, slices, embedding spaces and the ends of its curves.
+    """The row: figures, costs, slices, embedding spaces, cards and the ends of its curves.
 
     Made for terminals of 80 columns and more; from 110 the slices' headline has its deviation.
     """
@@ -65,6 +66,8 @@ def show_row(board: Board, row: Row, slices: Sequence[Slice], *, width: int = 80
         if chosen:
             parts += [Text(""), _slices(chosen, words, width >= WIDE)]
     parts += _spaces(row.done)
+    for title, figures in cards(row.done).items():
+        parts += [Text(""), _card(title, figures)]
     curves = _curves(row)
     if curves:
         parts += [Text(""), Text("curves (draw them with --plot)", style="bold"), *curves]
@@ -183,12 +186,20 @@ def _means(figures: Sequence[Mapping[str, float]]) -> list[str]:
     return [spread(Estimate.of([part[name] for part in figures])) or "–" for name in figures[0]]
 
 
+def _card(title: str, figures: Mapping[str, Sequence[float]]) -> Table:
+    """Means over the seeds; the figures of levels side by side."""
+    table = _table(plain(title), "")
+    for figure, values in figures.items():
+        table.add_row(plain(figure), say(values))
+    return table
+
+
 def _curves(row: Row) -> list[Text]:
     lines = []
     for record in row.done:
         for name, points in record.curves.items():
             values = [value for _, value in points]
-            if values:
+            if values and not is_figure(name, points):
                 lines.append(
                     Text(
                         f"  seed {record.cell.seed} {plain(name)}: {len(values)} points, first "

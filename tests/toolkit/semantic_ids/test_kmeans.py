@@ -1,0 +1,106 @@
+"""K-means and code-books of residuals, against slow and obvious versions of themselves."""
+
+import numpy as np
+import pytest
+
+from mmbench.toolkit.semantic_ids import kmeans as module
+from mmbench.toolkit.semantic_ids.kmeans import kmeans, nearest, residual_kmeans
+
+
+def chance(seed=0):
+    return np.random.default_rng(seed)
+
+
+def clumps(centres, size, spread=0.01, seed=0):
+    rng = chance(seed)
+    centres = np.asarray(centres, np.float32)
+    noise = rng.standard_normal((len(centres), size, centres.shape[1])) * spread
+    return (centres[:, None] + noise).reshape(-1, centres.shape[1]).astype(np.float32)
+
+
+def squared(vectors, centres):
+    wide = vectors.astype(np.float64)[:, None] - centres.astype(np.float64)[None]
+    return (wide**2).sum(axis=2)
+
+
+def test_the_nearest_is_the_nearest():
+    rng = chance()
+    vectors, centres = rng.standard_normal((2, 50, 7)).astype(np.float32)
+    labels, distances = nearest(vectors, centres[:9])
+    expected = squared(vectors, centres[:9])
+    np.testing.assert_array_equal(labels, expected.argmin(axis=1))
+    np.testing.assert_allclose(distances, np.sqrt(expected.min(axis=1)), rtol=1e-5)
+    assert (labels.dtype, distances.dtype) == (np.int32, np.float32)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_start_has_one_of_each_clump(seed):
+    """K-means++ draws by squared distance; a start of any two vectors fails half of the time."""
+    vectors = clumps([[0.0, 0.0], [50.0, 0.0]], 40)
+    _, labels = kmeans(vectors, 2, chance(seed), rounds=1)
+    assert set(labels[:40]) != set(labels[40:])
+    assert len(set(labels[:40])) == len(set(labels[40:])) == 1
+
+
+def test_where_it_ends_centres_are_means_and_labels_the_nearest():
+    vectors = chance(1).standard_normal((300, 5)).astype(np.float32)
+    centres, labels = kmeans(vectors, 12, chance(2), rounds=500)
+    np.testing.assert_array_equal(labels, squared(vectors, centres).argmin(axis=1))
+    for code in range(12):
+        mean = vectors[labels == code].astype(np.float64).mean(axis=0)
+        np.testing.assert_allclose(centres[code], mean, rtol=1e-5, atol=1e-6)
+
+
+def test_each_round_is_no_worse():
+    vectors = chance(1).standard_normal((300, 5)).astype(np.float32)
+    errors = [
+        squared(vectors, kmeans(vectors, 12, chance(2), rounds).centres).min(axis=1).sum()
+        for rounds in (1, 2, 4, 8, 50)
+    ]
+    assert errors == sorted(errors, reverse=True)
+    assert errors[-1] < errors[0]
+
+
+def test_a_centre_that_nothing_takes_goes_where_the_error_is(monkeypatch):
+    vectors = clumps([[0.0, 0.0], [9.0, 0.0]], 10)
+
+    def all_at_one_place(vectors, k, rng):
+        return np.tile(vectors[:1], (k, 1))
+
+    monkeypatch.setattr(module, "_plus_plus", all_at_one_place)
+    _, labels = kmeans(vectors, 2, chance(), rounds=50)
+    assert set(labels[:10]) != set(labels[10:])
+    assert len(set(labels[:10])) == len(set(labels[10:])) == 1
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 7])
+def test_fewer_distinct_vectors_than_centres(k):
+    vectors = np.array([[0, 0], [1, 1], [0, 0], [1, 1]], np.float32)
+    centres, labels = kmeans(vectors, k, chance(), rounds=10)
+    assert centres.shape == (k, 2)
+    assert np.isfinite(centres).all()
+    if k > 1:
+        np.testing.assert_allclose(centres[labels], vectors, atol=1e-6)
+
+
+def test_levels_stand_for_what_the_levels_before_leave_over():
+    """Vectors that are sums of a coarse and a fine part come apart into just these."""
+    coarse = np.array([[-90, -90], [-90, 90], [90, -90], [90, 90]], np.float32)
+    fine = np.array([[-9, 0], [9, 0], [0, 12]], np.float32)
+    vectors = (coarse[:, None] + fine[None]).reshape(-1, 2)
+    first, second = residual_kmeans(vectors, (4, 3), chance(), rounds=50)
+    mean = fine.mean(axis=0)
+    order = np.lexsort(first.T[::-1])
+    np.testing.assert_allclose(first[order], coarse + mean, atol=1e-4)
+    order = np.lexsort(second.T[::-1])
+    np.testing.assert_allclose(second[order], fine[[0, 2, 1]] - mean, atol=1e-4)
+
+
+def test_chance_is_all_in_the_generator():
+    vectors = chance(1).standard_normal((200, 6)).astype(np.float32)
+    first, again, other = (
+        residual_kmeans(vectors, (8, 8), chance(seed), rounds=20) for seed in (0, 0, 1)
+    )
+    for one, same, another in zip(first, again, other, strict=True):
+        np.testing.assert_array_equal(one, same)
+        assert not np.array_equal(one, another)
