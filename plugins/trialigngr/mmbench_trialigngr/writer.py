@@ -50,24 +50,28 @@ class IdWriter:
 
     def write(self, task: Task, history: Sequence[int], item: int | None) -> vlm.Prompt:
         """A prompt, with as many of the latest events as ``max_tokens`` leaves room for."""
-        shown = list(history)[-self.config.max_history :]
-        while True:
-            prompt = write(task, self.told, shown, item, self.config.style)
-            if task not in SEQUENCES or not shown:
-                return prompt
-            if len(self.backbone.encode(prompt)) <= self.config.max_tokens:
-                return prompt
-            shown = shown[1:]
+        return self._fit(task, history, item)[0]
 
     def encode(self, draw: Draw) -> vlm.Encoded:
         """The tokens of an example; remembered, for tasks about items come again and again."""
         if draw not in self._encoded:
-            encoded = self.backbone.encode(self.write(draw.task, draw.history, draw.item))
+            _, encoded = self._fit(draw.task, draw.history, draw.item)
             if self._kept + len(encoded) > KEPT:
                 self._encoded, self._kept = {}, 0
             self._encoded[draw] = encoded
             self._kept += len(encoded)
         return self._encoded[draw]
+
+    def _fit(
+        self, task: Task, history: Sequence[int], item: int | None
+    ) -> tuple[vlm.Prompt, vlm.Encoded]:
+        shown = list(history)[-self.config.max_history :]
+        while True:
+            prompt = write(task, self.told, shown, item, self.config.style)
+            encoded = self.backbone.encode(prompt)
+            if task not in SEQUENCES or not shown or len(encoded) <= self.config.max_tokens:
+                return prompt, encoded
+            shown = shown[1:]
 
     def batch(self, draws: Sequence[Draw]) -> vlm.Batch:
         """Examples as a batch."""
