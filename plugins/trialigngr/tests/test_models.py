@@ -130,13 +130,25 @@ SWITCHES = {
 }
 
 
-@pytest.mark.parametrize("switch", SWITCHES)
-def test_switches_differ(fitted, queries, switch):
+QUICK = ("tiger", "titles-only", "shared ids")
+
+
+@pytest.fixture(scope="module")
+def plain():
+    """Scores of ``tiny``, made once."""
+    return {}
+
+
+@pytest.mark.parametrize(
+    "switch", [pytest.param(s, marks=[] if s in QUICK else pytest.mark.slow) for s in SWITCHES]
+)
+def test_switches_differ(fitted, queries, plain, switch):
+    if not plain:
+        plain["tiny"] = fitted().score(queries, catalogue(queries), NOTHING)
     preset, changes = SWITCHES[switch]
-    one = fitted().score(queries, catalogue(queries), NOTHING)
     other = fitted(preset, **changes).score(queries, catalogue(queries), NOTHING)
     assert np.isfinite(other).all()
-    assert not np.allclose(one, other, atol=1e-3)
+    assert not np.allclose(plain["tiny"], other, atol=1e-3)
 
 
 def test_a_shop_without_pictures_is_served(fitted, items, queries):
@@ -146,13 +158,13 @@ def test_a_shop_without_pictures_is_served(fitted, items, queries):
     assert "assets: items with interests" in told and "semantic ids: collisions" in told
 
 
-def test_assets_of_one_fit_serve_the_next(fitted, make_run, monkeypatch):
-    fitted()
+def test_assets_of_one_fit_serve_the_next(fitted, make_run):
+    fitted("tiger/tiny")
     made = {
         path: path.stat().st_mtime_ns for path in make_run().encodings.rglob("*") if path.is_file()
     }
     assert {path.parent.name for path in made} >= {"texts", "shards", "semantic-ids"}
-    fitted("tiger/tiny")  # the same captions, interests, vectors and ids
+    fitted("tiger/tiny", max_history=1)  # the same captions, interests, vectors and ids
     again = {path: path.stat().st_mtime_ns for path in made}
     assert again == made
     assert {path for path in make_run().encodings.rglob("*") if path.is_file()} == set(made)
