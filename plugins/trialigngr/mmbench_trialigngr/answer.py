@@ -14,7 +14,8 @@ def level_counts(counts: Int64) -> Float32:
         counts: int64[n_items], training events.
     """
     _, level = np.unique(counts, return_inverse=True)
-    return ((level - level.max()) / (level.max() + 1)).astype(np.float32)
+    found: Float32 = ((level - level.max()) / (level.max() + 1)).astype(np.float32)
+    return found
 
 
 def rank_reached(items: Int32, scores: Float32, popularity: Float32) -> Float32:
@@ -27,7 +28,7 @@ def rank_reached(items: Int32, scores: Float32, popularity: Float32) -> Float32:
     """
     reached = np.isfinite(scores)
     lowest = np.where(reached, scores, 0).min(axis=1, keepdims=True, initial=0)
-    answer = np.tile(popularity, (len(items), 1)) + (lowest - 1)
+    answer: Float32 = (np.tile(popularity, (len(items), 1)) + (lowest - 1)).astype(np.float32)
     row, column = np.nonzero(reached)
     answer[row, items[row, column] - 1] = scores[row, column]
-    return answer.astype(np.float32)
+    return answer

@@ -136,9 +136,8 @@ class TriAlignConfig(vlm.BackboneConfig, vlm.TrainingConfig):
 
     @property
     def captions(self) -> bool:
-        """Whether captions are needed: by ids, by interests or by tasks."""
-        mined = self.interests and "caption" in self.content
-        return "caption" in self.content or bool(set(SEEING) & set(self.tasks)) or mined
+        """Whether captions are needed, by ids or by tasks; interests are mined from them then."""
+        return "caption" in self.content or bool(set(SEEING) & set(self.tasks))
 
     @property
     def interests(self) -> bool:
@@ -213,10 +212,10 @@ TINY = TriAlignConfig(
     id_unique="nearest",
     id_widths=(128, 64),
     id_epochs=200,
-    epochs=2,
-    batch_size=256,
+    epochs=1,
+    batch_size=64,
     accumulation=1,
-    learning_rate=4e-3,
+    learning_rate=2e-3,
     weight_decay=0.0,
     validate_every=0,
     beams=20,

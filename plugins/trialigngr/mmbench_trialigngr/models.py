@@ -59,27 +59,21 @@ class TriAlignGR:
     @staticmethod
     def seconds(config: configs.TriAlignConfig) -> Mapping[str, float]:
         """About how long a cell takes on a CPU; an id is three tokens."""
-        prompt = 3 * config.max_history + 8
-        trained = float(config.training_tokens)
+        prompt, trained = 3 * config.max_history + 8, float(config.training_tokens)
         found = dict(vlm.seconds_for(config, trained=trained, item=0, user=2 * prompt))
-        for wanted, backbone, tokens, most in (
-            (
-                config.captions,
-                config.caption_backbone,
-                2 * config.caption_tokens,
-                config.caption_items,
-            ),
-            (
-                config.interests,
-                config.interest_backbone,
-                200 + config.interest_tokens,
-                config.interest_items,
-            ),
-        ):
+        parts = []
+        if config.captions:
+            tokens = 2 * config.caption_tokens
+            parts.append((config.caption_backbone, tokens, config.caption_items))
+        if config.interests:
+            tokens = 200 + config.interest_tokens
+            parts.append((config.interest_backbone, tokens, config.interest_items))
+        for backbone, tokens, most in parts:
             part = vlm.BackboneConfig(backbone=backbone)
-            cost = vlm.seconds_for(part, trained=0, item=tokens, user=0) if wanted else {}
-            if most and cost:
-                found["cell"] = found.get("cell", 0.0) + most * cost["item"]
+            rates = vlm.seconds_for(part, trained=0, item=tokens, user=0)
+            place, count = ("cell", most) if most else ("item", 1)
+            if rates:
+                found[place] = found.get(place, 0.0) + count * rates["item"]
         return found
 
     @hookimpl

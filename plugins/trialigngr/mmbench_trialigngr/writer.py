@@ -34,7 +34,8 @@ class IdWriter:
     ) -> None:
         self.config = config
         texts = assets.texts
-        plain = Told(ids.codes, texts["title"], texts["interests"], texts["caption"])
+        codes = ids.codes.astype(np.int64)
+        plain = Told(codes, texts["title"], texts["interests"], texts["caption"])
         self.backbone = vlm.load_backbone(
             config, run, texts=corpus(plain, config.style), tokens=vlm.code_tokens(ids.sizes)
         )
