@@ -1,0 +1,103 @@
+"""A shop of twelve items on a ring, told by titles, pictures and categories, and small configs."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from mmbench_trialigngr.configs import PRESETS
+from mmbench_trialigngr.tasks import Told
+from PIL import Image
+
+from mmbench import Interactions, Items, Queries, Run
+from mmbench.testing import make_images
+
+TITLES = [
+    *("amber birch", "cedar denim", "ebony fern", "hazel indigo", "jade khaki", "linen maple"),
+    *("navy olive", "pearl quartz", "rose sage", 'teal "umber"', "velvet walnut", ""),
+]
+N_ITEMS = len(TITLES)
+SMALL = {
+    **{"dim": 32, "heads": 1, "layers": 1, "epochs": 1, "batch_size": 32, "beams": 12},
+    **{"id_sizes": (4, 4, 4), "id_method": "rkmeans", "max_history": 2},
+}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    """Tiny tensors gain nothing from threads, and lose much where cores are shared."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def items(tmp_path_factory):
+    """The last item has neither title nor picture; every second one has no category."""
+    colours = np.random.default_rng(1).integers(0, 256, (N_ITEMS, 3), dtype=np.uint8)
+    pictures = [Image.fromarray(np.tile(colour, (16, 16, 1))) for colour in colours[:-1]]
+    store = make_images(tmp_path_factory.mktemp("shop") / "pictures", [*pictures, None])
+    categories = ["", *("plants, trees" if n % 2 else "" for n in range(N_ITEMS))]
+    return Items(N_ITEMS, {"title": ("", *TITLES), "category": categories}, store)
+
+
+@pytest.fixture(scope="session")
+def train():
+    rng = np.random.default_rng(2)
+    starts, lengths = rng.integers(0, N_ITEMS, 21), rng.integers(2, 8, 21)
+    walks = [(start + np.arange(n)) % N_ITEMS + 1 for start, n in zip(starts, lengths, strict=True)]
+    return Interactions(
+        user=np.repeat(np.arange(21), lengths).astype(np.int32),
+        item=np.concatenate(walks).astype(np.int32),
+        time=np.concatenate([np.arange(n) for n in lengths]).astype(np.int64),
+        n_users=21,
+        n_items=N_ITEMS,
+    )
+
+
+@pytest.fixture
+def make_run(tmp_path):
+    """``make_run(**changes)``: a run whose ``log`` is kept in ``make_run.curve``."""
+
+    def make(**changes):
+        run = Run(
+            seed=0,
+            device="cpu",
+            scratch=tmp_path / "scratch",
+            cache=tmp_path / "cache",
+            preset="tiny",
+            validate=lambda limit=None: 0.0,
+            log=lambda step, **values: make.curve.append((step, values)),
+            progress=lambda done, total, unit: None,
+        )
+        return replace(run, **changes)
+
+    make.curve = []
+    return make
+
+
+@pytest.fixture(scope="session")
+def small():
+    """``small(preset, **changes)``: a config that is smaller still."""
+
+    def make(preset="tiny", **changes):
+        return replace(PRESETS[preset], **{**SMALL, **changes})
+
+    return make
+
+
+@pytest.fixture
+def queries():
+    """Three histories, the first of an unknown user, the last one empty."""
+    history = np.array([[0, 0, 3, 4], [5, 6, 7, 8], [0, 0, 0, 0]], np.int32)
+    return Queries(np.array([-1, 1, 2], np.int32), history, np.zeros((3, 4), np.int64))
+
+
+@pytest.fixture
+def told():
+    """Three items; the second has no caption, the third no title and no interests."""
+    ids = np.array([[0, 0], [90, 91], [90, 92], [93, 92]], np.int64)
+    return Told(
+        ids,
+        ["", "red tent", "blue lamp", ""],
+        ["", "camping, stars", "reading", ""],
+        ["", "a red triangle", "", "a green box"],
+    )
