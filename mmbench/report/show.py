@@ -28,7 +28,10 @@ BY = {
     "tied": "target's time,\nand the one before",
 }
 
-SLICED = "± here: half of the 95% interval, over queries and, where there are several, seeds"
+SLICED = (
+    "± of slices is half of the 95% interval, over queries and, where there are several, seeds; "
+    "elsewhere the sample standard deviation over seeds"
+)
 
 
 def find_rows(boards: Iterable[Board], asked: str) -> list[tuple[Board, Row]]:

@@ -47,7 +47,7 @@ class Slice:
 def make_slices(tables: Sequence[pa.Table]) -> list[Slice]:
     """The slices of a row, from its seeds' stored ranks (``read_ranks``); empty ones left out.
 
-    The sets are those that all tables have. Raises ValueError for no table.
+    The sets and the kinds of slices are those that all tables have. Raises ValueError for no table.
     """
     if not tables:
         raise ValueError("slices want the ranks of at least one seed")
@@ -65,7 +65,8 @@ def make_slices(tables: Sequence[pa.Table]) -> list[Slice]:
 
 def _parts(tables: Sequence[pa.Table]) -> Iterator[tuple[str, str, list[np.ndarray]]]:
     """Each slice's kind and name, and of each seed which queries are in it, bool[q]."""
-    for by, edges in EDGES.items():
+    kinds = {by: e for by, e in EDGES.items() if all(by in t.column_names for t in tables)}
+    for by, edges in kinds.items():
         for low, high in zip(edges, [*edges[1:], None], strict=True):
             parts = [_within(table[by].to_numpy(), low, high) for table in tables]
             yield by, _name(low, high), parts

@@ -20,6 +20,9 @@ from mmbench.report.notes import mark, numbered
 from mmbench.report.words import count, decimals, duration, plain
 
 WIDE = 110  # columns of a terminal from which there is room for deviations and a status
+DEVIATION = (
+    "± is the sample standard deviation over seeds; intervals and groups: mmbench leaderboard -o"
+)
 SHORT = {"out-of-memory": "memory", "not-applicable": "n/a"}
 
 
@@ -32,6 +35,7 @@ def board_table(board: Board, *, width: int = 80) -> RenderableType:
     return Group(
         _heading(board),
         _table(board, width),
+        *_deviations(board, width),
         *_failures(board),
         *_footnotes(board),
         *_block(caveats(board), lambda text: Text(plain(text), style="dim")),
@@ -70,6 +74,13 @@ def _table(board: Board, width: int) -> Table:
         ending = [_status(row)] if status else []
         table.add_row(_name(row, board), _seeds(row), *figures, _fit(row, wide), *ending)
     return table
+
+
+def _deviations(board: Board, width: int) -> list[Text]:
+    """What ± is, where the table has one."""
+    if width < WIDE or not any(len(row.done) > 1 for row in board.rows):
+        return []
+    return _block([DEVIATION], lambda text: Text(text, style="dim"))
 
 
 def _name(row: Row, board: Board) -> Text:

@@ -79,6 +79,7 @@ def test_only_sets_that_all_seeds_have():
         ["query", "greater_x", "equal_x", "frequency", "history_length"]
     )
     assert make_slices([table(1), other])[0].metrics == {}
+    assert {s.by for s in make_slices([table(1).drop_columns(["frequency"])])} == {"history_length"}
     with pytest.raises(ValueError, match="at least one seed"):
         make_slices([])
 

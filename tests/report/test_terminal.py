@@ -42,6 +42,8 @@ def test_a_narrow_table_tells_failures_where_the_time_would_be(shop, show):
 def test_a_wide_table_has_deviations_and_a_status(shop, show):
     lines = show(shop, 120).splitlines()
     assert "0.0420 ± 0.0010" in next(line for line in lines if line.startswith("sasrec"))
+    assert any(line.startswith("± is the sample standard deviation") for line in lines)
+    assert "±" not in show(shop, 100)
     assert next(line for line in lines if line.startswith("bert4rec")).split()[-1] == "timeout"
 
 
