@@ -37,9 +37,7 @@ class Spinner:
             self._next = now + LINE
         if now < self._next and done != total:
             return
-        told = f"{self._text}: {amount(done, unit)}" + (
-            f" of {amount(total, unit)}" if total else ""
-        )
+        told = f"{self._text}: {amount(done, unit, total)}"
         if self._status is not None:
             self._next = now + EVERY
             self._status.update(told)
@@ -59,9 +57,11 @@ class Spinner:
                 self._status.start()
 
 
-def amount(number: int, unit: str) -> str:
-    """A count as people write it; bytes in MB."""
-    return f"{number / 1e6:,.1f} MB" if unit == "bytes" else f"{number:,} {unit}"
+def amount(number: int, unit: str, total: int = 0) -> str:
+    """A count as people write it, of a total where that is known; bytes in MB."""
+    if unit == "bytes":
+        return f"{number / 1e6:,.1f}{f' of {total / 1e6:,.1f}' if total else ''} MB"
+    return f"{number:,}{f' of {total:,}' if total else ''} {unit}"
 
 
 @contextlib.contextmanager

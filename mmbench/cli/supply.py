@@ -45,10 +45,14 @@ class Supply:
 
     def ready(self, needs: Needs) -> None:
         """Bring what the models with these needs lack. Raises UserError where it may not be."""
+        self._needs = needs
+        self._bring(self._names, self._wishes.pictures)
+
+    def _bring(self, names: Iterable[str], pictures: str) -> None:
+        """Bring what datasets lack, for models with the needs and with pictures of a kind."""
         from mmbench.data.fetch.bring import bring
 
-        self._needs = needs
-        lacks = [lack for name in self._names for lack in [self._lack(name)] if lack]
+        lacks = [lack for name in names for lack in [self._lack(name, pictures)] if lack]
         lacks = list({lack.id: lack for lack in lacks}.values())
         if not lacks:
             return
@@ -65,28 +69,31 @@ class Supply:
         asked = self._wishes.pictures or self._wishes.plan_only or not self._asks()
         if log.items.images is not None or asked:
             return log
-        return self._pictured(name, self._choose(name))
+        chosen = self._choose(name)
+        if chosen:
+            self._bring([name], chosen)
+        return self._pictured(name, chosen)
 
     def _plain(self, name: str) -> Log:
         from mmbench import data
 
         return data.load(name, progress=self._spinner.count)
 
-    def _lack(self, name: str) -> Lack | None:
+    def _lack(self, name: str, pictures: str) -> Lack | None:
         """What is to be brought for a name, if anything is."""
         from mmbench.data.fetch.bring import lacking
 
         identity = fetched_id(name)
         if identity is None:
             return None
-        lack = lacking(identity, self._parts())
+        lack = lacking(identity, self._parts(pictures))
         return lack if lack is not None and lack.outputs else None
 
-    def _parts(self) -> set[str]:
+    def _parts(self, pictures: str) -> set[str]:
         parts = {"events"}
-        if "text" in self._needs or ("image" in self._needs and self._wishes.pictures):
+        if "text" in self._needs or ("image" in self._needs and pictures):
             parts.add("text")
-        if "image" in self._needs and self._wishes.pictures == "photographs":
+        if "image" in self._needs and pictures == "photographs":
             parts.add("pictures")
         return parts
 
@@ -209,7 +216,10 @@ def bring_photographs(name: str, wishes: Wishes, spinner: Spinner) -> dict[str, 
     identity, _ = place_of(name)
     table, recipe = addresses_of(name), recipes().get(identity)
     if table is None or recipe is None:
-        raise NoPictures("no addresses of photographs are known (--draw draws cards)")
+        raise NoPictures(
+            "no addresses of photographs are here; `mmbench data fetch NAME --images` brings those "
+            "of known datasets, and --draw draws cards"
+        )
     log = data.load(name, progress=spinner.count)
     known = read_addresses(table)
     wanted = {item: known[item] for item in log.item_ids[1:] if item in known}

@@ -112,9 +112,21 @@ def _spec_of(path: Path, settings: Mapping[str, str]) -> FolderSpec:
     if known is not None and not (path / FILE_NAME).is_file():
         spec = held(path, replace(known, info=with_settings(known.info, settings)))
         if spec is not None:
+            _demand_pictures(spec)
             return spec
     spec = folder.spec_of(path)
     return replace(spec, info=with_settings(spec.info, settings))
+
+
+def _demand_pictures(spec: FolderSpec) -> None:
+    """Raise DataError where a known dataset lacks the pictures that its recipe is about."""
+    if spec.images is None or (spec.root / spec.images.path).exists():
+        return
+    raise DataError(
+        f"{spec.root / spec.images.path}: no such file, and {spec.info.id} keeps only items with a "
+        f"picture. Put it there, or ask {spec.info.id.partition('[')[0]}[require=], which is "
+        "another dataset and needs none"
+    )
 
 
 def list_datasets() -> list[Row]:

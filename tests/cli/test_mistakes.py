@@ -24,7 +24,7 @@ RUN = ["run", "-m", "counts,noise", "-d", "shop"]
         ([*RUN, "--observer", "spy"], "no observer is called 'spy'"),
         (["run", "-m", "noise"], "say which data"),
         (["run", "absent.toml"], "cannot read absent.toml: No such file"),
-        (["run", "-m", "noise", "-d", "toys"], "How to get it:"),
+        (["run", "-m", "noise", "-d", "toys"], "agreed to: add --yes"),
         (["data", "describe", "toys"], "is known, but not on this machine"),
         (["ls", "model"], "say one of: models, data, protocols"),
         (["leaderboard", "nowhere"], "nowhere is not a folder of results"),
