@@ -2,8 +2,8 @@
 
 A prompt's keys and values stand in memory once, however many continuations there are: those of a
 prompt lie behind it in one row, token after token, and a mask lets each token see the prompt, the
-tokens that it continues, and itself (tree attention; Miao et al., 2024, SpecInfer).
-Nothing is copied or put into another order, as it is where each continuation has a row of its own.
+tokens that it continues, and itself (tree attention; Miao et al., 2024, SpecInfer). Nothing is
+copied or put into another order, as it is where each continuation has a row of its own.
 """
 
 from __future__ import annotations

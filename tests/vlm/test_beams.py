@@ -154,10 +154,11 @@ def transformers_beams(backbone, asked, sequences, beams):
     return np.reshape(items, shape), found.sequences_scores.reshape(shape).numpy()
 
 
+@pytest.mark.parametrize("codes", [6, 12])
 @pytest.mark.parametrize("name", READING)
-def test_transformers_finds_the_same(name, shared):
-    """Its beams are ours where the first level is as wide as they are many, and none ends early."""
-    backbone, table = shared(name), toy(codes=12)
+def test_transformers_finds_the_same(name, codes, shared):
+    """With levels narrower than there are beams, and wider ones."""
+    backbone, table = shared(name), toy(codes=codes)
     items, scores = vlm.beam_search(backbone, ASKED, vlm.Trie(table), beams=10)
     theirs = transformers_beams(backbone, ASKED, table, 10)
     assert (items == theirs[0]).all()
