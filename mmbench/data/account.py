@@ -55,7 +55,8 @@ def account(
     """
     events, items = spec.interactions, spec.items
     tables = dict.fromkeys([events.file, *events.join, *([items.file] if items else [])])
-    uses = [_table(spec, name, left_out) for name in tables]
+    columns = {one.name: one.columns for one in looks}
+    uses = [_table(spec, name, columns.get(name), left_out) for name in tables]
     named = {one.name for one in uses}
     pictures = _pictures(spec, raw)
     inside = {one.name for one in pictures if one.used}
@@ -89,8 +90,10 @@ def _within(name: str, place: str) -> bool:
     return place == "." or name == place or name.startswith(f"{place}/")
 
 
-def _table(spec: FolderSpec, name: str, left_out: Mapping[str, str]) -> FileUse:
-    """The use of a file of the events, of the items, or of both."""
+def _table(
+    spec: FolderSpec, name: str, columns: Sequence[str] | None, left_out: Mapping[str, str]
+) -> FileUse:
+    """The use of a file of the events, the items, or both; ``columns`` where they are known."""
     events, items = spec.interactions, spec.items
     of_events = name in (events.file, *events.join)
     of_items = items is not None and items.file == name
@@ -101,7 +104,7 @@ def _table(spec: FolderSpec, name: str, left_out: Mapping[str, str]) -> FileUse:
     if reading.format in WITHOUT_COLUMNS:
         return FileUse(name, f"{use} ({reading.format})", True)
     found: dict[str, str] = {}
-    for column in header(spec.root / name, reading):
+    for column in columns or header(spec.root / name, reading):
         told = _of_events(events, column) if of_events else ""
         if of_items and items is not None and not told:
             if column == items.id:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from mmbench.data.log import DataError
-from mmbench.data.packed import open_packed, split_zip
+from mmbench.data.packed import as_characters, open_packed, split_zip
 from mmbench.data.spec import PACKED, Reading
 from mmbench.data.tables import as_frame, read_csv
 
@@ -25,8 +24,8 @@ def raw_header(path: Path, reading: Reading) -> list[str]:
     if reading.columns:
         return list(reading.columns)
     delimiter = reading.delimiter or DELIMITERS[reading.format]
-    with open_packed(path) as raw:
-        file = io.TextIOWrapper(raw, encoding=reading.encoding or "utf-8-sig", newline="")
+    encoding = reading.encoding or "utf-8-sig"
+    with open_packed(path) as raw, as_characters(raw, encoding, newline="") as file:
         try:
             if len(delimiter) > 1 or delimiter == " ":
                 names = _cut(file.readline().rstrip("\r\n"), delimiter)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mmbench.data import formats, images
 from mmbench.data.clock import examine
@@ -21,6 +22,9 @@ from mmbench.data.names import NAMES, plain
 from mmbench.data.packed import list_names, open_packed
 from mmbench.data.spec import EventsSpec, FolderSpec, ImagesSpec, ItemsSpec
 from mmbench.hookspecs import DatasetInfo
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SAMPLE = 2000
 FEWEST_APART = 0.75  # share of rows that a table of items names for the first time
@@ -83,7 +87,7 @@ def survey(
     events, notes = _settle_times(folder, chosen, columns or {})
     used = {events.file, *events.join}
     reasons = dict(chosen.reasons)
-    ids = _sample_ids(folder, events)
+    ids = _sample_ids(folder, events, chosen.look.rows)
     others = [one for one in looks if one.is_table and one.name not in used]
     texts = _choose_items(folder, others, ids, items, columns or {}, reasons)
     if texts is None and not items:
@@ -172,8 +176,11 @@ def _settle_times(
     return replace(spec, unit=unit, time_format=form), notes  # type: ignore[arg-type]
 
 
-def _sample_ids(folder: Path, spec: EventsSpec) -> set[str]:
-    """Item ids of some events, in the plainest spelling; empty where columns are to be named."""
+def _sample_ids(folder: Path, spec: EventsSpec, rows: pd.DataFrame) -> set[str]:
+    """Item ids of some events, in the plainest spelling; empty where columns are to be named.
+
+    ``rows`` are the first ones of a table.
+    """
     path = folder / spec.file
     if spec.format == "rows":
         return set()  # ids are made of texts
@@ -187,14 +194,12 @@ def _sample_ids(folder: Path, spec: EventsSpec) -> set[str]:
     if spec.format == "impressions":
         events = formats.read_events(path, replace(spec, join=()))
         return likeness(events["item"].head(20 * SAMPLE))
-    names = formats.header(path, spec.reading)
-    if spec.item not in names:
+    if spec.item not in rows:
         return set()
-    table = formats.read_table(path, spec.reading, [spec.item])[spec.item]
-    found = likeness(identifiers(table.head(SAMPLE), path))
-    if spec.history:
-        lists = formats.read_table(path, spec.reading, [spec.history])[spec.history].head(SAMPLE)
-        found |= likeness(item for cell in lists for item in cell_items(cell))
+    told = rows[spec.item].dropna()
+    found = likeness(identifiers(told[told.astype(str).str.strip() != ""], path))
+    if spec.history in rows:
+        found |= likeness(item for cell in rows[spec.history] for item in cell_items(cell))
     return found
 
 

@@ -116,7 +116,7 @@ def look(folder: Path, name: str, given: Given = AS_IT_LOOKS) -> Look:
         return _look(folder / name, name, given)
     except DataError as error:
         return Look(name, why_not=_short(error, folder), error=error)
-    except (OSError, UnicodeError, ValueError) as error:
+    except (OSError, ValueError, csv.Error) as error:
         return Look(name, why_not=f"cannot be read: {error}")
 
 
@@ -130,7 +130,7 @@ def _look(path: Path, name: str, given: Given) -> Look:
         return Look(name, why_not="a picture")
     if kind in FEATURES:
         return Look(name, why_not="features or objects of a program; mmbench reads tables")
-    if stem in PROSE and not given.names:
+    if stem in PROSE and name not in given.names:
         return Look(name, why_not="words for people, by its name")
     if not size(path):
         return Look(name, why_not="is empty")
@@ -181,13 +181,15 @@ def _look_at_text(path: Path, name: str, given: Given) -> Look:
     """A file of lines: a table, sequences, or neither."""
     kind, known = ending(name), layouts.known_file(name)
     code, notes = _encoding(path, given)
+    lines = sniff.lines(path, code)
+    if not lines:
+        return Look(name, why_not="is empty but for white space")
     if kind in ATOMIC and not (known and known.columns):
         reading = Reading("atomic", given.delimiter, encoding=code)
-        if ":" in sniff.lines(path, code)[0] or kind != ".item":
+        if ":" in lines[0] or kind != ".item":
             return _table(path, name, reading, None, notes)
     preferred = {".csv": ",", ".tsv": "\t"}.get(kind, "")
     found = sniff.layout(path, code, given.delimiter or (known.delimiter if known else preferred))
-    lines = sniff.lines(path, code)
     ragged = found is None or len({len(row) for row in found.rows}) > 1
     if kind != ".csv" and not given.columns and not known and _is_sequences(lines, ragged, found):
         prose = sniff.is_prose(lines) and "sequence" not in name.lower()

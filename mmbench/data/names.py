@@ -64,9 +64,6 @@ EVENT_FILE = re.compile(
     r"inter|event|rating|review|sequence|click|purchase|buys|log|train|transaction|view|behavior|pairs",
     re.I,
 )
-ITEM_FILE = re.compile(
-    r"item|product|catalog|meta|movie|book|article|business|game|news|title", re.I
-)
 
 
 def plain(name: str) -> str:

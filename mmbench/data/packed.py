@@ -8,6 +8,7 @@ from __future__ import annotations
 import bz2
 import contextlib
 import gzip
+import io
 import lzma
 import os
 import zipfile
@@ -67,6 +68,17 @@ def open_packed(path: Path) -> Iterator[IO[bytes]]:
         if packing in PACKED:
             file = stack.enter_context(OPENERS[packing](file, "rb"))
         yield file
+
+
+@contextlib.contextmanager
+def as_characters(file: IO[bytes], encoding: str, newline: str | None = None) -> Iterator[IO[str]]:
+    """The characters of an open file, which stays open; ``newline`` as in ``open``."""
+    text = io.TextIOWrapper(file, encoding, newline=newline)  # type: ignore[type-var]
+    try:
+        yield text
+    finally:
+        if not file.closed:  # as where a reader is given up half way
+            text.detach()
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ import pandas as pd
 
 from mmbench.data.delimited import wrong_encoding
 from mmbench.data.log import DataError
-from mmbench.data.packed import open_packed
+from mmbench.data.packed import as_characters, open_packed
 
 
 def json_rows(path: Path, encoding: str = "") -> Iterator[tuple[int, dict[str, Any]]]:
@@ -103,7 +102,8 @@ def _lines(file: Any, path: Path, encoding: str) -> Iterator[tuple[int, str]]:
 
 def _decoded(file: Any, path: Path, encoding: str) -> Iterator[tuple[int, str]]:
     try:
-        yield from enumerate(io.TextIOWrapper(file, encoding), 1)
+        with as_characters(file, encoding) as text:
+            yield from enumerate(text, 1)
     except UnicodeError as error:
         raise wrong_encoding(path) from error
 

@@ -15,6 +15,7 @@ from mmbench.data import folder as folders
 from mmbench.data import importer
 from mmbench.data.account import lines
 from mmbench.data.log import DataError
+from mmbench.data.looks import look
 
 T = 1_500_000_000
 SECONDS = {"s": 1, "ms": 1000, "us": 10**6}
@@ -233,3 +234,24 @@ def test_a_few_messy_folders(tmp_path_factory, shop):
 @given(shop=folders_of_a_shop())
 def test_messy_folders_lose_nothing_in_silence(tmp_path_factory, shop):
     check_shop(shop, tmp_path_factory)
+
+
+NAMES = ("a.csv", "a.tsv", "a.txt", "a.dat", "a.json", "a.jsonl", "a.inter", "u.data", "a.csv.gz")
+NAMES += ("a.parquet", "movies.dat", "news.tsv", "behaviors.tsv", "a.item", "noending")
+PIECES = st.sampled_from(
+    (b",", b"\t", b"\n", b"::", b'"', b"\\", b"u1", b"7", b" ", b"\xe9", b"{}", b"[")
+)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=CALM)
+@given(
+    name=st.sampled_from(NAMES),
+    data=st.one_of(st.binary(max_size=60), st.lists(PIECES, max_size=40).map(b"".join)),
+)
+def test_no_file_is_beyond_a_look(tmp_path_factory, name, data):
+    """Whatever its bytes, a file is a table, sequences, or said not to be."""
+    folder = tmp_path_factory.getbasetemp()
+    (folder / name).write_bytes(data)
+    one = look(folder, name)
+    assert one.why_not or one.reading.format
+    (folder / name).unlink()
