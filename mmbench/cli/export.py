@@ -79,7 +79,7 @@ def recommend(
 
     \b
     Examples:
-      mmbench recommend markov -d demo --users u7,u12
+      mmbench recommend markov -d demo --users user-0344,user-1525
       mmbench recommend sasrec-ce -d ./my-shop --users 42 -k 5 --json
     """
     from mmbench import api
