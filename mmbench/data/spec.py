@@ -53,7 +53,7 @@ import re
 import tomllib
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -272,8 +272,3 @@ def _lines(table: Mapping[str, Any]) -> list[str]:
         for key, value in table.items()
         if value is not None and value not in ("", ())
     ]
-
-
-def with_recipe(spec: FolderSpec, **changes: Any) -> FolderSpec:
-    """The spec with a changed recipe."""
-    return replace(spec, info=replace(spec.info, recipe=replace(spec.info.recipe, **changes)))
