@@ -65,7 +65,9 @@ class Results:
         """
         import pandas as pd
 
-        lines = [_line(board, row) for board in self.boards for row in board.rows]
+        from mmbench.report.frames import row_line
+
+        lines = [row_line(board, row) for board in self.boards for row in board.rows]
         return pd.DataFrame(lines, columns=list(dict.fromkeys(name for x in lines for name in x)))
 
     def ranks(self, model: str) -> pd.DataFrame:
@@ -96,17 +98,23 @@ class Results:
 
         Raises UserError as ``ranks`` does, and ValueError for an unknown metric.
         """
-        from mmbench.report.users import user_figures
+        from mmbench.report.frames import user_figures
 
         pairs = self._all() if model is None else self._rows(model)
         return self._each(pairs, lambda table: user_figures(table, metrics))
 
     def lists(
-        self, model: str, *, candidates: str = "unseen", data: str | None = None
+        self,
+        model: str,
+        *,
+        candidates: str = "unseen",
+        data: str | None = None,
+        protocol: str | None = None,
     ) -> list[Listed]:
         """What each finished cell of a row listed, in the dataset's own ids.
 
         The dataset is opened for it: by its id, or as ``data`` names it where that does not do.
+        ``protocol`` is the file of a local one.
 
         Raises UserError where no row is called that, where the lists were not stored (as of sampled
         sets), or where the dataset is not as the cell had it.
@@ -114,7 +122,7 @@ class Results:
         from mmbench.data import load
         from mmbench.report.exports import find_lists
 
-        return find_lists(self.reading, self._rows(model), candidates, load, data)
+        return find_lists(self.reading, self._rows(model), candidates, load, data, protocol)
 
     def to_ranx(
         self, model: str, *, candidates: str = "unseen", data: str | None = None
@@ -150,6 +158,7 @@ class Results:
         *,
         candidates: str = "unseen",
         data: str | None = None,
+        protocol: str | None = None,
     ) -> list[Path]:
         """Write the lists of a row as TREC files below a folder, and give their paths.
 
@@ -157,7 +166,7 @@ class Results:
         """
         from mmbench.report.exports import write_trec
 
-        found = self.lists(model, candidates=candidates, data=data)
+        found = self.lists(model, candidates=candidates, data=data, protocol=protocol)
         return write_trec(found, candidates, Path(out))
 
     def to_csv(
@@ -168,6 +177,7 @@ class Results:
         what: str = "users",
         candidates: str = "unseen",
         data: str | None = None,
+        protocol: str | None = None,
     ) -> list[Path]:
         """Write the figures of each user, or with ``what="lists"`` the top lists, as CSV files.
 
@@ -177,7 +187,7 @@ class Results:
 
         if what == "users":
             return write_users(self.reading, self._rows(model), PER_USER, Path(out))
-        found = self.lists(model, candidates=candidates, data=data)
+        found = self.lists(model, candidates=candidates, data=data, protocol=protocol)
         return write_lists(found, candidates, Path(out))
 
     def compare(
@@ -380,21 +390,6 @@ def results_of(finished: Sequence[Finished], out: Path) -> Results:
     paths = {record.cell.id: record_path(out, record.cell) for record in records}
     kept = frozenset(one.record.cell.id for one in finished if one.record and one.row.kept)
     return Results(Reading(records, problems, paths), kept)
-
-
-def _line(board: Board, row: Row) -> dict[str, Any]:
-    line: dict[str, Any] = {
-        "dataset": board.dataset,
-        "protocol": board.protocol,
-        "model": row.name,
-        "seeds": len(row.done),
-        "failed": len(row.failed),
-    }
-    for name, figures in row.metrics.items():
-        for metric, estimate in figures.items():
-            line[f"{name} {metric}"] = estimate.mean
-            line[f"{name} {metric} sd"] = float("nan") if estimate.sd is None else estimate.sd
-    return line | row.cost
 
 
 def _text(value: Any) -> str:

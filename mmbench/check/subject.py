@@ -6,9 +6,8 @@ import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from mmbench.grid.asked import SIZES
 from mmbench.grid.registry import ModelRef, Plugin, UsageError, find_plugin, list_plugins, parse_ref
-
-SIZES = ("auto", "paper", "small", "tiny")
 
 
 @dataclass(frozen=True, slots=True)

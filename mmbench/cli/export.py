@@ -28,6 +28,9 @@ def export(
         str | None, typer.Option("--data", "-d", help="Where the dataset is, if not by its id.")
     ] = None,
     candidates: Set = "unseen",
+    protocol: Annotated[
+        str | None, typer.Option(help="The file of a local protocol, mine.toml.")
+    ] = None,
 ) -> None:
     """Write a row's stored results for other tools: one file a cell.
 
@@ -48,11 +51,11 @@ def export(
         raise typer.BadParameter(f"say one of: {', '.join(WHAT)}", param_hint="WHAT")
     found = api.Results(read_folder(results))
     if what == "trec":
-        written = found.to_trec(out, row, candidates=candidates, data=data)
-    elif what == "users":
-        written = found.to_csv(out, row)
+        written = found.to_trec(out, row, candidates=candidates, data=data, protocol=protocol)
     else:
-        written = found.to_csv(out, row, what="lists", candidates=candidates, data=data)
+        written = found.to_csv(
+            out, row, what=what, candidates=candidates, data=data, protocol=protocol
+        )
     console = make_console(stderr=True)
     for line in [*(f"wrote {path}" for path in written), *left_out(found.problems)]:
         console.print(line, markup=False, soft_wrap=True)
@@ -79,7 +82,7 @@ def recommend(
 
     \b
     Examples:
-      mmbench recommend markov -d demo --users u7,u12
+      mmbench recommend markov -d demo --users user-0344,user-1525
       mmbench recommend sasrec-ce -d ./my-shop --users 42 -k 5 --json
     """
     from mmbench import api
@@ -102,7 +105,7 @@ def recommend(
     if not asked or not asked[0].done:
         reason = asked[0].status.reason if asked else f"{found.problems[0].reason}"
         raise UserError(f"{model} on {data} has no answer: {reason}")
-    listed = found.lists(asked[0].cell.id, candidates=candidates, data=data)
+    listed = found.lists(asked[0].cell.id, candidates=candidates, data=data, protocol=protocol)
     lists = listed[-1].lists.of(split_list(users))
     if as_json:
         print(json.dumps(_json(lists, k), indent=1, ensure_ascii=False))

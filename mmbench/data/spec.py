@@ -365,8 +365,3 @@ def _lines(table: Mapping[str, Any]) -> list[str]:
         for key, value in table.items()
         if value is not None and value not in ("", ())
     ]
-
-
-def with_recipe(spec: FolderSpec, **changes: Any) -> FolderSpec:
-    """The spec with a changed recipe."""
-    return replace(spec, info=replace(spec.info, recipe=replace(spec.info.recipe, **changes)))

@@ -138,9 +138,9 @@ def _marks(path: Path, told: LocalFile) -> dict[Event, int]:
     elif told.split == "files":
         if set(told.files) != set(FOLDS):
             raise UserError(f"{path}: split = 'files' needs files = {{ train, valid, test }}")
-        for fold, name in told.files.items():
+        for whole, name in told.files.items():
             table = _table(path, name, _columns(told))
-            tables.append((table, [fold] * len(table)))
+            tables.append((table, [str(whole)] * len(table)))
     marks: dict[Event, int] = {}
     for table, folds in tables:
         times = _seconds(path, table[told.time]).tolist() if told.time else [None] * len(table)

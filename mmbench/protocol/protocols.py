@@ -109,6 +109,8 @@ def get_protocol(name: str) -> Protocol:
             f"{name} is gone: {WHY_RETIRED}. Use {RETIRED[name]}, which splits the same way; "
             f"results of {name} are still shown, and compare with none of {RETIRED[name]}"
         )
+    if name.startswith(LOCAL):
+        raise UserError(f"{name} is a local protocol: say its file, as in --protocol mine.toml")
     known = ", ".join(sorted(PROTOCOLS))
     near = difflib.get_close_matches(name, PROTOCOLS, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}? " if near else ""

@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from mmbench.data.log import Log
 from mmbench.files import slug, write_atomically
+from mmbench.protocol import get_protocol
 from mmbench.report.aggregate import Board, Row
+from mmbench.report.frames import user_figures
 from mmbench.report.lists import Lists, csv_lists, name_lists, trec_qrels, trec_run
-from mmbench.report.users import user_figures
 from mmbench.results.read import Reading
 from mmbench.results.record import Record
 
@@ -30,21 +31,22 @@ def find_lists(
     candidates: str,
     load: Callable[[str], Log],
     data: str | None = None,
+    protocol: str | None = None,
 ) -> list[Listed]:
     """The lists of each finished cell of some rows, see ``name_lists``.
 
-    ``load`` opens a dataset: by its id, or as ``data`` names it where that does not do.
+    ``load`` opens a dataset: by its id, or as ``data`` names it where that does not do. Of a local
+    protocol, ``protocol`` names the file.
     """
     logs: dict[str, Log] = {}
     found = []
     for board, row in pairs:
-        name = data or board.dataset
+        name, asked = data or board.dataset, get_protocol(protocol or board.protocol)
         for record in row.done:
             if name not in logs:
                 logs[name] = load(name)
-            lists = name_lists(
-                record, reading.ranks(record), reading.top(record), candidates, logs[name]
-            )
+            tables = reading.ranks(record), reading.top(record)
+            lists = name_lists(record, *tables, candidates, logs[name], asked)
             found.append(Listed(board, row, record, lists))
     return found
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from mmbench.data.log import Log, sample_users
 from mmbench.problems import UserError
-from mmbench.protocol import get_protocol, split
+from mmbench.protocol import Protocol, split
 from mmbench.report.words import plain
 from mmbench.results.record import Record
 
@@ -54,7 +54,9 @@ class Lists:
         )
 
 
-def name_lists(record: Record, ranks: pa.Table, top: pa.Table, candidates: str, log: Log) -> Lists:
+def name_lists(
+    record: Record, ranks: pa.Table, top: pa.Table, candidates: str, log: Log, protocol: Protocol
+) -> Lists:
     """The lists of a cell for one candidate set.
 
     Args:
@@ -63,14 +65,17 @@ def name_lists(record: Record, ranks: pa.Table, top: pa.Table, candidates: str, 
         top: its lists of item numbers, see ``read_top``.
         candidates: the set.
         log: the dataset that it was asked on.
+        protocol: what it was asked.
 
-    Raises UserError where the set has no lists, and where the log is another than the cell's.
+    Raises UserError where the set has no lists, and where log or protocol are not the cell's.
     """
     cell = record.cell
     column = TOP + candidates
     if column not in top.column_names:
         known = [name.removeprefix(TOP) for name in top.column_names]
         raise UserError(f"no lists are stored for {candidates}, but for {', '.join(known)}")
+    if protocol.name != cell.protocol:
+        raise UserError(f"the cell {cell.id} was asked {cell.protocol}, and not {protocol.name}")
     if log.fingerprints.events != cell.fingerprints.get("events"):
         raise UserError(
             f"{cell.dataset} is not here as the cell {cell.id} had it (its events have another "
@@ -78,7 +83,7 @@ def name_lists(record: Record, ranks: pa.Table, top: pa.Table, candidates: str, 
         )
     if cell.limit is not None:
         log = sample_users(log, cell.limit)
-    fold = split(log, get_protocol(cell.protocol)).test
+    fold = split(log, protocol).test
     users = tuple(log.user_ids[user] for user in fold.user.tolist())
     if "user" not in ranks.column_names or ranks["user"].to_pylist() != [_stored(u) for u in users]:
         raise UserError(f"the ranks of the cell {cell.id} are of other users than its dataset has")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
@@ -10,12 +11,13 @@ from pydantic import Field, ValidationError
 
 from mmbench.hookspecs import Published
 from mmbench.problems import UserError, legible
-from mmbench.results.cell import Cell, Part
+from mmbench.results.cell import Cell, Part, canonical
 from mmbench.results.former import from_schema_1
 
 SCHEMA = 2
 READABLE = (1, 2)
 UNSEALED = "unsealed"  # instead of the digest of ranks, in records of schema 1
+MADE = ("metrics", "tie_rate", "unanswered", "queries")  # of the ranks, whenever it is read
 LONGEST = 65_536  # characters of a reason or a traceback
 
 Kind = Literal["done", "failed", "timeout", "out-of-memory", "not-applicable"]
@@ -134,6 +136,7 @@ class Record(Part):
             where it is not known.
         top_sha256: over the bytes of the file of top lists; empty where there is none, and in
             records from before there was the word.
+        seal: of the record as it was stored, see ``seal_of``; empty in older ones.
         curves: name to ``(step, value)``.
         device: as in ``cuda``.
         wall: what kept the targets from the plugin: ``landlock:<abi>``, ``process`` or ``none``.
@@ -162,6 +165,7 @@ class Record(Part):
     candidates_sha256: str | None = None
     ranks_sha256: str = ""
     top_sha256: str = ""
+    seal: str = ""
     data: Data = Data()
     cost: Cost = Cost()
     curves: dict[str, list[tuple[int, float]]] = {}
@@ -207,7 +211,24 @@ class Record(Part):
 
     def to_json(self) -> dict[str, Any]:
         """The record as it is stored, its schema's number first."""
-        return {"schema": SCHEMA, **self.model_dump(mode="json")}
+        stored = {"schema": SCHEMA, **self.model_dump(mode="json")}
+        return {**stored, "seal": seal_of(stored)}
+
+
+def seal_of(stored: Mapping[str, Any]) -> str:
+    """The sha256 over a stored record but its seal and what is made of its ranks, 64 hex digits.
+
+    It tells an edit by accident: whoever forges a record can make it anew.
+    """
+    told = {name: value for name, value in stored.items() if name not in (*MADE, "seal")}
+    return hashlib.sha256(canonical(told).encode()).hexdigest()
+
+
+def _broken(stored: Mapping[str, Any]) -> bool:
+    try:
+        return bool(stored["seal"] != seal_of(stored))
+    except ValueError:  # NaN, or half a character: nothing was sealed with it
+        return True
 
 
 def is_tiny(preset: str) -> bool:
@@ -233,6 +254,8 @@ def parse(stored: object) -> Record:
             f"has result schema {schema!r}, and this mmbench reads {known}: "
             "upgrade mmbench, or remove the file"
         )
+    if stored.get("seal") and _broken(stored):
+        raise ResultError("was edited, for its seal is of another content: run the cell again")
     told = stored
     if schema == 1:
         told = {**from_schema_1(stored), "ranks_sha256": UNSEALED}

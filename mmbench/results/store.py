@@ -61,7 +61,7 @@ def write_record(
     top: Columns | None = None,
     items: np.ndarray | None = None,
 ) -> Record:
-    """Store a cell's result; returns the record with the digests of the files beside it.
+    """Store a cell's result; returns the record as stored: with its seal and the digests of files.
 
     Raises OSError, leaving no half file.
     """
@@ -69,7 +69,9 @@ def write_record(
     path.parent.mkdir(parents=True, exist_ok=True)
     ranked, listed = (None if columns is None else _parquet(columns) for columns in (ranks, top))
     record = record.changed(ranks_sha256=_digest(ranked), top_sha256=_digest(listed))
-    text = json.dumps(record.to_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    stored = record.to_json()
+    record = record.changed(seal=stored["seal"])
+    text = json.dumps(stored, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     parts = {
         path.with_suffix(RANKS): ranked,
         path.with_suffix(TOP): listed,

@@ -22,6 +22,13 @@ def test_a_local_protocol_has_cells_and_boards_of_its_own(bench):
     assert pages == [name.replace(":", "-"), "loo@2"]
     text = (bench.folder / "boards" / name.replace(":", "-") / "shop.md").read_text()
     assert "A local protocol" in text and "## neg7: the target and 7 sampled items" in text
+    recommended = ["recommend", "counts", "-d", "shop", "--users", "u3", "--json"]
+    (told,) = bench.run(*recommended, "--protocol", "mine.toml").json
+    assert told["next"] == "i28" and len(told["items"]) == 10
+    cell = record["cell"]["id"]
+    lacking = bench.run("export", "trec", cell)
+    assert lacking.code == 2 and "is a local protocol: say its file" in lacking.err
+    assert bench.run("export", "trec", cell, "--protocol", "mine.toml").code == 0
     with (bench.folder / "mine.toml").open("a") as file:
         file.write("max_history = 3\n")
     assert bench.run(*words, "--protocol", "mine.toml").code == 0

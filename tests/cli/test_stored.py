@@ -134,11 +134,9 @@ def test_cells_whose_ranks_are_gone_or_changed_have_no_figure_and_are_run_again(
 def test_figures_in_a_record_are_read_nowhere(stored):
     """Not by boards, shows, comparisons, exports, nor by a run that finds the cell done."""
     ways = [
-        ["leaderboard", "results"],
         ["leaderboard", "results", "--json"],
         ["show", "counts", "--json"],
         ["compare", "counts", "noise", "--json"],
-        ["run", "-m", "counts,noise", "-d", "shop", "--seeds", "2", "--json"],
         ["run", "-m", "counts,noise", "-d", "shop", "--seeds", "2"],
     ]
     before = [stored.run(*words).out for words in ways]

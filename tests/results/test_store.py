@@ -15,6 +15,7 @@ from mmbench import files
 from mmbench.results import store
 from mmbench.results.cell import Cell
 from mmbench.results.ranks import read_ranks, read_top
+from mmbench.results.read import read_results
 from mmbench.results.record import UNSEALED, Record, ResultError, SchemaError
 
 CELL = Cell(
@@ -49,7 +50,8 @@ def test_a_record_comes_back_with_its_columns(tmp_path):
     data = path.with_suffix(".ranks.parquet").read_bytes()
     told = hashlib.sha256(path.with_suffix(".top.parquet").read_bytes()).hexdigest()
     digest = hashlib.sha256(data).hexdigest()
-    assert stored == RECORD.changed(ranks_sha256=digest, top_sha256=told)
+    sealed = {"ranks_sha256": digest, "top_sha256": told, "seal": stored.seal}
+    assert stored == RECORD.changed(**sealed) and len(stored.seal) == 64
     assert read_ranks(path, stored)["greater_full"].to_pylist() == [0, 5, 2]
     assert read_top(path, stored)["top_full"].to_pylist() == [[1, 2], [3, 0]]
     path.with_suffix(".top.parquet").write_bytes(data)
@@ -157,3 +159,32 @@ def test_json_is_readable_by_people(tmp_path):
     text = store.record_path(tmp_path, CELL).read_text(encoding="utf-8")
     assert "Müller" in text
     assert json.loads(text)["label"] == "Müller"
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"beyond": {"full": {"coverage@10": 0.9}}},
+        {"spaces": {"geometry": {}, "modalities": {"t2f": {"full": {"ndcg@10": 0.5}}}}},
+        {"cost": {"fit_seconds": 0.1}},
+        {"wall": "landlock:7"},
+        {"top_sha256": ""},
+        {"seal": "0" * 64},
+    ],
+)
+def test_a_record_that_was_edited_counts_as_absent(tmp_path, edit):
+    top = {"top_full": np.array([[1], [2], [3]], np.int32)}
+    store.write_record(tmp_path, RECORD, RANKS, top)
+    path = store.record_path(tmp_path, CELL)
+    stored = json.loads(path.read_text())
+    path.write_text(json.dumps(stored, indent=7))  # as data it is the same
+    assert store.read_record(tmp_path, CELL) is not None
+    path.write_text(json.dumps(stored | edit))
+    assert store.read_record(tmp_path, CELL) is None
+    (problem,) = read_results(tmp_path).problems
+    assert "was edited" in problem.reason
+    path.write_text(json.dumps(stored | {"metrics": {}, "queries": 9}))  # read from ranks anyway
+    assert store.read_record(tmp_path, CELL).queries == 3
+    del stored["seal"]  # as older ones are
+    path.write_text(json.dumps(stored))
+    assert store.read_record(tmp_path, CELL) is not None
