@@ -7,14 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from mmbench_content.encode import encode_pictures, encode_texts
+from numpy.typing import NDArray
 
 from mmbench import Interactions, Items, Run
 from mmbench.toolkit import semantic_ids
-from mmbench.views import Float32
 from mmbench_trialigngr.captions import make_captions
 from mmbench_trialigngr.configs import Content, TriAlignConfig
 from mmbench_trialigngr.fields import categories_of, descriptions_of, first_words, titles_of
 from mmbench_trialigngr.interests import mine
+
+Float32 = NDArray[np.float32]
 
 EXAMPLES = 3  # items of which the log tells what was made
 TITLE = "assets"  # of the card on a row

@@ -192,7 +192,8 @@ SMALL = TriAlignConfig(
     validate_every=0,
     beams=20,
 )
-# Random weights, all of which are trained; words and pixels are counted.
+# Random weights, all of which are trained; words and pixels are counted. Ids are of many levels
+# with few codes, and of vectors as they are: a level then tells one thing (README.md).
 TINY = TriAlignConfig(
     backbone="tiny:qwen2.5",
     trained="all",
@@ -201,14 +202,15 @@ TINY = TriAlignConfig(
     layers=2,
     heads=1,
     vocabulary=400,
-    max_history=3,
+    max_history=2,
     max_tokens=128,
     caption_backbone=PIXELS,
     interest_backbone=WORDS,
     embedding_backbone="",
     text_encoder="tfidf",
     image_encoder="colour-histogram",
-    id_sizes=(32, 32, 32),
+    id_method="rkmeans",
+    id_sizes=(10, 10, 10, 10),
     id_unique="nearest",
     id_widths=(128, 64),
     id_epochs=200,
@@ -241,6 +243,7 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     },
     "titles-only": {"content": ("title",)},
     "rkmeans": {"id_method": "rkmeans"},
+    "rqvae": {"id_method": "rqvae"},
     "codes-256": {"id_sizes": (256, 256, 256)},
     "codes-4096": {"id_sizes": (4096, 2048, 1024)},
     "tiger": {"tasks": ("next",)},

@@ -15,14 +15,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.nn.functional import normalize
 
 from mmbench import Items, Run, vlm
 from mmbench.toolkit import encodings
-from mmbench.views import Float32
 from mmbench_trialigngr.captions import describe_weights, picture_digests
 from mmbench_trialigngr.configs import TriAlignConfig
 from mmbench_trialigngr.fields import first_words
+
+Float32 = NDArray[np.float32]
 
 END = "<|endoftext|>"
 

@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mmbench import Interactions, Items, Queries, Run, hookimpl, vlm
 from mmbench.toolkit import weights
 from mmbench.toolkit.training import seeded
-from mmbench.views import Float32, Int32
 from mmbench_trialigngr import configs
 from mmbench_trialigngr.answer import level_counts, rank_reached
 
 if TYPE_CHECKING:
     from mmbench_trialigngr.writer import IdWriter
+
+Float32 = NDArray[np.float32]
+Int32 = NDArray[np.int32]
 
 COUNTED = ("tiny:", "tfidf", "colour-histogram")  # what names no weights
 

@@ -8,9 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mmbench import vlm
-from mmbench.views import Int64
 from mmbench_trialigngr.configs import TASKS, Style, Task
+
+Int64 = NDArray[np.int64]
 
 SHELL = (
     "Below is an instruction that describes a task, paired with an input that provides further "

@@ -7,15 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mmbench import Run, vlm
 from mmbench.toolkit import semantic_ids
-from mmbench.views import Float32, Int32
 from mmbench_trialigngr.catalogue import Assets
 from mmbench_trialigngr.configs import Task, TriAlignConfig
 from mmbench_trialigngr.draws import Draw
 from mmbench_trialigngr.tasks import SEQUENCES, Told, corpus, write
+
+Float32 = NDArray[np.float32]
+Int32 = NDArray[np.int32]
 
 KEPT = 4_000_000  # tokens of encoded examples that stay in memory, some 50 bytes each
 

@@ -119,9 +119,11 @@ def test_what_is_not_a_training_event_changes_nothing_that_is_trained_on(fitted,
     assert steps and steps <= allowed
 
 
+# a shop of twelve items has no room for many codes, and its ids are of residual k-means already
+SAME = ("codes-256", "codes-4096", "rkmeans")
 SWITCHES = {
-    **{name: (f"{name}/tiny", {}) for name in VARIANTS if name and not name.startswith("codes")},
-    "rkmeans": ("tiny", {"id_method": "rqvae", "id_epochs": 5}),  # the others here are rkmeans
+    **{name: (f"{name}/tiny", {}) for name in VARIANTS if name and name not in SAME},
+    "rqvae": ("rqvae/tiny", {"id_method": "rqvae", "id_epochs": 5}),
     "shared ids": ("tiny", {"id_sizes": (2, 2), "id_unique": "none"}),
     "sizes": ("tiny", {"id_sizes": (8, 4, 2), "id_unique": "none"}),
     "style": ("tiny", {"style": "paper", "max_tokens": 1000}),

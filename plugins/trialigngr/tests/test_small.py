@@ -27,6 +27,7 @@ FEW = {
 
 
 def test_real_weights_caption_mine_embed_and_learn_new_rows(items, train, make_run, queries):
+    items = replace(items, fields={"title": items.fields["title"]})  # what it learns to see on
     config, run = replace(PRESETS["small"], **FEW), make_run()
     model = TriAlignGR(config)
     model.fetch(cache=run.cache)
