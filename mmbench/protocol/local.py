@@ -206,7 +206,7 @@ def _table(path: Path, name: str, columns: list[str]) -> pd.DataFrame:
 
 
 def _seconds(path: Path, column: pd.Series) -> np.ndarray:
-    from mmbench.data.formats import split_moments, times
+    from mmbench.data.clock import split_moments, times
 
     return split_moments(*times(column, path))[0]
 
