@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from mmbench.data.fingerprint import Fingerprints
+from mmbench.grid.declaration import Declaration
 from mmbench.grid.plan import split_parts
 from mmbench.grid.question import ask_question, ask_together, not_applicable
 from mmbench.grid.registry import UsageError
@@ -244,7 +245,7 @@ def test_each_part_must_serve_a_model_s_needs(log, make, tmp_path):
     log = replace(log, items=drawn)
     questions = [ask_question(one, get_protocol("loo@2")) for one in (log, other)]
     for question in ask_together(questions):
-        reason = not_applicable({"needs": ["image"]}, question, None)
+        reason = not_applicable(Declaration("", {}, needs=("image",)), question, None)
         assert reason == "no pictures of bare (add --images or --draw)"
-        assert not not_applicable({"needs": []}, question, None)
-    assert not not_applicable({"needs": ["image"]}, questions[0], None)
+        assert not not_applicable(Declaration("", {}), question, None)
+    assert not not_applicable(Declaration("", {}, needs=("image",)), questions[0], None)
