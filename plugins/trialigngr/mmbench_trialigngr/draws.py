@@ -36,7 +36,7 @@ def prefixes(train: Interactions, max_history: int) -> list[tuple[tuple[int, ...
 def draw_tasks(
     tasks: Sequence[Task], train: Interactions, told: Told, max_history: int, seed: int
 ) -> list[Draw]:
-    """An epoch: as many draws as there are prefixes, times the tasks (SPECS of the siblings).
+    """An epoch: as many draws as there are prefixes, times the tasks.
 
     Every draw has each task with the same chance, so that ``next`` sees about each prefix once.
     What a task is about comes in an order by chance, and begins anew when all had their turn.
