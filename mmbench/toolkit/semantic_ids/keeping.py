@@ -22,7 +22,7 @@ from mmbench.views import Float32, Int32
 
 VERSION = 1  # of what is made of the same vectors, config and seed, and of the file
 FOLDER = "semantic-ids"
-MARK = "mmbench semantic ids"
+MARK = "mmbench.semantic_ids"
 
 logger = logging.getLogger("mmbench.toolkit.semantic_ids")
 
