@@ -11,7 +11,7 @@ from mmbench import vlm
 Attribute = Literal["image", "title", "price", "brand", "categories"]
 ATTRIBUTES: tuple[Attribute, ...] = get_args(Attribute)
 TEXTS: tuple[Attribute, ...] = ATTRIBUTES[1:]
-Style = Literal["prime", "llamarec"]
+Style = Literal["prime", "llamarec", "plain"]
 Retriever = Literal["lrurec", "sasrec-ce", "fmlprec"]
 
 
@@ -24,7 +24,8 @@ class PrimeConfig(vlm.BackboneConfig, vlm.TrainingConfig):
         max_history: events of a history that the ranker reads.
         attributes: what is told of an item, in this order; what an item has not is left out.
         attribute_tokens: an attribute's text is cut after so many tokens; 0 cuts nothing.
-        style: the words of the prompt, the paper's or LlamaRec's.
+        style: the words of the prompt, the paper's, LlamaRec's, or as few as there can be
+            (``plain``).
         max_tokens: of a prompt; the oldest events of longer ones are left out.
         shortest_prefix: events of a training prompt, its target among them; a shorter sequence
             gives one prompt.
@@ -32,6 +33,9 @@ class PrimeConfig(vlm.BackboneConfig, vlm.TrainingConfig):
         negatives: what stands beside a target in training: items drawn by ``popularity`` (events
             plus one), whatever the user has, or ``uniform`` ones that are not in the history.
         candidate_order: of a training prompt: ``random``, or the ``retriever``'s, as in inference.
+        candidate_growth: share of the training's steps in which prompts have fewer candidates than
+            ``topk``: two in the first half of them, and in the second half one more and one more.
+            0 shows all from the start.
         validate_steps: steps between two validations of the ranker, and the last is validated too.
         rank_batch: prompts that are ranked together; it changes no score but for rounding.
         retriever: the model that retrieves, as ``mmbench-sequential`` has it.
@@ -82,6 +86,7 @@ class PrimeConfig(vlm.BackboneConfig, vlm.TrainingConfig):
     most_prefixes: int = 0
     negatives: Literal["popularity", "uniform"] = "popularity"
     candidate_order: Literal["random", "retriever"] = "random"
+    candidate_growth: float = 0.0
     validate_steps: int = 100
     rank_batch: int = 8
 
@@ -117,6 +122,10 @@ class PrimeConfig(vlm.BackboneConfig, vlm.TrainingConfig):
         for name in ("topk", "shortest_prefix"):
             if getattr(self, name) < 2:
                 raise ValueError(f"{name} is {getattr(self, name)}; at least 2 is due")
+        if not 0 <= self.candidate_growth <= 1:
+            raise ValueError(
+                f"candidate_growth is {self.candidate_growth}; it is a share of the steps, 0 to 1"
+            )
         if 0 < self.retriever_recall < 10:
             raise ValueError(
                 f"retriever_recall is {self.retriever_recall}; the harness tells ndcg@10, and from "
@@ -188,8 +197,9 @@ SMALL = PrimeConfig(
     preference_sequences=64,
     preference_warmup=0,
 )
-# A miniature knows no word beforehand, so all of it is trained. It does not learn to read in
-# minutes, so candidates stand in the retriever's order in training too, for what places tell.
+# A miniature knows no word beforehand, so all of it is trained. It does not learn in minutes to read
+# better than the retriever ranks, so candidates stand in the retriever's order in training too, for
+# what places tell.
 TINY = PrimeConfig(
     backbone="tiny:qwen2-vl",
     trained="all",

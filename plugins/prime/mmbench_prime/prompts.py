@@ -14,21 +14,24 @@ from mmbench_prime.configs import Attribute, Style
 
 LABEL = "label"  # the span of the answer that is the candidate's label
 
-OPENING: dict[Style, tuple[str, str, str]] = {
-    # before the history, before the candidates, after them
+OPENING: dict[Style, tuple[str, str, str, str]] = {
+    # before the history, before the candidates, before each of them, after all
     "prime": (
         "Based on the user's browsing history and a collection of candidate items (both provided "
         "in JSON format), recommend the most suitable item by specifying its index letter."
         "\n\nBrowsing history:\n",
         "\nCandidate items:\n",
+        "({}) ",
         "",
     ),
     "llamarec": (
         "Given user history in chronological order, recommend an item from the candidate pool "
         "with its index letter.\n\nUser history: ",
         "; \n Candidate pool: ",
+        "({}) ",
         "",
     ),
+    "plain": ("History:\n", "Candidates:\n", "{} ", ""),
 }
 COLUMNS: dict[Attribute, tuple[str, ...]] = {  # where datasets keep an attribute
     "price": ("price",),
@@ -82,19 +85,22 @@ class Writer:
 
         What comes before that span is the question: it does not depend on the answer.
         """
-        before, between, after = OPENING[self.style]
+        before, between, ahead, after = OPENING[self.style]
         parts: list[vlm.Part] = [before]
         for item in history:
             parts += [*self.describe(item), "\n"]
         parts.append(between)
         for label, item in zip(labels, items, strict=True):
-            parts += [f"({label}) ", *self.describe(item), "\n"]
+            parts += [ahead.format(label), *self.describe(item), "\n"]
         return vlm.Prompt([*parts, after], [vlm.Span(LABEL, answer)])
 
     def describe(self, item: int) -> Iterator[vlm.Part]:
-        """An item's object, or its title alone in LlamaRec's words."""
+        """An item's object; in LlamaRec's words its title alone, in plain ones the values alone."""
         if self.style == "llamarec":
             yield self.texts["title"][item] if "title" in self.texts else ""
+            return
+        if self.style == "plain":
+            yield from self._values(item)
             return
         lead, some = "{\n    ", False
         for attribute in self.attributes:
@@ -111,10 +117,18 @@ class Writer:
             lead, some = ",\n    ", True
         yield "\n}" if some else "{}"
 
+    def _values(self, item: int) -> Iterator[vlm.Part]:
+        if "image" in self.attributes and self.pictured(item):
+            yield vlm.Image(item)
+        # escaped, so that an item is a line
+        said = (self.texts[name][item][1:-1] for name in self.attributes if name in self.texts)
+        yield ", ".join(text for text in said if text)
+
     def corpus(self, labels: Sequence[str]) -> list[str]:
         """All that a prompt may be made of, for a miniature's tokenizer."""
         whole = "".join(part for item in range(1, 1 + self._count) for part in self._texts_of(item))
-        return [*OPENING[self.style], whole, *(f"({label}) " for label in labels)]
+        before, between, ahead, after = OPENING[self.style]
+        return [before, between, after, whole, *(ahead.format(label) for label in labels)]
 
     @property
     def _count(self) -> int:

@@ -46,8 +46,16 @@ def train_ranker(
         config.patience,
     )
 
+    shown = 2 if config.candidate_growth else config.topk
+
+    def watch(step: int, steps: int) -> None:
+        nonlocal shown
+        shown = shown_candidates(step / steps, config.topk, config.candidate_growth)
+        judge.watch(step, steps)
+
     def collate(chosen: list[Example], rng: np.random.Generator) -> vlm.Batch:
-        tasks = [make_task(example, config, popular, rng, order) for example in chosen]
+        now = replace(config, topk=shown)
+        tasks = [make_task(example, now, popular, rng, order) for example in chosen]
         encoded = [
             ranker.encode(task, example.target) for task, example in zip(tasks, chosen, strict=True)
         ]
@@ -61,9 +69,17 @@ def train_ranker(
             replace(config, validate_every=0, checkpoint_every=0),
             run,
             lengths=estimate_lengths(ranker, examples),
-            watch=judge.watch,
+            watch=watch,
         )
     judge.restore()
+
+
+def shown_candidates(done: float, topk: int, growth: float) -> int:
+    """How many candidates a training prompt has, when a share ``done`` of the steps is done."""
+    if done >= growth:
+        return topk
+    later = max(2 * done / growth - 1, 0.0)  # 0 to 1 in the second half of the growth
+    return min(topk, 2 if later == 0 else 3 + int(later * (topk - 3)))
 
 
 def make_task(

@@ -7,6 +7,7 @@ import pytest
 from mmbench_prime import papers
 from mmbench_prime.configs import PRESETS, VARIANTS, PrimeConfig
 from mmbench_prime.models import Prime
+from mmbench_prime.training import shown_candidates
 
 from mmbench import TopK
 from mmbench.audit.gate import violations
@@ -140,6 +141,39 @@ def test_candidates_stand_by_chance_in_training_or_as_the_retriever_has_them(
             list(task.candidates) == model._order(task.history, task.candidates) for task in seen
         ]
         assert stands and all(stands) == (order == "retriever")
+
+
+@pytest.mark.parametrize(
+    ("done", "shown"),
+    [(0, 2), (0.19, 2), (0.2, 2), (0.21, 3), (0.29, 3), (0.31, 4), (0.39, 4), (0.4, 5), (1, 5)],
+)
+def test_candidates_grow_from_two_to_topk(done, shown):
+    assert shown_candidates(done, 5, 0.4) == shown
+
+
+@pytest.mark.parametrize("topk", [2, 3])
+def test_there_are_never_more_candidates_than_topk(topk):
+    assert {shown_candidates(done / 20, topk, 0.8) for done in range(21)} == set(range(2, topk + 1))
+    assert shown_candidates(0, topk, 0) == topk
+
+
+def test_training_prompts_have_few_candidates_at_first(fitted, monkeypatch):
+    from mmbench_prime import training
+
+    counts = []
+    make = training.make_task
+
+    def watched(*given):
+        task = make(*given)
+        counts.append(len(task.candidates))
+        return task
+
+    monkeypatch.setattr(training, "make_task", watched)
+    fitted("no-preference/tiny", candidate_growth=0.8, epochs=4, patience=9)
+    assert counts == sorted(counts) and set(counts) == {2, 3, 4}
+    counts.clear()
+    fitted("no-preference/tiny")
+    assert set(counts) == {4}
 
 
 def test_needs_are_those_of_the_attributes():

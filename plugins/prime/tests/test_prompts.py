@@ -79,6 +79,14 @@ def test_llamarec_shows_titles_in_its_own_words(shop):
     )
 
 
+def test_plain_words_are_the_values_alone(shop):
+    prompt = writer(shop, ("image", "title", "price"), "plain").write((3,), ("A", "B"), (2, 1), "B")
+    soft = r"Hand \"soft\" cream"
+    assert flat(prompt.parts) == (
+        f"History:\nКомб\nCandidates:\nA <2>Cleanser, 3\nB <1>{soft}, 9.99\n"
+    )
+
+
 def test_the_corpus_holds_all_that_a_prompt_is_made_of(shop):
     made = writer(shop)
     corpus = "".join(made.corpus(["A", "B"]))
