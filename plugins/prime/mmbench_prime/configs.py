@@ -197,9 +197,9 @@ SMALL = PrimeConfig(
     preference_sequences=64,
     preference_warmup=0,
 )
-# A miniature knows no word beforehand, so all of it is trained. It does not learn in minutes to read
-# better than the retriever ranks, so candidates stand in the retriever's order in training too, for
-# what places tell.
+# A miniature knows no word beforehand, so all of it is trained. In minutes it does not learn to
+# read better than the retriever ranks, so candidates stand in the retriever's order in training
+# too, for what places tell.
 TINY = PrimeConfig(
     backbone="tiny:qwen2-vl",
     trained="all",
