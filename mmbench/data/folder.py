@@ -45,13 +45,19 @@ def described(folder: Path) -> FolderSpec | None:
 
 
 def spec_of(folder: Path) -> FolderSpec:
-    """How to read a folder: what describes it, or a guess. Raises DataError."""
+    """How to read a folder: what describes it, or a guess.
+
+    Raises DataError, also where a guess would have to leave out a damaged zip.
+    """
     spec = described(folder)
     if spec is not None:
         return spec
     from mmbench.data.guess import guess
+    from mmbench.data.images import list_files
 
     try:
+        for packed in sorted(folder.glob("*.zip")):
+            list_files(packed)
         return guess(folder)
     except DataError as error:
         like = known().get(folder.absolute().name)

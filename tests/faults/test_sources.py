@@ -28,10 +28,6 @@ def append(path, text):
     path.write_text(path.read_text() + text)
 
 
-def not_utf8(folder):
-    (folder / "items.csv").write_bytes(b"item_id,title\ni0,caf\xe9\n")
-
-
 def item_twice(folder):
     append(folder / "items.csv", "i3,again\n")
 
@@ -73,7 +69,6 @@ def broken_toml(folder):
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (not_utf8, ["items.csv, line 2: not UTF-8", "iconv"]),
         (item_twice, ["items.csv", "'i3' is in rows 4 and 10", "keep one row"]),
         (events_of_no_item, ["interactions.csv, row 101", "item_id", "drop or mend"]),
         (no_events, ["interactions.csv", "no rows"]),
