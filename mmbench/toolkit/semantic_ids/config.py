@@ -35,21 +35,21 @@ class SemanticIdConfig:
     """
 
     method: Literal["rqvae", "rkmeans"] = "rqvae"
-    sizes: tuple[int, ...] = (256, 256, 256)
+    sizes: tuple[int, ...] = (1024, 1024, 1024)
     items_per_code: int = 4
     unique: Literal["sinkhorn", "nearest", "none"] = "nearest"
     sinkhorn_epsilon: float = 0.003
     sinkhorn_rounds: int = 20
     kmeans_rounds: int = 50
     widths: tuple[int, ...] = (256, 128, 64)
-    dim: int = 32
-    epochs: int = 500
-    batch_size: int = 0
+    dim: int = 12
+    epochs: int = 200
+    batch_size: int = 2048
     learning_rate: float = 1e-3
     weight_decay: float = 1e-4
     commitment: float = 0.25
     clip: float = 1.0
-    validate_every: int = 50
+    validate_every: int = 10
     restart_after: int = 1
 
     def __post_init__(self) -> None:

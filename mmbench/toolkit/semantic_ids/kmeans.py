@@ -8,6 +8,8 @@ import numpy as np
 
 from mmbench.views import Float32, Int32
 
+BLOCK = 16_384  # vectors whose distances to all centres are in memory at a time
+
 
 class Clusters(NamedTuple):
     """``centres``, float32[k, d], and the nearest of them for each vector, ``labels``, int32[n]."""
@@ -20,8 +22,12 @@ def nearest(vectors: Float32, centres: Float32) -> tuple[Int32, Float32]:
     """int32[n], float32[n]: the nearest centre of each vector, the first of several, how far."""
     from scipy.cluster.vq import vq
 
-    labels, distances = vq(vectors, centres, check_finite=False)
-    return labels.astype(np.int32), distances.astype(np.float32)
+    labels = np.empty(len(vectors), np.int32)
+    distances = np.empty(len(vectors), np.float32)
+    for start in range(0, len(vectors), BLOCK):
+        rows = slice(start, start + BLOCK)
+        labels[rows], distances[rows] = vq(vectors[rows], centres, check_finite=False)
+    return labels, distances
 
 
 def kmeans(vectors: Float32, k: int, rng: np.random.Generator, rounds: int) -> Clusters:

@@ -23,7 +23,9 @@ def squared(vectors, centres):
     return (wide**2).sum(axis=2)
 
 
-def test_the_nearest_is_the_nearest():
+@pytest.mark.parametrize("block", [1, 7, 100])
+def test_the_nearest_is_the_nearest(monkeypatch, block):
+    monkeypatch.setattr(module, "BLOCK", block)
     rng = chance()
     vectors, centres = rng.standard_normal((2, 50, 7)).astype(np.float32)
     labels, distances = nearest(vectors, centres[:9])
@@ -37,9 +39,17 @@ def test_the_nearest_is_the_nearest():
 def test_a_start_has_one_of_each_clump(seed):
     """K-means++ draws by squared distance; a start of any two vectors fails half of the time."""
     vectors = clumps([[0.0, 0.0], [50.0, 0.0]], 40)
-    _, labels = kmeans(vectors, 2, chance(seed), rounds=1)
-    assert set(labels[:40]) != set(labels[40:])
-    assert len(set(labels[:40])) == len(set(labels[40:])) == 1
+    centres = module._plus_plus(vectors, 2, chance(seed))
+    assert sorted(centres[:, 0] > 25) == [False, True]
+    assert all(any(np.array_equal(centre, vector) for vector in vectors) for centre in centres)
+
+
+def test_a_start_draws_in_proportion_to_squared_distances():
+    vectors = np.array([[0.0], [1.0], [3.0]], np.float32)
+    drawn = [tuple(module._plus_plus(vectors, 2, chance(seed))[:, 0]) for seed in range(3000)]
+    after_zero = [second for first, second in drawn if first == 0]
+    assert np.mean(np.array(after_zero) == 3) == pytest.approx(0.9, abs=0.03)
+    assert 0 not in after_zero
 
 
 def test_where_it_ends_centres_are_means_and_labels_the_nearest():
@@ -65,7 +75,7 @@ def test_a_centre_that_nothing_takes_goes_where_the_error_is(monkeypatch):
     vectors = clumps([[0.0, 0.0], [9.0, 0.0]], 10)
 
     def all_at_one_place(vectors, k, rng):
-        return np.tile(vectors[:1], (k, 1))
+        return np.full((k, 2), 1e3, np.float32)
 
     monkeypatch.setattr(module, "_plus_plus", all_at_one_place)
     _, labels = kmeans(vectors, 2, chance(), rounds=50)

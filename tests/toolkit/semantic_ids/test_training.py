@@ -103,7 +103,7 @@ def test_a_start_that_has_collapsed_is_mended_by_restarts_alone(monkeypatch, res
     found = train(catalogue(), replace(SMALL, restart_after=restart_after))
     codes = quantise(found.latents, found.books)
     used = [len(set(codes[:, level])) for level in range(2)]
-    assert used == [8, 8] if alive else max(used) < 4
+    assert min(used) >= 6 if alive else max(used) < 4
     assert all(count > 0 for count in found.restarts) == alive
 
 
@@ -139,14 +139,14 @@ def test_the_scale_and_the_middle_of_vectors_do_not_matter():
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_the_state_with_the_fewest_collisions_of_the_second_half_is_kept(seed):
+def test_the_state_with_the_fewest_collisions_of_the_last_quarter_is_kept(seed):
     vectors, seen = catalogue(), {}
-    config = replace(SMALL, epochs=22, validate_every=4)
+    config = replace(SMALL, epochs=22, validate_every=2)
     found = train(
         vectors, config, seed, log=lambda step, **told: seen.update({step: told["ids collisions"]})
     )
-    assert sorted(seen) == [4, 8, 12, 16, 20, 22]
-    late = {step: value for step, value in seen.items() if step >= 11}
+    assert sorted(seen) == list(range(2, 23, 2))
+    late = {step: value for step, value in seen.items() if step >= 16.5}
     fewest = min(late.values())
     assert found.epoch == max(step for step, value in late.items() if value == fewest)
     codes = quantise(found.latents, found.books)
@@ -196,7 +196,11 @@ def test_the_number_of_threads_does_not_matter():
     try:
         for threads in (1, 2):
             torch.set_num_threads(threads)
-            found.append(train(vectors, config))
+            within = []
+            found.append(
+                train(vectors, config, progress=lambda *_: within.append(torch.get_num_threads()))  # noqa: B023
+            )
+            assert set(within) == {1}
             assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)
