@@ -8,6 +8,7 @@ from pathlib import Path
 
 from data import PROTOCOL, random_log
 
+from mmbench.grid.declaration import Declaration
 from mmbench.grid.question import Question, ask_question
 from mmbench.grid.registry import Plugin
 from mmbench.grid.runner import Circumstances, Job, run_cell
@@ -20,7 +21,7 @@ def make_job(users: int, items: int, dim: int) -> tuple[Job, Question]:
     os.environ["PYTHONPATH"] = str(Path(__file__).parent)
     log = random_log(users, items)
     plugin = Plugin("random-vectors", "model:RandomVectors", "benchmarks", "0")
-    declared = {"needs": (), "loss": None, "papers": (), "max_candidates": None}
+    declared = Declaration("paper", {"dim": dim})
     cell = Cell(
         model="random-vectors",
         distribution="benchmarks",

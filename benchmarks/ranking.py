@@ -126,7 +126,7 @@ def whole_evaluation(task: Task) -> Row:
 
     begun = time.process_time()
     ranks = evaluate(task.split.test, task.n_items, ask, PROTOCOL)
-    summarise(ranks, PROTOCOL)
+    summarise(ranks)
     seconds = time.process_time() - begun
     return Row(f"mmbench, evaluate() and metrics ({ranks.engine})", len(task.queries), 0.0, seconds)
 
