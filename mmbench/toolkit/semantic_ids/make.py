@@ -13,6 +13,7 @@ from mmbench.toolkit.semantic_ids import diagnostics
 from mmbench.toolkit.semantic_ids.card import Card
 from mmbench.toolkit.semantic_ids.config import SemanticIdConfig
 from mmbench.toolkit.semantic_ids.kmeans import nearest, residual_kmeans
+from mmbench.toolkit.semantic_ids.learned import Learned
 from mmbench.toolkit.semantic_ids.unique import Unique, add_entries, demand_room, make_unique
 from mmbench.views import Float32, Int32
 
@@ -35,17 +36,6 @@ class SemanticIds:
 
     def __post_init__(self) -> None:
         self.codes.setflags(write=False)
-
-
-@dataclass(frozen=True, slots=True)
-class _Learned:
-    """Latents of distinct vectors, code-books, and the way back; see ``training.Trained``."""
-
-    latents: Float32
-    books: tuple[Float32, ...]
-    decode: Callable[[Float32], Float32]
-    epoch: int
-    restarts: tuple[int, ...]
 
 
 def make_semantic_ids(
@@ -122,14 +112,13 @@ def _learn(
     device: str,
     log: Callable[..., None],
     progress: Callable[..., None],
-) -> _Learned:
+) -> Learned:
     if config.method == "rkmeans":
         books = residual_kmeans(distinct, sizes, rng, config.kmeans_rounds)
-        return _Learned(distinct, books, lambda latents: latents, 0, (0,) * len(sizes))
+        return Learned(distinct, books, lambda latents: latents, 0, (0,) * len(sizes))
     from mmbench.toolkit.semantic_ids.training import train_rqvae
 
-    found = train_rqvae(distinct, sizes, config, rng, device=device, log=log, progress=progress)
-    return _Learned(found.latents, found.books, found.decode, found.epoch, found.restarts)
+    return train_rqvae(distinct, sizes, config, rng, device=device, log=log, progress=progress)
 
 
 def _judge(
@@ -137,7 +126,7 @@ def _judge(
     distinct: int,
     closest: Int32,
     unique: Unique,
-    learned: _Learned,
+    learned: Learned,
     config: SemanticIdConfig,
     seed: int,
 ) -> Card:

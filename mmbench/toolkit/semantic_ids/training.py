@@ -15,30 +15,12 @@ from torch import Tensor, nn
 
 from mmbench.toolkit.semantic_ids.config import SemanticIdConfig
 from mmbench.toolkit.semantic_ids.kmeans import residual_kmeans
+from mmbench.toolkit.semantic_ids.learned import Learned
 from mmbench.toolkit.semantic_ids.network import RQVAE, nearest
 from mmbench.views import Float32
 
 CHUNK = 65_536  # vectors that are encoded at a time where no gradient is wanted
 EXACT = 1e-6  # beside the mean square, an error that is none
-
-
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """What the network makes of the vectors.
-
-    Attributes:
-        latents: float32[n, dim].
-        books: float32[size, dim], of each level.
-        decode: float32[n, dim] to float32[n, d].
-        epoch: whose state this is.
-        restarts: how often a code of each level started anew.
-    """
-
-    latents: Float32
-    books: tuple[Float32, ...]
-    decode: Callable[[Float32], Float32]
-    epoch: int
-    restarts: tuple[int, ...]
 
 
 def train_rqvae(
@@ -50,7 +32,7 @@ def train_rqvae(
     device: str,
     log: Callable[..., None],
     progress: Callable[..., None],
-) -> Trained:
+) -> Learned:
     """Train until ``config.epochs``; keeps the state with the fewest collisions.
 
     Code-books start from k-means of the whole catalogue's latents, level after level. Every
@@ -95,7 +77,7 @@ def train_rqvae(
         return np.asarray(rebuilt * scale + mean, np.float32)
 
     books = tuple(book.detach().cpu().numpy() for book in network.books)
-    return Trained(latents, books, decode, course.epoch, tuple(course.restarts))
+    return Learned(latents, books, decode, course.epoch, tuple(course.restarts))
 
 
 @torch.no_grad()
