@@ -31,13 +31,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from data import circumstances, describe_machine  # sets one thread; before torch is loaded
+from data import describe_machine  # sets one thread; before torch is loaded
 
 # isort: split
 import torch
 from numpy.typing import NDArray
 
 from mmbench import vlm
+from mmbench.testing import make_run
 from mmbench.vlm.batches import by_length
 from mmbench.vlm.generation import CACHE
 
@@ -64,7 +65,7 @@ def make_task(given: argparse.Namespace, folder: Path) -> Task:
     rng = np.random.default_rng(0)
     codes = rng.permutation(int(np.prod(given.sizes)))[: given.items]
     table = np.stack(np.unravel_index(codes, given.sizes), axis=1)
-    run = circumstances(folder)
+    run = make_run(folder)
     config = vlm.BackboneConfig(given.backbone, trained="language", layers=given.layers)
     vlm.fetch(config, run.cache)
     run = replace(run, device=given.device)

@@ -19,7 +19,7 @@ import numpy as np  # noqa: E402
 from mmbench.data import Log, load  # noqa: E402
 from mmbench.data.fingerprint import Fingerprints  # noqa: E402
 from mmbench.protocol import Split, get_protocol, split  # noqa: E402
-from mmbench.views import Float32, Items, Run  # noqa: E402
+from mmbench.views import Float32, Items  # noqa: E402
 
 PROTOCOL = get_protocol("loo@2")
 
@@ -33,20 +33,6 @@ class Task:
     split: Split
     queries: Float32
     items: Float32
-
-
-def circumstances(folder: Path) -> Run:
-    """A run with seed 0 on the CPU that logs nothing."""
-    return Run(
-        seed=0,
-        device="cpu",
-        scratch=folder / "scratch",
-        cache=folder / "cache",
-        preset="tiny",
-        validate=lambda limit=None: 0.0,
-        log=lambda step, **values: None,
-        progress=lambda done, total, unit: None,
-    )
 
 
 def random_log(users: int, items: int, events: int = 9) -> Log:

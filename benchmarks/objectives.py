@@ -25,9 +25,10 @@ from mmbench_vlm2rec.examples import make_examples
 from mmbench_vlm2rec.objective import Objective
 from mmbench_vlm2rec.training import collate
 
-from mmbench import Run, vlm
+from mmbench import vlm
 from mmbench.data import load
 from mmbench.protocol import get_protocol, split
+from mmbench.testing import make_run
 
 
 def main() -> None:
@@ -50,16 +51,7 @@ def measure(folder: Path, steps: int, batch_size: int) -> dict[str, float]:
     log = load("demo")
     examples = make_examples(split(log, get_protocol("loo@2")).train)
     config = replace(PRESETS["tiny"], batch_size=batch_size)
-    run = Run(
-        seed=0,
-        device="cpu",
-        scratch=folder / "scratch",
-        cache=folder / "cache",
-        preset="tiny",
-        validate=lambda limit=None: 0.0,
-        log=lambda step, **values: None,
-        progress=lambda done, total, unit: None,
-    )
+    run = make_run(folder)
     backbone = vlm.load_backbone(config, run, texts=texts_of(log.items))
     embedder = Embedder(backbone, config, log.items)
     objectives = {

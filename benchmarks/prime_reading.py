@@ -23,7 +23,8 @@ import torch
 from mmbench_prime.configs import PRESETS, TEXTS
 from mmbench_prime.ranker import Ranker, Task
 
-from mmbench import Items, Run, vlm
+from mmbench import Items, vlm
+from mmbench.testing import make_run
 
 WORDS = ("amber", "birch", "cedar", "denim", "ebony", "fern", "ginger", "hazel", "indigo", "jade")
 
@@ -47,16 +48,7 @@ def make_ranker(given: argparse.Namespace, items: Items, folder: Path) -> Ranker
         rank_batch=given.prompts,
         attribute_tokens=0,
     )
-    run = Run(
-        seed=0,
-        device=given.device,
-        scratch=folder / "scratch",
-        cache=folder / "cache",
-        preset="tiny",
-        validate=lambda limit=None: 0.0,
-        log=lambda step, **values: None,
-        progress=lambda done, total, unit: None,
-    )
+    run = make_run(folder, device=given.device)
     vlm.fetch(config, run.cache)
     return Ranker(config, items, run)
 

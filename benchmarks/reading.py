@@ -23,7 +23,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-from data import circumstances, describe_machine  # sets one thread; before torch is loaded
+from data import describe_machine  # sets one thread; before torch is loaded
 
 # isort: split
 import torch
@@ -31,7 +31,7 @@ from PIL import Image
 
 from mmbench import Items, vlm
 from mmbench.data import load
-from mmbench.testing import make_images
+from mmbench.testing import make_images, make_run
 from mmbench.vlm.batches import shuffled_by_length
 from mmbench.vlm.embedding import last_token
 
@@ -60,7 +60,7 @@ def histories(items: int, count: int) -> list[list[int]]:
 
 def measure_pictures(items: Items, config: vlm.BackboneConfig, folder: Path) -> dict[str, float]:
     """Processor seconds to embed the catalogue, with the cache cold and warm."""
-    run = circumstances(folder)
+    run = make_run(folder)
     titles = items.fields["title"]
     seconds, vectors = {}, []
     for state in ("cold", "warm"):
@@ -81,7 +81,7 @@ def measure_lengths(
     items: Items, config: vlm.BackboneConfig, count: int, batch_size: int, folder: Path
 ) -> dict[str, tuple[float, float]]:
     """(processor seconds, share of padding) to read and to train, by the order of the batches."""
-    backbone = vlm.load_backbone(config, circumstances(folder), texts=items.fields["title"])
+    backbone = vlm.load_backbone(config, make_run(folder), texts=items.fields["title"])
     titles = items.fields["title"]
     encoded = [
         backbone.encode(vlm.Prompt([f"{place}) {titles[item]} " for place, item in enumerate(row)]))

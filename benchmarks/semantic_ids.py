@@ -16,11 +16,12 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from data import circumstances, describe_machine, load  # sets one thread; before torch is loaded
+from data import describe_machine, load  # sets one thread; before torch is loaded
 
 # isort: split
 from mmbench_content.encode import encode_texts
 
+from mmbench.testing import make_run
 from mmbench.toolkit import weights
 from mmbench.toolkit.semantic_ids import Card, SemanticIdConfig, make_semantic_ids
 from mmbench.views import Float32
@@ -40,9 +41,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--methods", nargs="+", default=["rqvae", "rkmeans"])
     parser.add_argument("--sizes", nargs="+", default=["default"], help="as in 256x256x256")
-    for name in ("epochs", "batch_size", "dim", "learning_rate", "commitment", "unique"):
-        default = getattr(SemanticIdConfig(), name)
-        parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
+    usual = SemanticIdConfig()
+    parser.add_argument("--epochs", type=int, default=usual.epochs)
+    parser.add_argument("--batch-size", type=int, default=usual.batch_size)
+    parser.add_argument("--dim", type=int, default=usual.dim)
+    parser.add_argument("--learning-rate", type=float, default=usual.learning_rate)
+    parser.add_argument("--commitment", type=float, default=usual.commitment)
+    parser.add_argument("--unique", choices=("nearest", "sinkhorn"), default=usual.unique)
     given = parser.parse_args()
     print(describe_machine())
     vectors = encode(given.data, given.encoder, given.encodings)
@@ -55,10 +60,11 @@ def main() -> None:
         for sizes in given.sizes:
             config = SemanticIdConfig(
                 method=method,
-                **{
-                    name: getattr(given, name)
-                    for name in ("epochs", "batch_size", "dim", "learning_rate", "commitment")
-                },
+                epochs=given.epochs,
+                batch_size=given.batch_size,
+                dim=given.dim,
+                learning_rate=given.learning_rate,
+                commitment=given.commitment,
                 unique=given.unique,
             )
             if sizes != "default":
@@ -74,7 +80,7 @@ def encode(data: str, encoder: str, folder: Path | None) -> Float32:
     items = load(data).items
     title = next(iter(items.fields))
     with tempfile.TemporaryDirectory() as scratch:
-        run = circumstances(Path(scratch))
+        run = make_run(Path(scratch))
         run = replace(run, encodings=folder or run.encodings)
         run.scratch.mkdir()
         if encoder != "tfidf":

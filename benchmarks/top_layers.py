@@ -23,7 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from data import circumstances, describe_machine  # sets one thread; before torch is loaded
+from data import describe_machine  # sets one thread; before torch is loaded
 
 # isort: split
 import torch
@@ -31,6 +31,7 @@ from torch.nn.functional import cosine_similarity, normalize
 
 from mmbench import Run, vlm
 from mmbench.data import load
+from mmbench.testing import make_run
 from mmbench.vlm.batches import by_length
 from mmbench.vlm.embedding import last_token
 
@@ -127,7 +128,7 @@ def main() -> None:
     config = vlm.BackboneConfig(given.backbone, layers=given.layers, lora_layers=given.top)
     titles = titles_of(given.data, given.titles)
     with tempfile.TemporaryDirectory() as name:
-        run = circumstances(Path(name))
+        run = make_run(Path(name))
         if not config.family:
             vlm.fetch(config, run.cache)
         rates = measure_training(config, run, titles, given.batch)

@@ -1,4 +1,4 @@
-"""For authors of plugins: the conformance checks as pytest tests, and pictures to test with.
+"""For authors of plugins: the conformance checks as pytest tests, and views to test with.
 
 In a package's ``tests/test_conformance.py``::
 
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mmbench.check import CHECKS, LIMITS, Check, Lab, find_subject, judge
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pytest
     from PIL.Image import Image as Picture
 
-    from mmbench.views import ImageStore
+    from mmbench.views import ImageStore, Interactions, Queries, Run
 
 
 def make_images(path: Path, pictures: Sequence[Picture | None]) -> ImageStore:
@@ -36,6 +36,65 @@ def make_images(path: Path, pictures: Sequence[Picture | None]) -> ImageStore:
 
     encoded = (b"" if picture is None else encode(picture) for picture in pictures)
     return write_pictures(path, len(pictures), encoded)
+
+
+def make_interactions(sequences: Sequence[Sequence[int]], n_items: int) -> Interactions:
+    """Training events of users 0, 1, 2 ...: the items of each, oldest first; time is position."""
+    import numpy as np
+
+    from mmbench.views import Interactions
+
+    lengths = [len(items) for items in sequences]
+    return Interactions(
+        user=np.repeat(np.arange(len(sequences)), lengths).astype(np.int32),
+        item=np.array([item for items in sequences for item in items], dtype=np.int32),
+        time=np.array([time for length in lengths for time in range(length)], dtype=np.int64),
+        n_users=len(sequences),
+        n_items=n_items,
+    )
+
+
+def make_queries(
+    histories: Sequence[Sequence[int]], width: int, user: Sequence[int] | None = None
+) -> Queries:
+    """Queries of ``width`` columns, left-padded; of a longer history the last events, times are 0.
+
+    Users are 0, 1, 2 ... where they are not given.
+    """
+    import numpy as np
+
+    from mmbench.views import Queries
+
+    rows = np.zeros((len(histories), width), dtype=np.int32)
+    for row, items in zip(rows, histories, strict=True):
+        kept = items[-width:]
+        row[width - len(kept) :] = kept
+    of = np.arange(len(histories)) if user is None else user
+    return Queries(np.asarray(of, dtype=np.int32), rows, np.zeros(rows.shape, dtype=np.int64))
+
+
+def make_run(folder: Path, **changes: Any) -> Run:
+    """A run of the preset ``tiny`` with seed 0 on the CPU: it validates to 0 and logs nothing.
+
+    Args:
+        folder: scratch and cache are below it; neither is made.
+        changes: other values of the run's attributes.
+    """
+    from dataclasses import replace
+
+    from mmbench.views import Run
+
+    run = Run(
+        seed=0,
+        device="cpu",
+        scratch=folder / "scratch",
+        cache=folder / "cache",
+        preset="tiny",
+        validate=lambda limit=None: 0.0,
+        log=lambda step, **values: None,
+        progress=lambda done, total, unit: None,
+    )
+    return replace(run, **changes)
 
 
 def parametrize_with_checks(

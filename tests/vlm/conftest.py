@@ -3,14 +3,13 @@ import pytest
 pytest.importorskip("transformers")
 pytest.importorskip("peft")
 
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from mmbench import ImageStore, Run, vlm
+from mmbench import ImageStore, Run, testing, vlm
 from mmbench.testing import make_images
 
 TITLES = ["", "Red Lipstick Matte", "Blue Nail Polish", "Soft Brush Set", "Night Face Cream"]
@@ -30,17 +29,7 @@ def store(tmp_path_factory) -> ImageStore:
 
 
 def make_run(folder: Path, **changes) -> Run:
-    run = Run(
-        seed=3,
-        device="cpu",
-        scratch=folder / "scratch",
-        cache=folder / "cache",
-        preset="tiny",
-        validate=lambda limit=None: 0.0,
-        log=lambda step, **values: None,
-        progress=lambda done, total, unit: None,
-    )
-    return replace(run, **changes)
+    return testing.make_run(folder, **{"seed": 3} | changes)
 
 
 @pytest.fixture

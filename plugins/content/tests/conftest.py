@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmbench import Interactions, Items, Queries, Run
+from mmbench import Items, testing
 from mmbench.testing import make_images
 
 WIDTH = 8
@@ -14,28 +14,13 @@ COLOURS = {"red": (220, 20, 20), "green": (20, 200, 30), "blue": (20, 30, 220)}
 THINGS = ("hat", "boot", "scarf", "glove")
 
 
-def make_interactions(sequences, n_items):
-    lengths = [len(s) for s in sequences]
-    return Interactions(
-        user=np.repeat(np.arange(len(sequences)), lengths).astype(np.int32),
-        item=np.array([item for s in sequences for item in s], dtype=np.int32),
-        time=np.concatenate([np.arange(n) for n in [*lengths, 0]]).astype(np.int64),
-        n_users=len(sequences),
-        n_items=n_items,
-    )
-
-
 def make_queries(histories, user=None, width=WIDTH):
-    rows = np.zeros((len(histories), width), dtype=np.int32)
-    for row, items in zip(rows, histories, strict=True):
-        row[width - len(items) :] = items
-    user = np.arange(len(histories)) if user is None else user
-    return Queries(np.asarray(user, dtype=np.int32), rows, np.zeros(rows.shape, dtype=np.int64))
+    return testing.make_queries(histories, width, user)
 
 
 @pytest.fixture
 def interactions_of():
-    return make_interactions
+    return testing.make_interactions
 
 
 @pytest.fixture
@@ -73,7 +58,7 @@ def shop(tmp_path):
         items=items,
         titles=titles,
         sequences=sequences,
-        train=make_interactions(sequences, len(kinds)),
+        train=testing.make_interactions(sequences, len(kinds)),
         n_items=len(kinds),
         pictures=[None, *pictures, None],
     )
@@ -85,12 +70,9 @@ def run_in(tmp_path):
 
     def make(validate=lambda limit=None: 0.0, seed=0):
         record = SimpleNamespace(curve=[], progress=[])
-        run = Run(
+        run = testing.make_run(
+            tmp_path,
             seed=seed,
-            device="cpu",
-            scratch=tmp_path / "scratch",
-            cache=tmp_path / "cache",
-            preset="tiny",
             validate=validate,
             log=lambda step, **values: record.curve.append((step, values)),
             progress=lambda done, total, unit: record.progress.append((done, total, unit)),

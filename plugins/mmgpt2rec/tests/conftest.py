@@ -10,7 +10,7 @@ from mmbench_mmgpt2rec.configs import PRESETS
 from mmbench_mmgpt2rec.network import Catalogue, GPT2Rec
 from PIL import Image
 
-from mmbench import Interactions, Items, Queries, Run
+from mmbench import Items, testing
 from mmbench.testing import make_images
 
 THINGS = ("hat", "boot", "scarf", "glove")
@@ -60,20 +60,11 @@ def train():
     rng = np.random.default_rng(2)
     starts, lengths = rng.integers(0, N_ITEMS, N_USERS), rng.integers(2, 9, N_USERS)
     walks = [(start + np.arange(n)) % N_ITEMS + 1 for start, n in zip(starts, lengths, strict=True)]
-    return Interactions(
-        user=np.repeat(np.arange(N_USERS), lengths).astype(np.int32),
-        item=np.concatenate(walks).astype(np.int32),
-        time=np.concatenate([np.arange(n) for n in lengths]).astype(np.int64),
-        n_users=N_USERS,
-        n_items=N_ITEMS,
-    )
+    return testing.make_interactions(walks, N_ITEMS)
 
 
 def make_queries(histories, width=8):
-    rows = np.zeros((len(histories), width), np.int32)
-    for row, history in zip(rows, histories, strict=True):
-        row[width - len(history) :] = history
-    return Queries(np.arange(len(rows), dtype=np.int32), rows, np.zeros(rows.shape, np.int64))
+    return testing.make_queries(histories, width)
 
 
 @pytest.fixture
@@ -86,17 +77,8 @@ def make_run(tmp_path):
     """``make_run(**changes)``: a run whose ``log`` is kept in ``make_run.curve``."""
 
     def make(**changes):
-        run = Run(
-            seed=0,
-            device="cpu",
-            scratch=tmp_path / "scratch",
-            cache=tmp_path / "cache",
-            preset="tiny",
-            validate=lambda limit=None: 0.0,
-            log=lambda step, **values: make.curve.append((step, values)),
-            progress=lambda done, total, unit: None,
-        )
-        return replace(run, **changes)
+        log = {"log": lambda step, **values: make.curve.append((step, values))}
+        return testing.make_run(tmp_path, **log | changes)
 
     make.curve = []
     return make

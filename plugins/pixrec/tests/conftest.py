@@ -9,7 +9,7 @@ from mmbench_pixrec.configs import PRESETS
 from mmbench_pixrec.generator import Generator
 from PIL import Image
 
-from mmbench import Interactions, Items, Queries, Run
+from mmbench import Items, Queries, testing
 from mmbench.testing import make_images
 
 TITLES = [
@@ -42,13 +42,7 @@ def train():
     sequences = [
         (start + np.arange(n)) % N_ITEMS + 1 for start, n in zip(starts, lengths, strict=True)
     ]
-    return Interactions(
-        user=np.repeat(np.arange(21), lengths).astype(np.int32),
-        item=np.concatenate(sequences).astype(np.int32),
-        time=np.concatenate([np.arange(n) for n in lengths]).astype(np.int64),
-        n_users=21,
-        n_items=N_ITEMS,
-    )
+    return testing.make_interactions(sequences, N_ITEMS)
 
 
 @pytest.fixture
@@ -56,17 +50,8 @@ def make_run(tmp_path):
     """``make_run(**changes)``: a run whose ``log`` is kept in ``make_run.curve``."""
 
     def make(**changes):
-        run = Run(
-            seed=0,
-            device="cpu",
-            scratch=tmp_path / "scratch",
-            cache=tmp_path / "cache",
-            preset="tiny",
-            validate=lambda limit=None: 0.0,
-            log=lambda step, **values: make.curve.append((step, values)),
-            progress=lambda done, total, unit: None,
-        )
-        return replace(run, **changes)
+        log = {"log": lambda step, **values: make.curve.append((step, values))}
+        return testing.make_run(tmp_path, **log | changes)
 
     make.curve = []
     return make

@@ -8,7 +8,7 @@ import torch
 from mmbench_prime.configs import PRESETS
 from PIL import Image
 
-from mmbench import Interactions, Items, Queries, Run
+from mmbench import Items, Queries, testing
 from mmbench.testing import make_images
 
 TITLES = [
@@ -52,13 +52,7 @@ def train():
     rng = np.random.default_rng(2)
     starts, lengths = rng.integers(0, N_ITEMS, 21), rng.integers(2, 8, 21)
     walks = [(start + np.arange(n)) % N_ITEMS + 1 for start, n in zip(starts, lengths, strict=True)]
-    return Interactions(
-        user=np.repeat(np.arange(21), lengths).astype(np.int32),
-        item=np.concatenate(walks).astype(np.int32),
-        time=np.concatenate([np.arange(n) for n in lengths]).astype(np.int64),
-        n_users=21,
-        n_items=N_ITEMS,
-    )
+    return testing.make_interactions(walks, N_ITEMS)
 
 
 @pytest.fixture
@@ -66,17 +60,8 @@ def make_run(tmp_path):
     """``make_run(**changes)``: a run whose ``log`` is kept in ``make_run.curve``."""
 
     def make(**changes):
-        run = Run(
-            seed=0,
-            device="cpu",
-            scratch=tmp_path / "scratch",
-            cache=tmp_path / "cache",
-            preset="tiny",
-            validate=lambda limit=None: 0.0,
-            log=lambda step, **values: make.curve.append((step, values)),
-            progress=lambda done, total, unit: None,
-        )
-        return replace(run, **changes)
+        log = {"log": lambda step, **values: make.curve.append((step, values))}
+        return testing.make_run(tmp_path, **log | changes)
 
     make.curve = []
     return make

@@ -5,29 +5,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mmbench import Interactions, Queries, Run
+from mmbench import Queries, Run, testing
 
 N_ITEMS, N_USERS, WIDTH = 30, 120, 12
 
 
-def make_interactions(sequences, n_items):
-    lengths = [len(s) for s in sequences]
-    return Interactions(
-        user=np.repeat(np.arange(len(sequences)), lengths).astype(np.int32),
-        item=np.concatenate(sequences).astype(np.int32),
-        time=np.concatenate([np.arange(n) for n in lengths]).astype(np.int64),
-        n_users=len(sequences),
-        n_items=n_items,
-    )
-
-
 def make_queries(histories, user=None, width=WIDTH):
-    rows = np.zeros((len(histories), width), dtype=np.int32)
-    for row, items in zip(rows, histories, strict=True):
-        kept = items[-width:]
-        row[width - len(kept) :] = kept
-    user = np.arange(len(histories)) if user is None else user
-    return Queries(np.asarray(user, dtype=np.int32), rows, np.zeros(rows.shape, dtype=np.int64))
+    return testing.make_queries(histories, width, user)
 
 
 def ndcg_at_10(scores, target):
@@ -37,7 +21,7 @@ def ndcg_at_10(scores, target):
 
 @pytest.fixture
 def interactions_of():
-    return make_interactions
+    return testing.make_interactions
 
 
 @pytest.fixture
@@ -58,7 +42,7 @@ def world():
         sequences.append(np.array(items) + 1)
     return SimpleNamespace(
         sequences=sequences,
-        train=make_interactions([s[:-1] for s in sequences], N_ITEMS),
+        train=testing.make_interactions([s[:-1] for s in sequences], N_ITEMS),
         queries=make_queries([s[:-1] for s in sequences]),
         target=np.array([s[-1] for s in sequences]),
         n_items=N_ITEMS,

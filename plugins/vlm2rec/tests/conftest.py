@@ -14,7 +14,7 @@ from mmbench_vlm2rec.configs import PRESETS
 from mmbench_vlm2rec.models import VLM2Rec
 from PIL import Image
 
-from mmbench import Interactions, Items, Queries, Run
+from mmbench import Items, testing
 from mmbench.testing import make_images
 
 THINGS = ("tent", "lamp", "stove", "kettle")
@@ -28,28 +28,13 @@ def one_thread():
     torch.set_num_threads(1)
 
 
-def make_interactions(sequences, n_items):
-    lengths = [len(row) for row in sequences]
-    return Interactions(
-        user=np.repeat(np.arange(len(sequences)), lengths).astype(np.int32),
-        item=np.concatenate([np.asarray(row, dtype=np.int32) for row in sequences]),
-        time=np.concatenate([np.arange(n) for n in lengths]).astype(np.int64),
-        n_users=len(sequences),
-        n_items=n_items,
-    )
-
-
 def make_queries(histories, width=12):
-    rows = np.zeros((len(histories), width), dtype=np.int32)
-    for row, items in zip(rows, histories, strict=True):
-        if items:
-            row[width - len(items) :] = items
-    return Queries(np.arange(len(rows), dtype=np.int32), rows, np.zeros(rows.shape, np.int64))
+    return testing.make_queries(histories, width)
 
 
 @pytest.fixture
 def interactions_of():
-    return make_interactions
+    return testing.make_interactions
 
 
 @pytest.fixture
@@ -85,16 +70,8 @@ def sequences():
 @pytest.fixture
 def run(tmp_path):
     record = SimpleNamespace(curve=[])
-    made = Run(
-        seed=0,
-        device="cpu",
-        scratch=tmp_path / "scratch",
-        cache=tmp_path / "cache",
-        preset="tiny",
-        validate=lambda limit=None: 0.0,
-        log=lambda step, **values: record.curve.append((step, values)),
-        progress=lambda done, total, unit: None,
-    )
+    log = lambda step, **values: record.curve.append((step, values))  # noqa: E731
+    made = testing.make_run(tmp_path, log=log)
     return made, record
 
 
@@ -115,7 +92,7 @@ SMALL = {
 @pytest.fixture(scope="session")
 def train(sequences):
     """All of them as training events."""
-    return make_interactions(sequences, N_ITEMS)
+    return testing.make_interactions(sequences, N_ITEMS)
 
 
 @pytest.fixture(scope="session")
