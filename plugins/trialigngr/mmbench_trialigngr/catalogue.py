@@ -112,6 +112,7 @@ def make_ids(config: TriAlignConfig, vectors: Float32, run: Run) -> semantic_ids
         dim=config.id_dim,
         epochs=config.id_epochs,
         learning_rate=config.id_learning_rate,
+        kmeans_starts=config.id_starts,
     )
     ids = semantic_ids.cached(
         run.encodings, vectors, settings, run.seed, device=run.device, progress=run.progress
