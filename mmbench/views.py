@@ -210,6 +210,10 @@ class Vectors:
     items: Float32 | None = None
 
 
+def _keep_nothing(title: str, /, **texts: str) -> None:
+    """``run.example`` where nobody will look."""
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """The circumstances of one fit.
@@ -224,6 +228,9 @@ class Run:
             asks this plugin's ``score``. ``limit`` takes the first so many queries.
         log: ``log(step, name=value, ...)`` records a curve.
         progress: ``progress(done, total, unit)`` moves the running cell's bar.
+        example: ``example(title, name=text, ...)`` keeps texts for ``mmbench show``, such as what a
+            model wrote of an item and with which prompt. The first 24 of a cell are kept, in a file
+            beside its result.
         encodings: the folder that all plugins share, for ``mmbench.toolkit.encodings`` alone. Who
             builds a ``Run`` for a test may leave it out: it is then in ``cache``.
     """
@@ -237,6 +244,7 @@ class Run:
     log: Callable[..., None]
     progress: Callable[..., None]
     encodings: Path = Path()
+    example: Callable[..., None] = _keep_nothing
 
     def __post_init__(self) -> None:
         if self.encodings == Path():

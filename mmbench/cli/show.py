@@ -12,7 +12,11 @@ from mmbench.cli.options import Data, Json, Results
 from mmbench.problems import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mmbench.report import Board, Row
+    from mmbench.results.examples import Example
+    from mmbench.results.read import Reading
 
 
 def show(
@@ -26,7 +30,7 @@ def show(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show all that is known of cells: figures, slices, embeddings, curves, costs.
+    """Show all that is known of cells: figures, slices, embeddings, curves, costs, examples.
 
     Seeds of one row are shown together. Slices tell how rare targets (cold start) and short
     histories fare; models of text and images have the geometry of their spaces and what each
@@ -48,7 +52,8 @@ def show(
     shown = []
     for board, row in found:
         tables = [reading.ranks(record) for record in row.done]
-        shown.append((board, row, report.make_slices(tables) if tables else []))
+        slices = report.make_slices(tables) if tables else []
+        shown.append((board, row, slices, _examples(reading, row)))
     if plot is not None:
         report.plot_curves([row for _, row in found], plot)
     if as_json:
@@ -65,6 +70,11 @@ def show(
         console.print(line, markup=False)
     if plot is not None:
         make_console(stderr=True).print(f"drew {plot}")
+
+
+def _examples(reading: Reading, row: Row) -> Sequence[Example]:
+    """What was kept beside the first of the row's seeds that has any."""
+    return next((kept for record in row.done if (kept := reading.examples(record))), ())
 
 
 def _find(boards: list[Board], asked: str, results: Path) -> list[tuple[Board, Row]]:

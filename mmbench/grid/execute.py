@@ -201,7 +201,12 @@ def _run(
                     source=row.source,
                 )
             stored = write_record(
-                results, outcome.record, outcome.ranks, outcome.top, outcome.items
+                results,
+                outcome.record,
+                outcome.ranks,
+                outcome.top,
+                outcome.items,
+                outcome.examples,
             )
     except InterruptedError:
         raise Interrupted from None

@@ -50,7 +50,7 @@ class Host:
     Attributes:
         channel: to it.
         folder: the cell's.
-        on_event: told of ``log`` and ``progress`` messages.
+        on_event: told of ``log``, ``progress`` and ``example`` messages.
         family: its processes; None for a thread.
         stop: when set, waiting for an answer raises Interrupted.
         busy: seconds of wall time in which it was the plugin's turn.
@@ -269,6 +269,8 @@ class Host:
                 self.on_event(replies.read(replies.Point, message, "run.log").model_dump())
             case {"event": "progress"}:
                 self.on_event(replies.read(replies.Progress, message, "run.progress").model_dump())
+            case {"event": "example"}:
+                self.on_event(replies.read(replies.Example, message, "run.example").model_dump())
             case {"event": "validate"}:
                 self._end_turn()
                 return replies.read(replies.Validate, message, "run.validate")

@@ -21,6 +21,7 @@ from mmbench.protocol import (
     tie_rate,
     unanswered,
 )
+from mmbench.results.examples import Example
 from mmbench.results.record import Data, Environment, Record, Status
 
 if TYPE_CHECKING:
@@ -32,13 +33,14 @@ class Outcome:
     """What a cell leaves: the record and, where it is done, the columns of its ranks.
 
     ``items`` are its ``fused`` item embeddings, float32[n_items + 1, d], where another cell wants
-    them.
+    them; ``examples`` are texts that it made.
     """
 
     record: Record
     ranks: dict[str, np.ndarray] | None = None
     top: dict[str, np.ndarray] | None = None
     items: np.ndarray | None = None
+    examples: tuple[Example, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

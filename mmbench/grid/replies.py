@@ -19,6 +19,7 @@ from mmbench.problems import legible
 SHOWN = 80  # characters of what is not right
 REASON, TRACEBACK, UNIT = 4000, 20_000, 40  # characters
 SIZES = 10  # presets that ``auto`` may choose from
+EXAMPLES, TEXTS, TEXT = 24, 12, 2000  # of a cell, of an example, and characters of a text
 PARAMETERS = 10**14  # a hundred times the largest model there is
 
 
@@ -54,6 +55,25 @@ class Progress(Reply):
     done: float
     total: float
     unit: Annotated[str, Field(max_length=UNIT), AfterValidator(demand_legible)]
+
+
+def _demand_printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("it holds what is not printed, such as a line's end")
+    return text
+
+
+Heading = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_demand_printable)]
+
+
+class Example(Reply):
+    """``run.example``; texts are cut."""
+
+    event: Literal["example"]
+    title: Heading
+    texts: dict[Heading, Annotated[str, AfterValidator(lambda text: legible(text, TEXT))]] = Field(
+        min_length=1, max_length=TEXTS
+    )
 
 
 class Validate(Reply):

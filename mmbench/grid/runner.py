@@ -33,6 +33,7 @@ from mmbench.grid.outcome import (
 )
 from mmbench.grid.question import Question, not_applicable
 from mmbench.grid.registry import Plugin
+from mmbench.grid.replies import EXAMPLES
 from mmbench.grid.spaces import describe_spaces, embed_catalogue
 from mmbench.grid.wall import NO_WALL, Gates
 from mmbench.grid.weights import changed
@@ -50,6 +51,7 @@ from mmbench.protocol import (
     validation_ndcg,
 )
 from mmbench.results.cell import Cell
+from mmbench.results.examples import Example
 from mmbench.views import Answer, Queries
 
 OnEvent = Callable[[Message], None]
@@ -137,8 +139,13 @@ def run_cell(
     threads = threads_of({**os.environ, **settings})
     record = begin_record(job, question, how.isolated, threads)
     curves = Curves()
+    examples: list[Example] = []
 
     def listen(event: Message) -> None:
+        if event["event"] == "example":
+            if len(examples) < EXAMPLES:
+                examples.append(Example(event["title"], event["texts"]))
+            return
         if event["event"] == "log":
             curves.add(event["step"], event["values"])
         on_event(event)
@@ -200,7 +207,9 @@ def run_cell(
     record = record.changed(curves=curves.kept(), seconds=round(time.perf_counter() - clock, 3))
     if ranks is None or not record.done:
         return Outcome(record)
-    return Outcome(record, rank_columns(question, ranks), top_columns(ranks), items)
+    return Outcome(
+        record, rank_columns(question, ranks), top_columns(ranks), items, tuple(examples)
+    )
 
 
 def refuse(job: Job, question: Question, isolated: bool, kind: str, reason: str) -> Outcome:

@@ -18,10 +18,11 @@ from mmbench.grid import exchange
 from mmbench.grid.channel import Channel, ChannelClosed, Message
 from mmbench.grid.curves import check_point
 from mmbench.grid.registry import ModelRef, Plugin, UsageError
-from mmbench.grid.replies import REASON, TRACEBACK, UNIT
+from mmbench.grid.replies import EXAMPLES, REASON, TEXT, TRACEBACK, UNIT, Example, read
 from mmbench.grid.session import describe, examine, open_session, parameter_count, takes
 from mmbench.grid.wall import OWN, SCRATCH
 from mmbench.grid.watch import Watch
+from mmbench.problems import legible
 from mmbench.views import Int32, Int64, Items, Queries, Run, Vectors
 
 PROGRESS_EVERY = 0.1  # seconds
@@ -126,6 +127,7 @@ class Worker:
             log=_logger(self.channel),
             progress=_progressor(self.channel),
             encodings=encodings,
+            example=_exampler(self.channel),
         )
         self.sent_vectors = False
         with self.during("fit"):
@@ -302,6 +304,22 @@ def _progressor(channel: Channel) -> Callable[..., None]:
             )
 
     return progress
+
+
+def _exampler(channel: Channel) -> Callable[..., None]:
+    left = EXAMPLES
+
+    def example(title: str, /, **texts: str) -> None:
+        """Keep texts for a reader; later ones than a cell keeps are let go. Raises ReplyError."""
+        nonlocal left
+        cut = {name: legible(text, TEXT) for name, text in texts.items()}
+        message = {"event": "example", "title": title, "texts": cut}
+        read(Example, message, "run.example")
+        if left:
+            left -= 1
+            channel.send(message)
+
+    return example
 
 
 def _ticks() -> Iterator[bool]:

@@ -20,6 +20,7 @@ from mmbench.report.claims import plus_minus, with_deviation
 from mmbench.report.slices import Slice
 from mmbench.report.table import WIDE
 from mmbench.report.words import count, decimals, duration, plain
+from mmbench.results.examples import Example
 from mmbench.results.record import Record
 
 BY = {
@@ -60,8 +61,15 @@ def _as_asked(name: str) -> str:
     return re.sub(r" \((\w+)\)", r"/\1", outer)
 
 
-def show_row(board: Board, row: Row, slices: Sequence[Slice], *, width: int = 80) -> RenderableType:
-    """The row: figures, costs, slices, embedding spaces, cards and the ends of its curves.
+def show_row(
+    board: Board,
+    row: Row,
+    slices: Sequence[Slice],
+    examples: Sequence[Example] = (),
+    *,
+    width: int = 80,
+) -> RenderableType:
+    """The row: figures, costs, slices, embedding spaces, cards, the ends of its curves, examples.
 
     Made for terminals of 80 columns and more; from 110 the slices' headline has its interval.
     """
@@ -80,12 +88,16 @@ def show_row(board: Board, row: Row, slices: Sequence[Slice], *, width: int = 80
     curves = _curves(row)
     if curves:
         parts += [Text(""), Text("curves (draw them with --plot)", style="bold"), *curves]
+    for example in examples:
+        parts += [Text(""), _example(example)]
     for note in row.notes:
         parts += [Text(note, style="dim")]
     return Group(*parts)
 
 
-def row_json(board: Board, row: Row, slices: Sequence[Slice]) -> dict[str, Any]:
+def row_json(
+    board: Board, row: Row, slices: Sequence[Slice], examples: Sequence[Example] = ()
+) -> dict[str, Any]:
     """The same as JSON-able data."""
     return {
         "protocol": board.protocol,
@@ -105,6 +117,7 @@ def row_json(board: Board, row: Row, slices: Sequence[Slice]) -> dict[str, Any]:
         },
         "metrics": _plain(row.metrics),
         "slices": [{**asdict(part)} for part in slices],
+        "examples": [asdict(example) for example in examples],
         "notes": list(row.notes),
     }
 
@@ -204,6 +217,21 @@ def _card(title: str, figures: Mapping[str, Sequence[float]]) -> Table:
     table = _table(plain(title), "")
     for figure, values in figures.items():
         table.add_row(plain(figure), say(values))
+    return table
+
+
+def _example(example: Example) -> Table:
+    table = Table(
+        box=None,
+        show_header=False,
+        pad_edge=False,
+        title=Text(plain(example.title), style="bold"),
+        title_justify="left",
+    )
+    table.add_column(no_wrap=True, style="dim")
+    table.add_column(overflow="fold")
+    for name, text in example.texts.items():
+        table.add_row(Text(plain(name)), Text(plain(text) or "–"))
     return table
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmbench.results.cell import Cell
+from mmbench.results.examples import Example, read_examples
 from mmbench.results.figures import with_figures
 from mmbench.results.ranks import read_ranks, read_top
 from mmbench.results.record import Record, ResultError, Status, parse
@@ -46,6 +47,10 @@ class Reading:
     def ranks(self, record: Record) -> pa.Table:
         """The stored ranks of one of the records; see ``read_ranks``."""
         return read_ranks(self.paths[record.cell.id], record)
+
+    def examples(self, record: Record) -> tuple[Example, ...]:
+        """The texts that are kept beside one of the records; see ``read_examples``."""
+        return read_examples(self.paths[record.cell.id])
 
     def top(self, record: Record) -> pa.Table:
         """The stored top lists of one of the records; see ``read_top``."""

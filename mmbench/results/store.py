@@ -2,8 +2,9 @@
 
 ``<root>/<dataset>/<protocol>/<model>/<cell id>.json`` is the record; ``.ranks.parquet`` beside it
 holds each query's ranks, ``.top.parquet`` its top lists and, where another cell starts from them,
-``.items.npy`` its item embeddings. A file is written under a temporary
-name, flushed to the disk and renamed; the record comes last: where it is, all is there.
+``.items.npy`` its item embeddings; ``.examples.jsonl`` are texts that it made. A file is written
+under a temporary name, flushed to the disk and renamed; the record comes last: where it is, all is
+there.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import io
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ import numpy as np
 from mmbench.data.tables import parquet_bytes
 from mmbench.files import put_in_place, remove_tree, slug, write_beside
 from mmbench.results.cell import Cell
+from mmbench.results.examples import EXAMPLES, Example, as_lines
 from mmbench.results.ranks import RANKS, TOP
 from mmbench.results.read import load_result
 from mmbench.results.record import Record, ResultError, SchemaError
@@ -60,6 +62,7 @@ def write_record(
     ranks: Columns | None = None,
     top: Columns | None = None,
     items: np.ndarray | None = None,
+    examples: Sequence[Example] = (),
 ) -> Record:
     """Store a cell's result; returns the record as stored: with its seal and the digests of files.
 
@@ -76,6 +79,7 @@ def write_record(
         path.with_suffix(RANKS): ranked,
         path.with_suffix(TOP): listed,
         path.with_suffix(ITEMS): None if items is None else _npy(items),
+        path.with_suffix(EXAMPLES): as_lines(examples) if examples else None,
         path: text.encode(),
     }
     # all is on the disk before anything gets its name: an older result is replaced whole

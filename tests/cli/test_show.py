@@ -25,6 +25,7 @@ class Seer:
         self.items = rng.normal(size=(train.n_items + 1, 4)).astype(np.float32)
         for step in range(5):
             run.log(step, loss=1 / (step + 1))
+        run.example("item 1", title="[red]hat", thoughts="a" * 300)
     def queries(self, queries):
         return self.items[queries.history[:, -1]]
     @hookimpl
@@ -64,7 +65,10 @@ def test_figures_slices_spaces_and_curves(shop, tmp_path):
     assert sum(part["queries"] for part in told["slices"] if part["by"] == "frequency") == 60
     text = shop.run("show", "seer", "--plot", "curves.svg")
     assert text.code == 0, text.err
-    for words in ("separability", "f2f", "of the target", "5 points", "ndcg@10"):
+    assert told["examples"] == [
+        {"title": "item 1", "texts": {"title": "[red]hat", "thoughts": "a" * 300}}
+    ]
+    for words in ("separability", "f2f", "of the target", "5 points", "ndcg@10", "[red]hat"):
         assert words in text.out
     assert "…" not in text.out  # no figure is cut
     drawn = (shop.folder / "curves.svg").read_bytes()

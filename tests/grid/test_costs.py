@@ -58,6 +58,7 @@ def test_the_peak_is_seen_between_two_looks(cell, monkeypatch):
         ("Enormous", "fit.parameters: Input should be less than or equal to"),
         ("Unknown", "an unknown message: {'event': 'targets'}"),
         ("NoPoint", "run.log.values.loss: Input should be a valid number"),
+        ("NoExample", "run.example.title: Value error, it holds what is not printed"),
         ("NoValidation", "run.validate.limit: Input should be greater than or equal to 1"),
         ("NoFailure", "failure.type: Field required"),
         ("ForgesNames", f"run.log: with 'loss of batch {NAMES}' there are {NAMES + 1} curves"),

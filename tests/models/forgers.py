@@ -87,6 +87,15 @@ class NoPoint(Says):
     message = {"event": "log", "step": 0, "values": {"loss": "low"}}
 
 
+class NoExample(Says):
+    message = {"event": "example", "title": "a\nb", "texts": {"text": ""}}
+
+
+class ManyExamples(Says):
+    message = {"event": "example", "title": "an item", "texts": {"text": 5000 * "x"}}
+    count = 40
+
+
 class NoValidation(Says):
     message = {"event": "validate", "limit": -1}
 

@@ -188,3 +188,29 @@ class EachSet(NoiseEach):
         files = sorted(path.name for path in self.views.glob("*candidates.npy"))
         self.diary.append((candidates, excluded, files))
         return super().score(queries, candidates, excluded)
+
+
+@dataclass(frozen=True)
+class TellsConfig:
+    texts: int = -1
+    length: int = 1
+
+
+class Tells(Noise):
+    """Hands over more examples than a cell keeps, or one of so many texts, with long names."""
+
+    Config = TellsConfig
+    presets = {"paper": TellsConfig()}
+
+    def __init__(self, config):
+        super().__init__(NoiseConfig())
+        self.names = [f"{number:0{config.length}}" for number in range(config.texts)]
+        self.wrong = config.texts >= 0
+
+    @hookimpl
+    def fit(self, train, run):
+        super().fit(train, run)
+        if self.wrong:
+            run.example("wrong", **dict.fromkeys(self.names, ""))
+        for item in range(100):
+            run.example(f"item {item}", title="hat", caption="x" * 3000 if item else "a\x1bb")

@@ -22,6 +22,8 @@ class SemanticIdConfig:
         sinkhorn_epsilon: how soft the assignment is, beside distances scaled to -1..1.
         sinkhorn_rounds: at most so often is each group of items that share an id assigned anew.
         kmeans_rounds: of Lloyd's algorithm, at most.
+        kmeans_starts: so often is k-means begun anew; the centres nearest to the vectors count.
+            With few codes several starts bring better ids, and ids that differ less by the seed.
         widths: of the encoder's hidden layers; the decoder has them in reverse.
         dim: width of what is quantised.
         epochs: of the training.
@@ -41,6 +43,7 @@ class SemanticIdConfig:
     sinkhorn_epsilon: float = 0.003
     sinkhorn_rounds: int = 20
     kmeans_rounds: int = 50
+    kmeans_starts: int = 1
     widths: tuple[int, ...] = (256, 128, 64)
     dim: int = 12
     epochs: int = 200
@@ -61,8 +64,8 @@ class SemanticIdConfig:
             values = getattr(self, name)
             _demand(all(value > 0 for value in values), f"{name} is {values}; all must be above 0")
         for name in (
-            *("items_per_code", "sinkhorn_epsilon", "kmeans_rounds", "dim", "epochs"),
-            *("learning_rate", "clip", "validate_every"),
+            *("items_per_code", "sinkhorn_epsilon", "kmeans_rounds", "kmeans_starts"),
+            *("dim", "epochs", "learning_rate", "clip", "validate_every"),
         ):
             value = getattr(self, name)
             _demand(value > 0, f"{name} is {value}; it must be above 0")

@@ -12,10 +12,17 @@ BLOCK = 16_384  # vectors whose distances to all centres are in memory at a time
 
 
 class Clusters(NamedTuple):
-    """``centres``, float32[k, d], and the nearest of them for each vector, ``labels``, int32[n]."""
+    """Centres and where the vectors are.
+
+    Attributes:
+        centres: float32[k, d].
+        labels: int32[n], the nearest centre of each vector.
+        error: sum of the squared distances to them.
+    """
 
     centres: Float32
     labels: Int32
+    error: float
 
 
 def nearest(vectors: Float32, centres: Float32) -> tuple[Int32, Float32]:
@@ -30,8 +37,10 @@ def nearest(vectors: Float32, centres: Float32) -> tuple[Int32, Float32]:
     return labels, distances
 
 
-def kmeans(vectors: Float32, k: int, rng: np.random.Generator, rounds: int) -> Clusters:
-    """Lloyd's algorithm from a start by k-means++ (Arthur and Vassilvitskii, 2007).
+def kmeans(
+    vectors: Float32, k: int, rng: np.random.Generator, rounds: int, starts: int = 1
+) -> Clusters:
+    """Lloyd's algorithm from starts by k-means++ (Arthur and Vassilvitskii, 2007).
 
     A centre that is the nearest of no vector goes to the vector that is farthest from its own.
     Centres are means of the vectors they were last the nearest of; ``labels`` is exact for the
@@ -43,7 +52,13 @@ def kmeans(vectors: Float32, k: int, rng: np.random.Generator, rounds: int) -> C
         k: number of centres.
         rng: chance.
         rounds: at most; fewer where no vector changes its centre.
+        starts: what ends with the least error is taken, the first of several.
     """
+    found = [_lloyd(vectors, k, rng, rounds) for _ in range(starts)]
+    return min(found, key=lambda clusters: clusters.error)
+
+
+def _lloyd(vectors: Float32, k: int, rng: np.random.Generator, rounds: int) -> Clusters:
     centres = _plus_plus(vectors, k, rng)
     labels, distances = nearest(vectors, centres)
     for _ in range(rounds):
@@ -56,16 +71,20 @@ def kmeans(vectors: Float32, k: int, rng: np.random.Generator, rounds: int) -> C
         labels, distances = nearest(vectors, centres)
         if not len(far) and np.array_equal(before, labels):
             break
-    return Clusters(centres, labels)
+    return Clusters(centres, labels, float((distances.astype(np.float64) ** 2).sum()))
 
 
 def residual_kmeans(
-    vectors: Float32, sizes: tuple[int, ...], rng: np.random.Generator, rounds: int
+    vectors: Float32,
+    sizes: tuple[int, ...],
+    rng: np.random.Generator,
+    rounds: int,
+    starts: int = 1,
 ) -> tuple[Float32, ...]:
     """A code-book a level, float32[size, d]: k-means of what the levels before leave over."""
     books, rest = [], vectors
     for size in sizes:
-        found = kmeans(rest, size, rng, rounds)
+        found = kmeans(rest, size, rng, rounds, starts)
         books.append(found.centres)
         rest = rest - found.centres[found.labels]
     return tuple(books)

@@ -114,7 +114,7 @@ def _learn(
     progress: Callable[..., None],
 ) -> Learned:
     if config.method == "rkmeans":
-        books = residual_kmeans(distinct, sizes, rng, config.kmeans_rounds)
+        books = residual_kmeans(distinct, sizes, rng, config.kmeans_rounds, config.kmeans_starts)
         return Learned(distinct, books, lambda latents: latents, 0, (0,) * len(sizes))
     from mmbench.toolkit.semantic_ids.training import train_rqvae
 

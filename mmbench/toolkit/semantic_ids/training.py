@@ -93,7 +93,7 @@ def start_books(
     """Put each code-book's entries on k-means' centres of what the levels before leave over."""
     latents = encode(network, data).cpu().numpy()
     sizes = tuple(map(len, network.books))
-    found = residual_kmeans(latents, sizes, rng, config.kmeans_rounds)
+    found = residual_kmeans(latents, sizes, rng, config.kmeans_rounds, config.kmeans_starts)
     for book, centres in zip(network.books, found, strict=True):
         book.copy_(torch.from_numpy(centres))
 

@@ -58,9 +58,11 @@ def make_captions(
     write = _by_pixels(items, shown)
     if config.caption_backbone != PIXELS:
         write = _by_model(config, items, run, shown)
+    told = about(config, items, run)
+    run.example("how captions were made", **{name: str(value) for name, value in told.items()})
     found = texts.kept(
         run.encodings,
-        about(config, items, run),
+        told,
         list(digests.values()),
         write,
         progress=lambda done, total: run.progress(done, total, "captions"),

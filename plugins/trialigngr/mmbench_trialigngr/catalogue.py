@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,10 +17,8 @@ from mmbench_trialigngr.interests import mine
 
 Float32 = NDArray[np.float32]
 
-EXAMPLES = 3  # items of which the log tells what was made
+EXAMPLES = 3  # items of which a reader is shown what was made
 TITLE = "assets"  # of the card on a row
-
-logger = logging.getLogger("mmbench_trialigngr")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +64,7 @@ def make_assets(config: TriAlignConfig, items: Items, train: Interactions, run: 
     made = {kind: sum(map(bool, texts[kind])) for kind in ("caption", "interests")}
     run.log(0, **{f"{TITLE}: items with {kind}": float(count) for kind, count in made.items()})
     for item in order[:EXAMPLES]:
-        logger.info("item %d: %s", item, {kind: column[item] for kind, column in texts.items()})
+        run.example(f"item {item}", **{kind: column[item] for kind, column in texts.items()})
     return Assets(texts)
 
 
@@ -112,6 +109,7 @@ def make_ids(config: TriAlignConfig, vectors: Float32, run: Run) -> semantic_ids
         dim=config.id_dim,
         epochs=config.id_epochs,
         learning_rate=config.id_learning_rate,
+        kmeans_starts=config.id_starts,
     )
     ids = semantic_ids.cached(
         run.encodings, vectors, settings, run.seed, device=run.device, progress=run.progress

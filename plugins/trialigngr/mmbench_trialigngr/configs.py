@@ -64,6 +64,7 @@ class TriAlignConfig(vlm.BackboneConfig, vlm.TrainingConfig):
         id_dim: of its latents.
         id_epochs: of its training.
         id_learning_rate: likewise.
+        id_starts: of k-means, the best of which counts.
         beams: sequences that are followed at each level.
         exact: rate every item instead: for small catalogues.
         decode_batch: prompts that are read together; it changes no score but for rounding.
@@ -111,6 +112,7 @@ class TriAlignConfig(vlm.BackboneConfig, vlm.TrainingConfig):
     id_dim: int = 32
     id_epochs: int = 3000
     id_learning_rate: float = 1e-3
+    id_starts: int = 1
 
     beams: int = 50
     exact: bool = False
@@ -214,6 +216,7 @@ TINY = TriAlignConfig(
     id_unique="nearest",
     id_widths=(128, 64),
     id_epochs=200,
+    id_starts=20,
     epochs=1,
     batch_size=64,
     accumulation=1,

@@ -89,13 +89,18 @@ def mine(
         for item in asked:
             tags[item] = own_words(told[item]) or tags[item]
         return Mined(tags, len(asked), 0, 0)
+    how = about(config, items, run)
+    run.example("how interests were mined", **{name: str(value) for name, value in how.items()})
     found = texts.kept(
         run.encodings,
-        about(config, items, run),
+        how,
         [encodings.digest(told[item]) for item in asked],
         _thinking(config, items, run, [told[item] for item in asked]),
         progress=lambda done, total: run.progress(done, total, "interests"),
     )
+    if found:
+        attempts = {f"attempt {n}": text for n, text in enumerate(json.loads(found[0]), start=1)}
+        run.example(f"what was thought of item {asked[0]}", **attempts)
     counts = [0, 0, 0]
     for item, written in zip(asked, found, strict=True):
         attempts = json.loads(written)

@@ -19,6 +19,16 @@ def test_stand_ins_are_words_for_the_pixels(small, items, make_run):
     assert captions.about(config, items, run)["by"] == "tiny:pixels"
 
 
+def test_a_reader_is_told_how_they_were_made(seeing, items, make_run):
+    told = []
+    run = make_run(example=lambda title, /, **texts: told.append((title, texts)))
+    captions.make_captions(seeing, items, run, EVERY)
+    ((title, texts),) = told
+    assert title == "how captions were made"
+    assert texts["prompt"] == captions.PROMPT
+    assert texts["by"] == "tiny:qwen2-vl" and texts["tokens"] == "3"
+
+
 def test_only_the_chosen_are_captioned(small, items, make_run):
     found = captions.make_captions(small(), items, make_run(), [2, 5])
     assert [item for item, text in enumerate(found) if text] == [2, 5]

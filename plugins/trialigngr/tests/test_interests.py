@@ -93,6 +93,15 @@ def test_what_was_written_is_kept_raw_and_not_asked_for_again(asked):
     assert "step by step" in about["prompt"] and about["retry"] == 0.7
 
 
+def test_a_reader_sees_the_thoughts(small, items, make_run):
+    shown = {}
+    run = make_run(example=lambda title, /, **texts: shown.update({title: texts}))
+    config = small(interest_backbone="tiny:qwen2.5", interest_tokens=3)
+    interests.mine(config, items, ["", *(["birch"] * 12)], [()] * 13, run, [2, 3])
+    assert shown["how interests were mined"]["prompt"] == interests.PROMPT
+    assert set(shown["what was thought of item 2"]) == {"attempt 1", "attempt 2"}
+
+
 def test_a_miniature_writes_something_and_falls_back(small, items, make_run):
     config = small(interest_backbone="tiny:qwen2.5", interest_tokens=3)
     told = ["", *(["amber birch"] * 12)]

@@ -54,7 +54,7 @@ def test_a_start_draws_in_proportion_to_squared_distances():
 
 def test_where_it_ends_centres_are_means_and_labels_the_nearest():
     vectors = chance(1).standard_normal((300, 5)).astype(np.float32)
-    centres, labels = kmeans(vectors, 12, chance(2), rounds=500)
+    centres, labels, _ = kmeans(vectors, 12, chance(2), rounds=500)
     np.testing.assert_array_equal(labels, squared(vectors, centres).argmin(axis=1))
     for code in range(12):
         mean = vectors[labels == code].astype(np.float64).mean(axis=0)
@@ -71,6 +71,35 @@ def test_each_round_is_no_worse():
     assert errors[-1] < errors[0]
 
 
+def test_of_several_starts_the_best_counts():
+    vectors = chance(1).standard_normal((300, 5)).astype(np.float32)
+    rng = chance(2)
+    alone = [kmeans(vectors, 12, rng, rounds=50) for _ in range(6)]
+    errors = [squared(vectors, found.centres).min(axis=1).sum() for found in alone]
+    np.testing.assert_allclose([found.error for found in alone], errors, rtol=1e-5)
+    assert len({round(error, 3) for error in errors}) > 1
+    best = kmeans(vectors, 12, chance(2), rounds=50, starts=6)
+    np.testing.assert_array_equal(best.centres, alone[int(np.argmin(errors))].centres)
+
+
+def test_with_several_starts_ids_differ_less_by_the_seed():
+    """The last of four levels of 10 codes: the spread of its error over seeds."""
+    vectors = clumps(chance(3).standard_normal((40, 12)), 8, spread=0.2)
+
+    def spread(starts):
+        left = []
+        for seed in range(6):
+            rest = vectors
+            for book in residual_kmeans(vectors, (10, 10, 10), chance(seed), 50, starts):
+                rest = rest - book[nearest(rest, book)[0]]
+            left.append(float((rest.astype(np.float64) ** 2).sum()))
+        return np.ptp(left), np.mean(left)
+
+    (wide, worse), (narrow, better) = spread(1), spread(10)
+    assert narrow < wide
+    assert better < worse
+
+
 def test_a_centre_that_nothing_takes_goes_where_the_error_is(monkeypatch):
     vectors = clumps([[0.0, 0.0], [9.0, 0.0]], 10)
 
@@ -78,7 +107,7 @@ def test_a_centre_that_nothing_takes_goes_where_the_error_is(monkeypatch):
         return np.full((k, 2), 1e3, np.float32)
 
     monkeypatch.setattr(module, "_plus_plus", all_at_one_place)
-    _, labels = kmeans(vectors, 2, chance(), rounds=50)
+    _, labels, _ = kmeans(vectors, 2, chance(), rounds=50)
     assert set(labels[:10]) != set(labels[10:])
     assert len(set(labels[:10])) == len(set(labels[10:])) == 1
 
@@ -86,9 +115,10 @@ def test_a_centre_that_nothing_takes_goes_where_the_error_is(monkeypatch):
 @pytest.mark.parametrize("k", [1, 2, 3, 7])
 def test_fewer_distinct_vectors_than_centres(k):
     vectors = np.array([[0, 0], [1, 1], [0, 0], [1, 1]], np.float32)
-    centres, labels = kmeans(vectors, k, chance(), rounds=10)
+    centres, labels, error = kmeans(vectors, k, chance(), rounds=10)
     assert centres.shape == (k, 2)
     assert np.isfinite(centres).all()
+    np.testing.assert_allclose(error, 0.0 if k > 1 else 2.0, atol=1e-6)
     if k > 1:
         np.testing.assert_allclose(centres[labels], vectors, atol=1e-6)
 
