@@ -17,6 +17,7 @@ from mmbench.data.packed import list_names
 from mmbench.data.spec import EventsSpec, FolderSpec
 from mmbench.hookspecs import RawDataset
 
+NOBODY = {"nan", "none", "null", "n/a", "<na>", "undefined", "nil", "\\n", "-", "?"}
 MANY = 12  # files alike that are told in one line
 
 
@@ -124,6 +125,8 @@ def _table(
 
 def _of_events(events: EventsSpec, column: str) -> str:
     """What a column of events is used for; empty where it is not."""
+    if column == events.item == events.history:
+        return "the items, oldest first"
     stamps = [events.time, *(events.time or "").split("+")]
     unit = f" ({events.unit or events.time_format})" if events.unit or events.time_format else ""
     roles = {
@@ -131,7 +134,8 @@ def _of_events(events: EventsSpec, column: str) -> str:
         events.item: "the item",
         events.rating: "the rating",
         events.history: "the items before it",
-        events.split: "the published split, kept beside the events; named protocols make their own",
+        events.split: "the published split, kept beside the events; named protocols make their "
+        "own, --local-split makes it one",
     }
     return roles.get(column, "") or (f"the time{unit}" if column in stamps else "")
 
@@ -165,9 +169,8 @@ def _pictures(spec: FolderSpec, raw: RawDataset | None) -> list[FileUse]:
         if images.is_image(name):
             counts[name.partition("/")[0] if "/" in name else "."] += 1
     if spec.images is None:
-        return [
-            FileUse(place, f"{_files(n)} that are not used", False) for place, n in counts.items()
-        ]
+        why = "whose name holds no item's id (--images, --image-pattern)"
+        return [FileUse(place, f"{_files(n)}, {why}", False) for place, n in counts.items()]
     path = spec.images.path
     try:
         names = list(images.list_files(spec.root / path))
@@ -183,12 +186,35 @@ def _pictures(spec: FolderSpec, raw: RawDataset | None) -> list[FileUse]:
     others = [(place, n) for place, n in counts.items() if path not in (place, ".")]
     return [
         FileUse(path, use, True),
-        *(FileUse(place, f"{_files(n)} that are not used", False) for place, n in others),
+        *(
+            FileUse(place, f"{_files(n)} in another place (--images {place})", False)
+            for place, n in others
+        ),
     ]
 
 
 def _files(count: int) -> str:
     return f"{count:,} picture{'s' * (count != 1)}"
+
+
+def placeholders(raw: RawDataset) -> list[str]:
+    """Ids and titles that may stand for none, in sentences; they are taken as they are."""
+    said = []
+    for column, whom in (("user", "a user"), ("item", "an item")):
+        counts = raw.events[column].value_counts()
+        odd = [one for one in counts.index if one.casefold().strip() in NOBODY]
+        said += [
+            f"{counts[one]:,} events are of {whom} called {one!r}, which may stand for none"
+            for one in odd
+        ]
+    if raw.items.shape[1] > 1:
+        titles = raw.items.iloc[:, 1]
+        odd = titles[titles.map(lambda text: text.casefold().strip() in NOBODY)]
+        if len(odd):
+            said.append(
+                f"{len(odd):,} items have a title such as {odd.iloc[0]!r}, which may stand for none"
+            )
+    return said
 
 
 def losses(card: Mapping[str, Any]) -> list[str]:

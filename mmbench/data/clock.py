@@ -22,7 +22,12 @@ FORMATS = (
     *("%B %d, %Y", "%b %d, %Y", "%a %b %d %H:%M:%S %z %Y", "%a, %d %b %Y %H:%M:%S %z"),
     *("%d/%m/%Y", "%m/%d/%Y", "%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M:%S"),
     *("%m/%d/%Y %H:%M:%S", "%d-%m-%Y", "%m-%d-%Y", "%d-%m-%Y %H:%M:%S", "%m-%d-%Y %H:%M:%S"),
-    *("%m/%d/%Y %I:%M:%S %p", "%d/%m/%y", "%m/%d/%y"),
+    *("%m/%d/%Y %I:%M:%S %p", "%d/%m/%y", "%m/%d/%y", "%m/%d/%Y %I:%M %p", "%d/%m/%Y %I:%M %p"),
+    *("%d/%m/%Y %I:%M:%S %p", "%Y-%m-%d %I:%M %p", "%Y-%m-%d %I:%M:%S %p", "%d/%m/%y %H:%M"),
+    *("%m/%d/%y %H:%M", "%d-%m-%Y %H:%M", "%m-%d-%Y %H:%M", "%d %b %Y %H:%M:%S", "%d-%b-%y"),
+    *("%d-%b-%Y %H:%M:%S", "%b %d, %Y %I:%M %p", "%b %d, %Y %I:%M:%S %p", "%b %d, %Y, %I:%M %p"),
+    *("%B %d, %Y %I:%M %p", "%B %d, %Y at %I:%M %p", "%d/%b/%Y:%H:%M:%S %z", "%b %d %Y"),
+    *("%Y-%m-%d %H:%M:%S UTC", "%Y-%m-%d %H:%M:%S.%f UTC", "%Y-%m-%d %H:%M:%S %z"),
 )
 DAYS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # digits, and what they stand for
 
@@ -156,6 +161,17 @@ def _form(column: pd.Series, path: Path) -> str:
             "which (`time_format` under [interactions], --time-format)"
         )
     return fit[0] if fit else ""
+
+
+def share(column: pd.Series) -> float:
+    """The share of cells that are times, each for itself: a stamp, or a date of a known form."""
+    numbers = pd.to_numeric(column, errors="coerce")
+    good = np.array(numbers.abs() > UNITS[-1][1])
+    texts = column.astype(str).str.strip()
+    for form in ("ISO8601", *FORMATS):
+        left = texts[~good]
+        good[~good] = _parsed(left, form).notna().to_numpy() & ~left.str.isdigit().to_numpy()
+    return float(good.mean())
 
 
 def _parsed(texts: pd.Series, form: str) -> pd.Series:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 
-from mmbench.data import whens
+from mmbench.data import formats, whens
+from mmbench.data.lists import are_lists
 from mmbench.data.log import DataError
 from mmbench.data.looks import WITHOUT_COLUMNS, Look
 from mmbench.data.names import EVENT_FILE, NAMES, plain
+from mmbench.data.several import Several, part_order
 from mmbench.data.spec import EventsSpec, on_disk
 
+ROLES = ("user", "item", "time", "rating")
 KNOWN = 8  # worth of a file that is known to hold events; of others it is less
 ASIN = re.compile(r"(?:B[0-9A-Z]{9}|\d{9}[0-9X])")
 REVIEWER = re.compile(r"A[0-9A-Z]{10,}")
@@ -46,6 +49,7 @@ class Candidate:
         notes: what a person must know, if it is taken.
         reasons: why other files are not taken, by name.
         rivals: columns that may be the times as well.
+        unread: a column that is named like a time, but holds none that can be read.
     """
 
     look: Look
@@ -54,6 +58,7 @@ class Candidate:
     notes: tuple[str, ...] = ()
     reasons: Mapping[str, str] = field(default_factory=dict)
     rivals: tuple[str, ...] = ()
+    unread: str = ""
 
 
 def choose_events(
@@ -74,7 +79,8 @@ def choose_events(
 
     Raises:
         Unclear: a person must say which columns are what.
-        DataError: where no file, or more than one alike, looks like events.
+        Several: more than one file looks like events.
+        DataError: none does.
     """
     if join:
         return _joined(folder, looks, columns, join)
@@ -92,7 +98,7 @@ def choose_events(
     level = [c for c in likely if _depth(c) == _depth(best)]
     rivals = [c for c in level if c is not best and (c.worth == best.worth or _alike(c, best))]
     if rivals:
-        raise _several(folder, [best, *rivals])
+        raise Several(folder, [best.look, *(c.look for c in rivals)])
     reasons = {c.look.name: _why_passed(c, best, columns) for c in likely[1:]}
     return replace(_settled(best, looks, columns), reasons={**_reasons(looks), **reasons})
 
@@ -144,6 +150,8 @@ def candidate(one: Look, columns: Mapping[str, str], asked: bool = False) -> Can
     roles, notes = _roles(one, columns)
     if not asked and not {"user", "item"} <= roles.keys():
         return Candidate(one, spec, 0)
+    if "rating" in roles and "rating" not in columns and (no := _no_number(one, roles["rating"])):
+        notes.append(f"{roles.pop('rating')!r} is no rating: its cells, such as {no!r}, no numbers")
     split, history = roles.get("split"), roles.get("history")
     spec = replace(
         spec,
@@ -154,40 +162,29 @@ def candidate(one: Look, columns: Mapping[str, str], asked: bool = False) -> Can
         history=history,
     )
     taken = (spec.user, spec.item, spec.rating, spec.split, spec.history)
-    found = whens.find_whens(one, {name for name in taken if name is not None})
-    time, rivals, told = _time(one, columns, found)
-    if history is not None:
-        time = None
+    chosen = _time(one, columns, {name for name in taken if name is not None})
+    time = chosen.column if history is None else None
     sure = (
         not reading.columns or one.known is not None or time is not None or spec.rating is not None
     )
     worth = 2 + 2 * (time is not None) + hint + (spec.rating is not None) if sure else 1
     worth += KNOWN if one.known is not None and one.known.role == "events" else 0
-    return Candidate(one, replace(spec, time=time), worth, (*notes, *told), rivals=rivals)
+    notes += chosen.notes if history is None else ()
+    spec = replace(spec, time=time)
+    return Candidate(one, spec, worth, tuple(notes), rivals=chosen.rivals, unread=chosen.unread)
 
 
-def _time(
-    one: Look, columns: Mapping[str, str], found: Sequence[whens.When]
-) -> tuple[str | None, tuple[str, ...], tuple[str, ...]]:
-    """The column of times, others that may be meant, and what a person must know."""
+def _time(one: Look, columns: Mapping[str, str], taken: Collection[str]) -> whens.Chosen:
+    """What is taken for the time, as the caller, a known file or the table tells."""
     named = columns.get("time")
     if named in one.columns:
-        return named, (), ()
+        return whens.Chosen(named)
     known = one.known.time if one.known is not None else ""
     if known and set(known.split("+")) <= set(one.columns):
-        return known, (), (f"times are {known.replace('+', ' and the milliseconds of ')}",)
-    best, rivals = whens.choose(found)
-    if best is None:
-        return None, (), ()
-    told = []
-    if not best.named:
-        told.append(f"{best.column!r} is taken for the time by its values (--time-column)")
-    elif len(found) > 1 and found[1].moments:
-        others = ", ".join(w.column for w in found[1:] if w.moments)
-        told.append(
-            f"{best.column!r} is taken for the time, as the finest or likeliest; not {others}"
+        return whens.Chosen(
+            known, (), (f"times are {known.replace('+', ' and the milliseconds of ')}",)
         )
-    return best.column, tuple(w.column for w in rivals), tuple(told)
+    return whens.choose_time(one, taken)
 
 
 def _roles(one: Look, columns: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
@@ -211,6 +208,10 @@ def _roles(one: Look, columns: Mapping[str, str]) -> tuple[dict[str, str], list[
                 f"{roles[kind]!r} is taken for the {kind}: {found[0]!r} is empty in {share:.0%} of "
                 "the first rows"
             )
+    if "item" not in roles and "history" not in roles:
+        lists = [by_name[name][0] for name in NAMES["sequence"] if name in by_name]
+        lists = [column for column in lists if are_lists(one.rows[column].tolist())]
+        roles |= {"item": lists[0], "history": lists[0]} if lists else {}
     if all(re.fullmatch(r"column \d+", column) for column in one.columns):
         roles |= _by_values(one)
         said = ", ".join(f"{name} the {kind}" for kind, name in roles.items())
@@ -224,6 +225,14 @@ def _filled(rows: pd.DataFrame, column: str) -> float:
         return 0.0
     values = rows[column]
     return float((values.notna() & (values.astype(str).str.strip() != "")).mean())
+
+
+def _no_number(one: Look, column: str) -> str:
+    """A cell of the first rows that is no number; empty where all are, or hold nothing."""
+    values = one.rows[column].dropna().astype(str).str.strip()
+    values = values[values != ""]
+    wrong = values[formats.numbers(values).isna()]
+    return str(wrong.iloc[0]) if len(wrong) else ""
 
 
 def _is_split(values: pd.Series) -> bool:
@@ -240,7 +249,7 @@ def _by_values(one: Look) -> dict[str, str]:
         rest.remove(moments[0].column)
     for column in rest[2:]:
         numbers = pd.to_numeric(one.rows[column], errors="coerce")
-        if numbers.notna().all() and numbers.between(-1, 100).all() and numbers.nunique() <= 21:
+        if numbers.notna().all() and numbers.between(-1, 100).all() and 1 < numbers.nunique() <= 21:
             roles["rating"] = column
             rest.remove(column)
             break
@@ -272,6 +281,8 @@ def _settled(best: Candidate, looks: Sequence[Look], columns: Mapping[str, str])
 
 
 def _none(folder: Path, looks: Sequence[Look]) -> DataError:
+    if not looks:
+        return DataError(f"{folder}: holds no file but pictures, or nothing at all")
     tables = [one for one in looks if one.is_table and len(one.columns) > 1 and not one.rows.empty]
     seen = "; ".join(f"{t.name}: {', '.join(t.columns)}" for t in looks if t.is_table and t.columns)
     others = "; ".join(
@@ -279,8 +290,9 @@ def _none(folder: Path, looks: Sequence[Look]) -> DataError:
     )
     message = (
         f"{folder}: no file here looks like interactions (a table with a header that names a "
-        f"user and an item column, or a sequences.txt). Found {seen or 'no table'}. Name file "
-        "and columns in dataset.toml or with the flags of `mmbench data import`"
+        f"user and an item column, or a sequences.txt). Found {seen or 'no table'}. Name file and "
+        "columns in dataset.toml or with the flags of `mmbench data import`; text of any ending is "
+        "read where it is named (--interactions FILE)"
         f"{f' (no tables: {others})' if others else ''}"
     )
     if not tables:
@@ -296,7 +308,9 @@ def _candidates(one: Look) -> str:
     for column in one.columns:
         values = one.rows[column].astype(str)
         distinct = values.nunique()
-        kind = "maybe the time" if column in moments else ""
+        kind = next((f"the {k}, by its name" for k in ROLES if plain(column) in NAMES[k]), "")
+        if not kind and column in moments:
+            kind = "maybe the time"
         if not kind and distinct <= 21 and pd.to_numeric(values, errors="coerce").notna().all():
             kind = "maybe the rating"
         if not kind and distinct > 1:
@@ -304,16 +318,6 @@ def _candidates(one: Look) -> str:
         first = ", ".join(text[:20] for text in values.head(3))
         said.append(f"\n    {column}: {first}{f' ({kind})' if kind else ''}")
     return "".join(said)
-
-
-def _several(folder: Path, found: Sequence[Candidate]) -> DataError:
-    names = sorted((one.look.name for one in found), key=_part_order)
-    both = "both" if len(names) == 2 else "all"
-    return DataError(
-        f"{folder}: {', '.join(names[:-1])} and {names[-1]} {both} look like interactions; name "
-        "one (`file` under [interactions] in dataset.toml, --interactions), or, if they are parts "
-        f"of one log, join them: --join {','.join(names)}"
-    )
 
 
 def _joined(
@@ -328,7 +332,7 @@ def _joined(
         ]  # fmt: skip
         if not fit:
             raise DataError(f"{folder / pattern}: no such file, to be joined with others")
-        names += sorted((n for n in fit if n not in names), key=_part_order)
+        names += sorted((n for n in fit if n not in names), key=part_order)
     parts = [one for name in names for one in looks if one.name == name]
     bad = next((one for one in parts if one.why_not), None)
     if bad is not None:
@@ -348,9 +352,3 @@ def _joined(
         spec=replace(chosen.spec, join=tuple(names[1:])),
         notes=(*chosen.notes, note) if len(names) > 1 else chosen.notes,
     )
-
-
-def _part_order(name: str) -> tuple[int, str]:
-    """Train before validation before test, then by name."""
-    words = ("train", "val", "dev", "test")
-    return next((k for k, word in enumerate(words) if word in name.lower()), -1), name

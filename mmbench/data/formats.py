@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from mmbench.data.clock import refuse, split_moments, times
+from mmbench.data.clock import refuse
 from mmbench.data.delimited import raw_header, read_delimited, wrong_encoding
 from mmbench.data.ids import identifiers
 from mmbench.data.impressions import read_impressions
@@ -22,6 +22,7 @@ from mmbench.data.log import DataError
 from mmbench.data.packed import exists, open_packed
 from mmbench.data.records import keys, read_records, rows_of
 from mmbench.data.spec import EventsSpec, Format, ItemsSpec, Reading
+from mmbench.data.stamps import moments
 from mmbench.data.tables import as_frame, parquet_names, read_parquet
 
 OBJECTS = ("jsonl", "json")
@@ -100,12 +101,14 @@ def read_events(path: Path, spec: EventsSpec, say: Say = lambda note: None) -> p
         shown = [read_table(one, replace(spec.reading, format="tsv")) for one in paths]
         return read_impressions(pd.concat(shown, ignore_index=True), path, say)
     if form == "sequences":
-        parts = [read_sequences(one, spec.encoding) for one in paths]
+        named = [read_sequences(one, spec.encoding) for one in paths]
         if not spec.join:
-            return parts[0]
-        named = [part.assign(split=one.name) for part, one in zip(parts, paths, strict=True)]
+            return named[0]
     else:
         named = [_read_part(one, spec, say) for one in paths]
+    if spec.join and spec.split is None:
+        files = (spec.file, *spec.join)
+        named = [part.assign(split=file) for part, file in zip(named, files, strict=True)]
     events = pd.concat(named, ignore_index=True)
     if spec.join:
         _refuse_twice(named, paths, say)
@@ -158,16 +161,11 @@ def _read_part(path: Path, spec: EventsSpec, say: Say) -> pd.DataFrame:
     if spec.rating is not None:
         events["rating"] = ratings(table[spec.rating], path)
     if stamps:
-        exact, unit = times(table[stamps[0]], path, spec.unit, spec.time_format)
-        events["time"], finer = split_moments(exact, unit)
-        if len(stamps) > 1:
-            later, rest = split_moments(*times(table[stamps[1]], path, "ms"))
-            events["time"], finer = events["time"] + later, rest
+        events["time"], finer = moments(table, stamps, path, spec.unit, spec.time_format)
         if finer.any() or spec.join:
             events["nanosecond"] = finer
-    if spec.split is not None or spec.join:
-        parts = table[spec.split].map(as_text).tolist() if spec.split else path.name
-        events["split"] = parts
+    if spec.split is not None:
+        events["split"] = table[spec.split].map(as_text).tolist()
     return events
 
 
@@ -268,6 +266,16 @@ def as_text(value: Any) -> str:
 def ratings(column: pd.Series, path: Path) -> pd.Series:
     """Ratings as float64, NaN where the cell is empty."""
     empty = column.isna() | (column.astype(object) == "")
-    rating = pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
+    rating = numbers(column).to_numpy(np.float64)
     refuse(~np.isfinite(rating) & ~empty.to_numpy(), column, path, "rating")
     return pd.Series(rating)
+
+
+def numbers(column: pd.Series) -> pd.Series:
+    """Numbers, NaN where a cell is none; ``4,5`` is 4.5, where all are written in this way."""
+    found = pd.to_numeric(column, errors="coerce")
+    texts = column[found.isna()].dropna().astype(str).str.strip()
+    texts = texts[texts != ""]
+    if len(texts) and texts.str.fullmatch(r"[-+]?\d+,\d+").all():
+        found = pd.to_numeric(column.astype(str).str.replace(",", "."), errors="coerce")
+    return found

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from mmbench.data import formats, images
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 SAMPLE = 2000
 FEWEST_APART = 0.75  # share of rows that a table of items names for the first time
+PATTERNS = ("{item}.*", "*/{item}.*", "*/*/{item}.*")
 MOST = 400  # files that are looked into
 
 
@@ -93,7 +95,10 @@ def survey(
     if texts is None and not items:
         texts = _texts_of_events(chosen, events)
     pictures = _choose_images(folder, ids)
-    remarks = (*_remarks(events), *(note for note in notes if "several units" in note))
+    remarks = (
+        *_remarks(events, chosen.unread),
+        *(note for note in notes if "several units" in note),
+    )
     info = DatasetInfo(
         id=identity(folder.absolute().name), remarks=remarks, text=texts.text if texts else ()
     )
@@ -144,11 +149,16 @@ def identity(name: str) -> str:
     return f"{plain_name or 'dataset'}-{digest}"
 
 
-def _remarks(events: EventsSpec) -> tuple[str, ...]:
+def _remarks(events: EventsSpec, unread: str) -> tuple[str, ...]:
     if events.format in WITHOUT_COLUMNS or events.history:
         return ("times are positions: the source tells only an order",)
     if events.format == "impressions":
         return ("times are positions: the source tells no moments of what was clicked earlier",)
+    if events.time is None and unread:
+        return (
+            f"times are positions: the source's own, in {unread!r}, were not read, so the order of "
+            "its rows is taken",
+        )
     if events.time is None:
         return ("times are positions: the source has no times, so the order of its rows is taken",)
     return ()
@@ -196,8 +206,10 @@ def _sample_ids(folder: Path, spec: EventsSpec, rows: pd.DataFrame) -> set[str]:
         return likeness(events["item"].head(20 * SAMPLE))
     if spec.item not in rows:
         return set()
-    told = rows[spec.item].dropna()
-    found = likeness(identifiers(told[told.astype(str).str.strip() != ""], path))
+    found: set[str] = set()
+    if spec.history != spec.item:
+        told = rows[spec.item].dropna()
+        found = likeness(identifiers(told[told.astype(str).str.strip() != ""], path))
     if spec.history in rows:
         found |= likeness(item for cell in rows[spec.history] for item in cell_items(cell))
     return found
@@ -225,16 +237,21 @@ def _choose_items(
             continue
         column, share = _id_column(folder, table, ids, columns)
         if column is None:
-            reasons.setdefault(table.name, "none of its columns holds the ids of the events' items")
+            reasons.setdefault(table.name, _why_no_ids(table, ids))
             continue
         if share == 0.0 and not named:
-            reasons.setdefault(table.name, f"{column} repeats its ids: its rows are no items")
+            reasons.setdefault(
+                table.name,
+                f"{column} repeats its ids: its rows are no items, or the first of each counts "
+                f"(--items {table.name} --repeated first)",
+            )
             continue
         text = _text_columns(table, column, columns)
         title = _title(table, columns) is not None
         role = table.known is not None and table.known.role == "items"
         worth = (round(share, 1), role, title, len(text))
         why = f"{column} holds {share:.0%} of the items that some events name"
+        why += ", and one table is read: put parts into one file" if 0 < share < 0.9 else ""
         if text and worth > best:
             if chosen is not None:
                 reasons[chosen.file] = f"{table.name} fits better (--items {chosen.file})"
@@ -254,6 +271,15 @@ def _choose_items(
             "(`id` under [items] in dataset.toml)"
         )
     return chosen
+
+
+def _why_no_ids(table: Look, ids: set[str]) -> str:
+    """Why a table is not that of the items; with ids of both, where it names some."""
+    why = "none of its columns holds the ids of the events' items"
+    named = next((c for c in table.columns if plain(c) in {*NAMES["item"], "id"}), None)
+    if named is None or not ids or table.rows.empty:
+        return why
+    return f"{why}: {named} is like {str(table.rows[named].iloc[0])!r}, theirs like {min(ids)!r}"
 
 
 def _id_column(
@@ -323,20 +349,37 @@ def _texts_of_events(chosen: Candidate, events: EventsSpec) -> ItemsSpec | None:
 
 
 def _choose_images(folder: Path, ids: set[str]) -> ImagesSpec | None:
-    """The zip or folder with pictures of most of the events' items."""
-    best, chosen = 0, None
+    """The zip or folder with pictures of most of the events' items.
+
+    Only where no file is named by an id alone, one with words before or behind it is.
+    """
     places = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
     places = [path for path in places if path.is_dir() or path.suffix.lower() == ".zip"]
     if any(images.is_image(path.name) for path in folder.iterdir() if path.is_file()):
         places.append(folder)
+    listed = {}
     for path in places:
-        try:
-            names = list(images.list_files(path))
-        except DataError:
-            continue  # said with the other files
-        for pattern in ("{item}.*", "*/{item}.*", "*/*/{item}.*"):
-            found = len(ids & likeness(images.pair(names, pattern)))
-            if found > best:
-                place = "." if path == folder else path.name
-                best, chosen = found, ImagesSpec(place, pattern)
-    return chosen
+        with contextlib.suppress(DataError):  # said with the other files
+            listed[path] = list(images.list_files(path))
+    for plainly in (True, False):
+        best, chosen = 0, None
+        for path, names in listed.items():
+            for pattern in PATTERNS if plainly else _patterns(names):
+                found = len(ids & likeness(images.pair(names, pattern)))
+                if found > best:
+                    place = "." if path == folder else path.name
+                    best, chosen = found, ImagesSpec(place, pattern)
+        if chosen is not None:
+            return chosen
+    return None
+
+
+def _patterns(names: Sequence[str]) -> list[str]:
+    """Patterns with words before or behind an item's id, as in ``img_7.jpg`` and ``7_0.jpg``."""
+    stems = [PurePosixPath(name).stem for name in names]
+    pairs = zip(min(stems, default=""), max(stems, default=""), strict=False)
+    begin = "".join(a for a, _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+    begin = begin.rstrip("0123456789")  # ids may begin alike
+    ends = ["{item}_*", "{item}-*", "*_{item}.*", "*-{item}.*"]
+    ends += [f"{begin}{{item}}.*"] if begin and len(set(stems)) > 1 else []
+    return [f"{depth}{end}" for end in ends for depth in ("", "*/", "*/*/")]

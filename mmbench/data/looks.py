@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -13,11 +13,12 @@ from typing import Any
 import pandas as pd
 
 from mmbench.data import formats, images, layouts, rows, sniff
+from mmbench.data.delimited import remarks
 from mmbench.data.log import DataError
 from mmbench.data.names import KNOWN_NAMES, plain
-from mmbench.data.packed import size
-from mmbench.data.records import rows_of
-from mmbench.data.spec import FILE_NAME, Reading, ending
+from mmbench.data.packed import open_packed, size
+from mmbench.data.records import rows_of, value_of
+from mmbench.data.spec import FILE_NAME, MARKS, PROTOCOL, Reading, ending
 from mmbench.data.tables import as_frame, parquet_head
 
 SAMPLE = 2000  # rows
@@ -49,6 +50,27 @@ FEATURES = {
     ".bin",
     ".lmdb",
     ".mdb",
+}
+ARCHIVE = "an archive: unpack it"
+SHEET = "a spreadsheet: save its sheets as CSV"
+DATABASE = "a database, or what fills one: export its tables as CSV"
+CURES: Mapping[str, str] = {
+    **dict.fromkeys(
+        (".tar", ".tgz", ".tbz2", ".txz", ".7z", ".rar", ".zst", ".z", ".lz4"), ARCHIVE
+    ),
+    ".zip": "a zip within a zip, or one that cannot be read: unpack it",
+    **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".ods", ".numbers"), SHEET),
+    **dict.fromkeys((".sqlite", ".sqlite3", ".db", ".sql", ".accdb", ".dump"), DATABASE),
+    **dict.fromkeys((".feather", ".arrow", ".orc", ".avro", ".ipc"), "save it as Parquet or CSV"),
+    **dict.fromkeys((".mat", ".rds", ".rdata", ".rda", ".dta", ".sav"), "save it as CSV"),
+}
+MARKS_OF = {
+    b"PAR1": "Parquet",
+    b"PK\x03\x04": "a zip, or a spreadsheet,",
+    b"\x1f\x8b": "packed by gzip",
+    b"BZh": "packed by bzip2",
+    b"SQLite f": "an SQLite database",
+    b"%PDF": "a PDF",
 }
 WITHOUT_COLUMNS = ("sequences", "rows")
 
@@ -126,6 +148,8 @@ def _look(path: Path, name: str, given: Given) -> Look:
         return Look(name, why_not="too many folders deep")
     if name == FILE_NAME:
         return Look(name, why_not="describes the dataset")
+    if name in (PROTOCOL, MARKS) and (path.parent / PROTOCOL).is_file():
+        return Look(name, why_not="the published split, as a protocol (--protocol)")
     if images.is_image(name):
         return Look(name, why_not="a picture")
     if kind in FEATURES:
@@ -140,7 +164,7 @@ def _look(path: Path, name: str, given: Given) -> Look:
         return _look_at_objects(path, name, "json" if kind == ".json" else "jsonl", given)
     if kind in TEXT or kind in ATOMIC or name in given.names or layouts.known_file(name):
         return _look_at_text(path, name, given)
-    return Look(name, why_not="of no known format")
+    return Look(name, why_not=CURES.get(kind, "of no known format"))
 
 
 def _look_at_parquet(path: Path, name: str) -> Look:
@@ -160,10 +184,13 @@ def _look_at_objects(path: Path, name: str, form: str, given: Given) -> Look:
     if form == "jsonl" and set(rows.KEYS) <= set(first[0]):
         return Look(name, Reading("rows"))
     if len(first) == 1 and (form == "json"):
-        return Look(name, why_not="one JSON object, and no list of rows")
+        told = "one JSON object, and no list of rows: write a row an event, or `user item item ...`"
+        return Look(name, why_not=told)
     reading = Reading("json" if form == "json" else "jsonl", encoding=code)
     columns = tuple(formats.header(path, reading))
-    frame = pd.DataFrame([[row.get(c) for c in columns] for row in first], columns=list(columns))
+    frame = pd.DataFrame(
+        [[value_of(row, c) for c in columns] for row in first], columns=list(columns)
+    )
     return Look(name, reading, columns, frame.astype(object), layouts.known_file(name), notes)
 
 
@@ -180,7 +207,16 @@ def _encoding(path: Path, given: Given) -> tuple[str, tuple[str, ...]]:
 def _look_at_text(path: Path, name: str, given: Given) -> Look:
     """A file of lines: a table, sequences, or neither."""
     kind, known = ending(name), layouts.known_file(name)
+    with open_packed(path) as file:
+        start = file.read(8)
+    other = next((what for mark, what in MARKS_OF.items() if start.startswith(mark)), "")
+    if other:
+        return Look(name, why_not=f"{other} by its first bytes, whatever its name says")
     code, notes = _encoding(path, given)
+    said = remarks(path, code)
+    if said:
+        told = "1 line" if len(said) == 1 else f"{len(said):,} lines"
+        notes += (f"{told} before its rows are taken for remarks, such as {said[-1].strip()!r}",)
     lines = sniff.lines(path, code)
     if not lines:
         return Look(name, why_not="is empty but for white space")
@@ -198,6 +234,8 @@ def _look_at_text(path: Path, name: str, given: Given) -> Look:
         return Look(name, why_not="no table: its lines do not fall into equal cells")
     own = {"csv": ",", "tsv": "\t"}
     form = "csv" if found.quoted else "tsv"
+    if found.quoted and found.delimiter == "\t":
+        notes += ("quotes stand around cells, and are taken off",)
     delimiter = (
         "" if found.delimiter == own[form] and ending(name) == f".{form}" else found.delimiter
     )
@@ -261,9 +299,8 @@ def _table(
     names = formats.header(path, reading)
     if found is None:
         text = sniff.head(path).decode(reading.encoding or "utf-8-sig", "replace")
-        cut = csv.reader(
-            text.splitlines(), delimiter=reading.delimiter or "\t", quoting=csv.QUOTE_NONE
-        )
+        rest = text.splitlines()[len(remarks(path, reading.encoding)) :]
+        cut = csv.reader(rest, delimiter=reading.delimiter or "\t", quoting=csv.QUOTE_NONE)
         body: list[Any] = list(itertools.islice(cut, 1, SAMPLE))
     else:
         body = list(found.rows[0 if reading.columns else 1 :])

@@ -21,9 +21,11 @@ Everything is optional but ``id`` and ``[interactions] file``::
     encoding = "latin-1"              # where it is not UTF-8
     user = "user_id"                  # columns (not for sequences, rows and impressions)
     item = "item_id"
-    history = "item_id_list"          # lists the items before `item`, oldest first
+    history = "item_id_list"          # lists the items before `item`, oldest first; the same
+                                      # column as `item` where it lists them all
     time = "timestamp"                # left out: the order of the rows; "day+ms" adds
-                                      # milliseconds to a day
+                                      # milliseconds to a day, "date+clock" what a clock says, and
+                                      # "year+month+day" is a day
     unit = "ms"                       # s ms us ns, or each: by the size of each stamp
     time_format = "%d/%m/%Y"          # of dates that are not ISO 8601
     rating = "rating"                 # left out: there are none
@@ -82,6 +84,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 FILE_NAME = "dataset.toml"
+PROTOCOL, MARKS = "split.toml", "split.parquet"  # of a published split, see mmbench.data.several
 Format = Literal[
     "", "csv", "tsv", "parquet", "jsonl", "json", "atomic", "sequences", "rows", "impressions"
 ]

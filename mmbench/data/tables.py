@@ -35,8 +35,12 @@ def read_parquet(source: Path | bytes, columns: Sequence[str] | None = None) -> 
     return table if chosen is None else table.select(chosen)
 
 
-def parquet_bytes(table: pa.Table, encodings: Mapping[str, str]) -> bytes:
-    """A table as a small Parquet file; ``encodings`` of columns, by Parquet's names for them."""
+def parquet_bytes(table: pa.Table, encodings: Mapping[str, str], level: int = 19) -> bytes:
+    """A table as a small Parquet file.
+
+    ``encodings`` of columns, by Parquet's names for them; ``level`` of zstd, the higher the smaller
+    and slower.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -45,7 +49,7 @@ def parquet_bytes(table: pa.Table, encodings: Mapping[str, str]) -> bytes:
         table,
         sink,
         compression="zstd",
-        compression_level=19,
+        compression_level=level,
         use_dictionary=False,
         column_encoding=dict(encodings),
     )
@@ -71,12 +75,13 @@ def read_csv(
     *,
     headless: bool = False,
     escaped: bool = False,
+    skipped: int = 0,
 ) -> pa.Table:
     """A table whose columns ``names`` are strings as they stand in the file.
 
     ``quoted`` cells may hold delimiters, line ends and doubled quotes, and where it is ``escaped``
     quotes behind a backslash. A ``headless`` file has no header: ``names`` are given to its
-    columns.
+    columns. So many lines are ``skipped`` before all others.
     Raises pyarrow.ArrowInvalid, which tells the row.
     """
     import pyarrow as pa
@@ -88,7 +93,10 @@ def read_csv(
         pa.BufferReader(source) if isinstance(source, bytes) else source,
         # one thread, for messages with row numbers too
         read_options=pacsv.ReadOptions(
-            use_threads=False, block_size=1 << 24, column_names=list(names) if headless else None
+            use_threads=False,
+            block_size=1 << 24,
+            skip_rows=skipped,
+            column_names=list(names) if headless else None,
         ),
         parse_options=pacsv.ParseOptions(
             delimiter=delimiter,

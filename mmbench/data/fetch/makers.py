@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mmbench.data.fetch import amazon
-from mmbench.data.fetch.packed import records, unpack_gzip, unpack_member
+from mmbench.data.fetch.bounded import records, unpack_gzip, unpack_member
 from mmbench.data.fetch.tables import read_csv, read_tsv, write_csv, write_tsv
 from mmbench.data.log import DataError
 
@@ -135,6 +135,9 @@ MAKERS: Mapping[str, Maker] = {
     "addresses-by-id": addresses_by_id,
     "amazon-titles-by-name": amazon.titles_by_name,
     "amazon-numbers-with-asin": amazon.numbers_with_asin,
+    "amazon-asins-by-numbers": amazon.asins_by_numbers,
+    "amazon-asins-by-reviews": amazon.asins_by_reviews,
+    "amazon-described": amazon.described,
     "amazon-days": amazon.days,
     "amazon-kept-items": amazon.kept_items,
     "amazon-metadata": amazon.metadata,
