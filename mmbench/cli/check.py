@@ -8,13 +8,19 @@ from typing import Annotated
 
 import typer
 
+from mmbench.cli import completion
 from mmbench.cli.options import Json
 from mmbench.cli.quantities import seconds
 
 
 def check(
     model: Annotated[
-        str, typer.Argument(metavar="NAME", help="A model, or module:Class on the path.")
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="A model, or module:Class on the path.",
+            autocompletion=completion.models,
+        ),
     ],
     preset: Annotated[str, typer.Option(help="tiny (else paper), small, paper, or auto.")] = "tiny",
     setting: Annotated[

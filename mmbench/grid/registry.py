@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import importlib.util
 import re
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
-from mmbench.hookspecs import MODEL_GROUP
+from mmbench.grid.docstrings import first_sentence
+from mmbench.hookspecs import MODEL_GROUP, OBSERVER_GROUP
 from mmbench.problems import UserError, did_you_mean
 
 
@@ -60,6 +64,11 @@ def list_plugins(group: str = MODEL_GROUP) -> list[Plugin]:
     return sorted(found, key=lambda plugin: (plugin.name, plugin.distribution))
 
 
+def list_observers() -> list[Plugin]:
+    """All observers, as ``list_plugins``."""
+    return list_plugins(OBSERVER_GROUP)
+
+
 def find_plugin(name: str, group: str = MODEL_GROUP) -> Plugin:
     """The one plugin of that name. Raises UsageError: unknown (did you mean), or a clash."""
     plugins = list_plugins(group)
@@ -75,6 +84,32 @@ def find_plugin(name: str, group: str = MODEL_GROUP) -> Plugin:
         f"the {kind} {name!r} is declared by {owners}. Uninstall one of the packages, or ask its "
         "authors to rename the entry point."
     )
+
+
+def summary_of(plugin: Plugin) -> str:
+    """The first sentence of the docstring of a plugin's class, read from its file; often empty.
+
+    Nothing is imported.
+    """
+    module, _, name = plugin.value.partition(":")
+    top, *rest = module.split(".")
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return ""
+    if spec is None or not spec.origin:
+        return ""
+    place = Path(spec.origin).parent.joinpath(*rest)
+    beside = (place / "__init__.py", place.with_name(f"{place.name}.py"))
+    file = next(filter(Path.is_file, beside), None) if rest else Path(spec.origin)
+    try:
+        tree = ast.parse(file.read_bytes()) if file else ast.Module([], [])
+    except (OSError, SyntaxError, ValueError):
+        return ""
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            return first_sentence(ast.get_docstring(node))
+    return ""
 
 
 _REF = re.compile(
