@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mmbench.grid.asked import SIZES
-from mmbench.grid.registry import ModelRef, Plugin, UsageError, find_plugin, list_plugins, parse_ref
+from mmbench.grid.registry import UNPACKAGED, ModelRef, Plugin, UsageError
+from mmbench.grid.unpackaged import find_model, locate, unpackaged
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ def find_subject(
 
     Args:
         model: an installed model's name as ``mmbench run`` takes it, ``module:Class`` of something
-            on the path, or a class that a module names.
+            on the path, ``file.py:Class``, or a class that a module names.
         size: one of ``SIZES``.
         overrides: ``{"key": "value"}``.
 
@@ -45,12 +46,11 @@ def find_subject(
     given = dict(overrides or {})
     if not isinstance(model, str):
         return Subject(_plugin_of(model), ModelRef(model.__name__), size, given)
-    ref = parse_ref(model)
-    installed = {plugin.name for plugin in list_plugins()}
-    if ref.family is None or ref.name in installed:
-        return Subject(find_plugin(ref.name), ref, size, given)
-    plugin = _unpackaged(ref.family, f"{ref.name}:{ref.family}")
-    return Subject(plugin, ModelRef(ref.family, None, ref.variant, ref.overrides), size, given)
+    ref = locate(model)
+    plugin = find_model(ref)
+    if unpackaged(ref):
+        ref = replace(ref, name=plugin.name)
+    return Subject(plugin, ref, size, given)
 
 
 def _plugin_of(model: type) -> Plugin:
@@ -61,8 +61,4 @@ def _plugin_of(model: type) -> Plugin:
             f"{model.__qualname__} of {model.__module__} cannot be imported by the process that it "
             "is run in; move it to the top of a module"
         )
-    return _unpackaged(model.__name__, f"{model.__module__}:{model.__qualname__}")
-
-
-def _unpackaged(name: str, value: str) -> Plugin:
-    return Plugin(name, value, "not packaged", "0")
+    return Plugin(model.__name__, f"{model.__module__}:{model.__qualname__}", UNPACKAGED, "0")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Annotated
 
 import typer
@@ -18,7 +17,7 @@ def check(
         str,
         typer.Argument(
             metavar="NAME",
-            help="A model, or module:Class on the path.",
+            help="A model, module:Class on the path, or ./file.py:Class.",
             autocompletion=completion.models,
         ),
     ],
@@ -38,6 +37,7 @@ def check(
     Examples:
       mmbench check sasrec
       mmbench check my_package.model:MyModel --set dim=16
+      mmbench check ./mine.py:MyModel
       mmbench check sasrec --only honesty --json
     """
     from mmbench.check import CHECKS, Lab, find_subject, judge_all, select
@@ -45,7 +45,6 @@ def check(
     from mmbench.grid.family import Limits
     from mmbench.grid.registry import parse_setting
 
-    sys.path.insert(0, "")  # a module beside the author, before it is packaged
     overrides = dict(parse_setting(text) for text in setting or [])
     chosen = select(CHECKS, only)
     console = make_console(stderr=as_json)

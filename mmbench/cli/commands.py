@@ -273,6 +273,8 @@ def list_things(
     elif what == "models" and not brief:
         console.print(listing.model_table(rows))
         console.print("mmbench ls models NAME tells all of one", markup=False)
+        for line in listing.misdeclared():
+            console.print(line, markup=False)
     else:
         console.print(listing.table(rows))
 

@@ -45,10 +45,11 @@ def fetch(
     from mmbench.cli.screen import make_console, show_status
     from mmbench.data.places import cache_home
     from mmbench.grid.bring import bring
-    from mmbench.grid.registry import parse_ref, parse_setting
+    from mmbench.grid.registry import parse_setting
     from mmbench.grid.runner import Circumstances
+    from mmbench.grid.unpackaged import locate
 
-    ref = parse_ref(model)
+    ref = locate(model)
     settings = dict(parse_setting(text) for text in setting or [])
     console, cache = make_console(stderr=as_json), cache_home()
     with (

@@ -7,7 +7,9 @@ from typing import Any
 
 from rich.table import Table
 
-from mmbench.grid.registry import Plugin, list_observers, list_plugins, summary_of
+from mmbench.grid.registry import Plugin, list_observers, list_plugins, misdeclared, summary_of
+
+__all__ = ["EMPTY", "LISTS", "misdeclared", "model_table", "names", "table"]
 
 Rows = list[dict[str, Any]]
 Say = Callable[[str], None]

@@ -28,10 +28,9 @@ def model_card(name: str, results: Path | None, say: Say) -> dict[str, Any]:
     from mmbench.grid.environment import cuda_gpus
     from mmbench.grid.fetch import models_folder
     from mmbench.grid.readiness import lacking, readiness
-    from mmbench.grid.registry import find_plugin, parse_ref
+    from mmbench.grid.unpackaged import find_model, locate
 
-    ref = parse_ref(name)
-    plugin = find_plugin(ref.name)
+    plugin = find_model(locate(name))
     about = acquaint([plugin], say)[plugin]
     if isinstance(about, str):
         raise UserError(f"{plugin.name} of {plugin.distribution} {plugin.version}: {about}")

@@ -33,7 +33,10 @@ def run(
     models: Annotated[
         str | None,
         typer.Option(
-            "--models", "-m", help="Names, comma-separated.", autocompletion=completion.models
+            "--models",
+            "-m",
+            help="Names, comma-separated; or ./file.py:Class of your own, not packaged yet.",
+            autocompletion=completion.models,
         ),
     ] = None,
     data: Annotated[
@@ -134,6 +137,7 @@ def run(
       mmbench run -m vlm2rec --fit-on sports -d beauty
       mmbench run -m pop,vlm2rec -d beauty+sports
       mmbench run -m pop,pixrec -d beauty --draw --yes
+      mmbench run -m ./mine.py:MyModel,pop -d demo
       mmbench run -m 'sasrec,recbole:NARM' -d ./my-shop --set sasrec.dim=128
       mmbench run grid.toml --dry-run
     """

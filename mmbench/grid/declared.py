@@ -20,10 +20,9 @@ from mmbench.grid.registry import (
     ModelRef,
     Plugin,
     UsageError,
-    find_plugin,
-    parse_ref,
     parse_setting,
 )
+from mmbench.grid.unpackaged import find_model, locate
 from mmbench.toolkit.weights import WeightsError, missing
 
 DESCRIBE_SECONDS = 120.0
@@ -46,7 +45,7 @@ class Description:
     def upstream(self) -> ModelRef | None:
         """The model whose item embeddings this one starts from."""
         named = self.declared.upstream
-        return parse_ref(named.model) if named else None
+        return locate(named.model) if named else None
 
 
 def choose(options: Sequence[Declaration], models: Path) -> Declaration:
@@ -93,7 +92,7 @@ def describe_all(
     pending = list(dict.fromkeys(refs))
     try:
         while pending:
-            plugins = {ref: find_plugin(ref.name) for ref in pending}
+            plugins = {ref: find_model(ref) for ref in pending}
             codes |= {plugin: read_code(plugin) for plugin in plugins.values()}
             futures = [
                 pool.submit(
