@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from mmbench.grid.asked import SIZES
-from mmbench.grid.registry import UNPACKAGED, ModelRef, Plugin, UsageError
+from mmbench.grid.registry import UNPACKAGED, ModelRef, Plugin, UsageError, outdated
 from mmbench.grid.unpackaged import find_model, locate, unpackaged
 
 
@@ -39,7 +39,8 @@ def find_subject(
         size: one of ``SIZES``.
         overrides: ``{"key": "value"}``.
 
-    Raises UsageError: no such name, or a class that another process could not import.
+    Raises UsageError: no such name, or a class that another process could not import, or
+    a package that wants another mmbench.
     """
     if size not in SIZES:
         raise UsageError(f"--preset is one of {', '.join(SIZES)}, not {size!r}")
@@ -48,6 +49,8 @@ def find_subject(
         return Subject(_plugin_of(model), ModelRef(model.__name__), size, given)
     ref = locate(model)
     plugin = find_model(ref)
+    if problem := outdated(plugin):
+        raise UsageError(problem)
     if unpackaged(ref):
         ref = replace(ref, name=plugin.name)
     return Subject(plugin, ref, size, given)

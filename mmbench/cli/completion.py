@@ -16,6 +16,13 @@ def listed(incomplete: str) -> list[str]:
     return _starting(incomplete, LISTED)
 
 
+def kinds(incomplete: str) -> list[str]:
+    """The samples of ``mmbench new model``."""
+    from mmbench.scaffold import SORTS
+
+    return _starting(incomplete, SORTS)
+
+
 def presets(incomplete: str) -> list[str]:
     """The sizes that ``--preset`` takes."""
     return _starting(incomplete, SIZES)

@@ -7,7 +7,14 @@ from typing import Any
 
 from rich.table import Table
 
-from mmbench.grid.registry import Plugin, list_observers, list_plugins, misdeclared, summary_of
+from mmbench.grid.registry import (
+    Plugin,
+    list_observers,
+    list_plugins,
+    misdeclared,
+    outdated,
+    summary_of,
+)
 
 __all__ = ["EMPTY", "LISTS", "misdeclared", "model_table", "names", "table"]
 
@@ -57,7 +64,7 @@ def names(say: Say, plugins: Sequence[Plugin] | None = None) -> Rows:
             "package": plugin.distribution,
             "version": plugin.version,
             "from": plugin.value,
-            "problem": _clash(plugin) if known.count(plugin.name) > 1 else "",
+            "problem": _clash(plugin) if known.count(plugin.name) > 1 else outdated(plugin),
         }
         for plugin in chosen
     ]

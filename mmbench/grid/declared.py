@@ -20,6 +20,7 @@ from mmbench.grid.registry import (
     ModelRef,
     Plugin,
     UsageError,
+    outdated,
     parse_setting,
 )
 from mmbench.grid.unpackaged import find_model, locate
@@ -144,6 +145,8 @@ def describe_plugin(
 
     ``cache``: the harness's, where the weights are looked for that the size ``auto`` depends on.
     """
+    if problem := outdated(plugin):
+        return Description(plugin, problem=problem)
     limits = Limits(seconds=DESCRIBE_SECONDS)
     with temporary_folder() as folder:
         host = launch(folder, isolated=isolated, limits=limits, stop=stop)

@@ -8,10 +8,11 @@ import importlib
 import importlib.util
 import re
 from dataclasses import dataclass
-from importlib.metadata import distributions, entry_points
+from importlib.metadata import PackageNotFoundError, distributions, entry_points, requires
 from pathlib import Path
 from typing import Any
 
+from mmbench import __version__
 from mmbench.grid.docstrings import first_sentence
 from mmbench.hooks import ContractError
 from mmbench.hookspecs import DATASET_GROUP, MODEL_GROUP, OBSERVER_GROUP
@@ -141,6 +142,24 @@ def misdeclared(name: str | None = None) -> list[str]:
         if entry.group not in GROUPS and name in (None, entry.name)
         if (near := difflib.get_close_matches(entry.group, GROUPS, n=1, cutoff=0.8))
     )
+
+
+def outdated(plugin: Plugin) -> str:
+    """Why a plugin's package does not go with this mmbench, as it says itself, or an empty text."""
+    from packaging.requirements import Requirement
+
+    try:
+        wanted = [Requirement(line) for line in requires(plugin.distribution) or ()]
+    except PackageNotFoundError:
+        return ""
+    for one in wanted:
+        applies = one.name == "mmbench" and (one.marker is None or one.marker.evaluate())
+        if applies and not one.specifier.contains(__version__, prereleases=True):
+            return (
+                f"{plugin.distribution} {plugin.version} wants {one}, and this is mmbench "
+                f"{__version__}: install another version of either"
+            )
+    return ""
 
 
 def summary_of(plugin: Plugin) -> str:

@@ -33,6 +33,10 @@ from mmbench.problems import did_you_mean
 from mmbench.results.cell import canonical
 
 HOOKS = tuple(hooks_of(ModelHooks))
+EXAMPLE = (
+    'Write Config = MyConfig, a frozen dataclass, and presets = {"paper": Config(), "tiny": '
+    "Config(epochs=1)}"
+)
 MODALITIES = {"text", "image"}
 
 
@@ -43,14 +47,16 @@ def load_class(plugin: Plugin) -> Any:
     check_hooks(found, ModelHooks, where, needed=("fit", "score"))
     for attribute in ("Config", "presets"):
         if not hasattr(found, attribute):
-            raise ContractError(f"{where} has no {attribute}")
+            raise ContractError(f"{where} has no {attribute}. {EXAMPLE}")
     presets = found.presets
     if not isinstance(presets, Mapping) or "paper" not in presets:
-        raise ContractError(f"{where}: presets has no 'paper'")
+        raise ContractError(f"{where}: presets has no 'paper'. {EXAMPLE}")
     try:
         for name, preset in presets.items():
             if not isinstance(preset, found.Config):
-                raise ContractError(f"{where}: preset {name!r} is not a {found.Config.__name__}")
+                raise ContractError(
+                    f"{where}: preset {name!r} is not a {found.Config.__name__}. {EXAMPLE}"
+                )
             as_dict(preset)
             strange = set(needs_of(found, preset)) - MODALITIES
             if strange:
