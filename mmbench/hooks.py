@@ -58,6 +58,11 @@ def check_hooks(found: Any, specs: type, where: str, needed: tuple[str, ...] = (
         raise ContractError(f"{where} has no hook; there are {', '.join(known)}")
 
 
+def has_hook(found: type, hook: str) -> bool:
+    """Whether a checked class has a hook; a subclass may say None of one that it would inherit."""
+    return getattr(found, hook, None) is not None
+
+
 def arguments_of(found: type, hook: str) -> tuple[str, ...]:
     """What a checked class's implementation of a hook takes; nothing where it has none."""
     for name, member in _members(found):

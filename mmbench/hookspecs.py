@@ -146,7 +146,9 @@ class ModelHooks:
     """1:1 hooks of a model; each cell has a fresh instance.
 
     Class attributes that the harness reads:
-        Config: a frozen dataclass or pydantic model, a default for every field.
+        Config: a frozen dataclass or pydantic model, a default for every field. What its docstrings
+            say below ``Attributes:`` is what ``mmbench ls models NAME`` shows. Of a list or a dict,
+            which a default would share, give ``field(default_factory=...)``, or use a tuple.
         presets: ``{name: Config}``, at least ``paper``; ``tiny`` too where ``paper`` takes long or
             wants a GPU: the conformance checks run it; ``small`` is the same recipe on small
             pretrained weights. Other names are variants, each with a ``variant/small`` and a
@@ -207,7 +209,13 @@ class ModelHooks:
         An implementation that names only ``queries`` rates the whole catalogue, float32[b, n_items]
         (column ``j`` is item ``j + 1``), or answers a ``TopK``. One that names ``candidates``
         (int32[b, c], ascending in each row) rates those: float32[b, c]. ``-inf`` means not
-        retrieved. NaN, +inf, a wrong shape or a padding item in a TopK fail the cell.
+        retrieved. NaN, +inf, a wrong shape or a padding item in a TopK fail the cell. Scores of
+        another type become float32: float64 scores that differ by less are tied, so center and
+        scale them first.
+
+        ``queries.history`` shows a query's last events, as many as the protocol's ``max_history``
+        (50 in ``loo@2``), left-padded: what lies before is not shown, however long the user's
+        history is.
 
         A class with ``per_set = True`` is asked once for each candidate set. For ``full`` and
         ``unseen`` the candidates are the catalogue, for a sampled set its own. ``excluded``,

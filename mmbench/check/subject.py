@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mmbench.grid.asked import SIZES
-from mmbench.grid.registry import ModelRef, Plugin, UsageError, find_plugin, list_plugins, parse_ref
+from mmbench.grid.registry import UNPACKAGED, ModelRef, Plugin, UsageError, outdated
+from mmbench.grid.unpackaged import find_model, locate, unpackaged
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +35,25 @@ def find_subject(
 
     Args:
         model: an installed model's name as ``mmbench run`` takes it, ``module:Class`` of something
-            on the path, or a class that a module names.
+            on the path, ``file.py:Class``, or a class that a module names.
         size: one of ``SIZES``.
         overrides: ``{"key": "value"}``.
 
-    Raises UsageError: no such name, or a class that another process could not import.
+    Raises UsageError: no such name, or a class that another process could not import, or
+    a package that wants another mmbench.
     """
     if size not in SIZES:
         raise UsageError(f"--preset is one of {', '.join(SIZES)}, not {size!r}")
     given = dict(overrides or {})
     if not isinstance(model, str):
         return Subject(_plugin_of(model), ModelRef(model.__name__), size, given)
-    ref = parse_ref(model)
-    installed = {plugin.name for plugin in list_plugins()}
-    if ref.family is None or ref.name in installed:
-        return Subject(find_plugin(ref.name), ref, size, given)
-    plugin = _unpackaged(ref.family, f"{ref.name}:{ref.family}")
-    return Subject(plugin, ModelRef(ref.family, None, ref.variant, ref.overrides), size, given)
+    ref = locate(model)
+    plugin = find_model(ref)
+    if problem := outdated(plugin):
+        raise UsageError(problem)
+    if unpackaged(ref):
+        ref = replace(ref, name=plugin.name)
+    return Subject(plugin, ref, size, given)
 
 
 def _plugin_of(model: type) -> Plugin:
@@ -61,8 +64,4 @@ def _plugin_of(model: type) -> Plugin:
             f"{model.__qualname__} of {model.__module__} cannot be imported by the process that it "
             "is run in; move it to the top of a module"
         )
-    return _unpackaged(model.__name__, f"{model.__module__}:{model.__qualname__}")
-
-
-def _unpackaged(name: str, value: str) -> Plugin:
-    return Plugin(name, value, "not packaged", "0")
+    return Plugin(model.__name__, f"{model.__module__}:{model.__qualname__}", UNPACKAGED, "0")

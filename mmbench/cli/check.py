@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Annotated
 
 import typer
 
+from mmbench.cli import completion
 from mmbench.cli.options import Json
 from mmbench.cli.quantities import seconds
 
 
 def check(
     model: Annotated[
-        str, typer.Argument(metavar="NAME", help="A model, or module:Class on the path.")
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="A model, module:Class on the path, or ./file.py:Class.",
+            autocompletion=completion.models,
+        ),
     ],
     preset: Annotated[str, typer.Option(help="tiny (else paper), small, paper, or auto.")] = "tiny",
     setting: Annotated[
@@ -32,6 +37,7 @@ def check(
     Examples:
       mmbench check sasrec
       mmbench check my_package.model:MyModel --set dim=16
+      mmbench check ./mine.py:MyModel
       mmbench check sasrec --only honesty --json
     """
     from mmbench.check import CHECKS, Lab, find_subject, judge_all, select
@@ -39,7 +45,6 @@ def check(
     from mmbench.grid.family import Limits
     from mmbench.grid.registry import parse_setting
 
-    sys.path.insert(0, "")  # a module beside the author, before it is packaged
     overrides = dict(parse_setting(text) for text in setting or [])
     chosen = select(CHECKS, only)
     console = make_console(stderr=as_json)

@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from mmbench.cli import completion
 from mmbench.cli.cache import cache_app
 from mmbench.cli.check import check
 from mmbench.cli.compare import compare
@@ -29,7 +30,6 @@ from mmbench.problems import Stop, UserError
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,  # plain help starts in half the time of the boxed one
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -217,26 +217,66 @@ def audit(
 
 @app.command("ls")
 def list_things(
-    what: Annotated[str, typer.Argument(help="models, data or protocols.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="models, data, protocols or observers.",
+            autocompletion=completion.listed,
+        ),
+    ],
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A model: all of it.", autocompletion=completion.models),
+    ] = None,
+    brief: Annotated[
+        bool, typer.Option("--names", help="Models as packages name them; none is asked.")
+    ] = False,
+    results: Annotated[
+        Path | None,
+        typer.Option("--results", "-r", help="Stored rows that tell what a model costs."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """List what is installed or known. No plugin is imported for it.
+    """List what is installed or known; or tell all of a model: settings, presets, papers, costs.
+
+    Models are asked what they are in processes of their own, once: the answers are kept until
+    their code changes.
 
     \b
     Examples:
       mmbench ls models
+      mmbench ls models vlm2rec
+      mmbench ls models sasrec-ce --results leaderboards/results --json
       mmbench ls data --json
+      mmbench ls protocols
+      mmbench ls observers
     """
-    from mmbench.cli import listing
-    from mmbench.cli.screen import make_console
+    from mmbench.cli import listing, model_card
+    from mmbench.cli.screen import make_console, show_status
 
     if what not in listing.LISTS:
         raise typer.BadParameter(f"say one of: {', '.join(listing.LISTS)}", param_hint="WHAT")
-    rows = listing.LISTS[what]()
+    if what != "models" and (name or brief or results):
+        raise typer.BadParameter(f"NAME, --names and --results go with models, not with {what}")
+    console = make_console()
+    with show_status(make_console(stderr=True), "reading") as say:
+        if name is not None:
+            card = model_card.model_card(name, results, say)
+        else:
+            rows = (listing.names if brief else listing.LISTS[what])(say)
     if as_json:
-        print(json.dumps(rows, indent=1))
+        print(json.dumps(card if name is not None else rows, indent=1))
+    elif name is not None:
+        console.print(model_card.card_lines(card))
+    elif not rows:
+        console.print(listing.EMPTY.get(what, f"no {what}"), markup=False)
+    elif what == "models" and not brief:
+        console.print(listing.model_table(rows))
+        console.print("mmbench ls models NAME tells all of one", markup=False)
+        for line in listing.misdeclared():
+            console.print(line, markup=False)
     else:
-        make_console().print(listing.table(rows))
+        console.print(listing.table(rows))
 
 
 @app.command()

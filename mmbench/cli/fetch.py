@@ -12,12 +12,19 @@ from typing import Annotated
 
 import typer
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")]
+from mmbench.cli import completion
+from mmbench.cli.options import Json
+
 EVERY = 0.5  # seconds between two looks at what has come
 
 
 def fetch(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="As mmbench run takes it.")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL", help="As mmbench run takes it.", autocompletion=completion.models
+        ),
+    ],
     preset: Annotated[str, typer.Option(help="paper, small, tiny or auto.")] = "auto",
     setting: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Repeatable.")
@@ -38,10 +45,11 @@ def fetch(
     from mmbench.cli.screen import make_console, show_status
     from mmbench.data.places import cache_home
     from mmbench.grid.bring import bring
-    from mmbench.grid.registry import parse_ref, parse_setting
+    from mmbench.grid.registry import parse_setting
     from mmbench.grid.runner import Circumstances
+    from mmbench.grid.unpackaged import locate
 
-    ref = parse_ref(model)
+    ref = locate(model)
     settings = dict(parse_setting(text) for text in setting or [])
     console, cache = make_console(stderr=as_json), cache_home()
     with (

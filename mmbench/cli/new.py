@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mmbench.cli import completion
+
 if TYPE_CHECKING:
     from mmbench.scaffold import Kind
 
@@ -25,15 +27,30 @@ Parent = Annotated[Path, typer.Option("--dir", help="Where the package's folder 
 
 
 @new_app.command("model")
-def new_model(name: Name, parent: Parent = Path()) -> None:
+def new_model(
+    name: Name,
+    sort: Annotated[
+        str,
+        typer.Option(
+            "--kind",
+            help="counts, torch, embedding, reranker or vlm: what the sample model is.",
+            autocompletion=completion.kinds,
+        ),
+    ] = "counts",
+    parent: Parent = Path(),
+) -> None:
     """Write mmbench-NAME/: a small real model, its tests, README and workflow.
+
+    counts: what followed what, without training. torch: a network that trains in epochs. embedding:
+    vectors of items and histories, and the harness multiplies. reranker: asked once for each
+    candidate set. vlm: on a vision-language model, needs mmbench[vlm].
 
     \b
     Examples:
       mmbench new model afterglow
-      mmbench new model fast-taste --dir ~/code
+      mmbench new model fast-taste --kind torch --dir ~/code
     """
-    _new("model", name, parent)
+    _new("model", name, parent, sort)
 
 
 @new_app.command("dataset")
@@ -49,10 +66,10 @@ def new_dataset(name: Name, parent: Parent = Path()) -> None:
     _new("dataset", name, parent)
 
 
-def _new(kind: Kind, name: str, parent: Path) -> None:
+def _new(kind: Kind, name: str, parent: Path, sort: str = "counts") -> None:
     from mmbench import scaffold
 
-    folder, files = scaffold.make_package(kind, name, parent)
+    folder, files = scaffold.make_package(kind, name, parent, sort)
     names = scaffold.make_names(name, kind)
     for clash in scaffold.clashes(names, kind):
         print(f"warning: {clash}", file=sys.stderr)

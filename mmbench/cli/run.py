@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mmbench.cli import completion
 from mmbench.cli.options import Json
 from mmbench.cli.quantities import bytes_of, seconds
 from mmbench.cli.supply import Supply, Wishes
@@ -30,7 +31,13 @@ def run(
         Path | None, typer.Argument(metavar="[GRID.toml]", help="A grid file; flags override it.")
     ] = None,
     models: Annotated[
-        str | None, typer.Option("--models", "-m", help="Names, comma-separated.")
+        str | None,
+        typer.Option(
+            "--models",
+            "-m",
+            help="Names, comma-separated; or ./file.py:Class of your own, not packaged yet.",
+            autocompletion=completion.models,
+        ),
     ] = None,
     data: Annotated[
         str | None,
@@ -38,25 +45,42 @@ def run(
             "--data",
             "-d",
             help="Ids, aliases or folders, comma-separated; a+b fits on both together.",
+            autocompletion=completion.data,
         ),
     ] = None,
     fit_on: Annotated[
         str | None,
-        typer.Option("--fit-on", help="Fit on this dataset instead, and ask on those of --data."),
+        typer.Option(
+            "--fit-on",
+            help="Fit on this dataset instead, and ask on those of --data.",
+            autocompletion=completion.data,
+        ),
     ] = None,
     protocol: Annotated[
         str | None,
-        typer.Option(help="See: mmbench ls protocols; or a file of your own, mine.toml."),
+        typer.Option(
+            help="See: mmbench ls protocols; or a file of your own, mine.toml.",
+            autocompletion=completion.protocols,
+        ),
     ] = None,
     seeds: Annotated[
         str | None, typer.Option(help="A count (3 means 0,1,2) or a list (0,7).")
     ] = None,
     preset: Annotated[
         str | None,
-        typer.Option(help="paper, small, tiny, or auto: the first of them that can run here."),
+        typer.Option(
+            help="paper, small, tiny, or auto: the first of them that can run here.",
+            autocompletion=completion.presets,
+        ),
     ] = None,
     setting: Annotated[
-        list[str] | None, typer.Option("--set", metavar="MODEL.KEY=VALUE", help="Repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="MODEL.KEY=VALUE",
+            help="Repeatable.",
+            autocompletion=completion.settings,
+        ),
     ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Only so many users: a smoke run, and marked so.")
@@ -113,6 +137,7 @@ def run(
       mmbench run -m vlm2rec --fit-on sports -d beauty
       mmbench run -m pop,vlm2rec -d beauty+sports
       mmbench run -m pop,pixrec -d beauty --draw --yes
+      mmbench run -m ./mine.py:MyModel,pop -d demo
       mmbench run -m 'sasrec,recbole:NARM' -d ./my-shop --set sasrec.dim=128
       mmbench run grid.toml --dry-run
     """

@@ -20,10 +20,10 @@ from mmbench.grid.registry import (
     ModelRef,
     Plugin,
     UsageError,
-    find_plugin,
-    parse_ref,
+    outdated,
     parse_setting,
 )
+from mmbench.grid.unpackaged import find_model, locate
 from mmbench.toolkit.weights import WeightsError, missing
 
 DESCRIBE_SECONDS = 120.0
@@ -46,7 +46,7 @@ class Description:
     def upstream(self) -> ModelRef | None:
         """The model whose item embeddings this one starts from."""
         named = self.declared.upstream
-        return parse_ref(named.model) if named else None
+        return locate(named.model) if named else None
 
 
 def choose(options: Sequence[Declaration], models: Path) -> Declaration:
@@ -93,7 +93,7 @@ def describe_all(
     pending = list(dict.fromkeys(refs))
     try:
         while pending:
-            plugins = {ref: find_plugin(ref.name) for ref in pending}
+            plugins = {ref: find_model(ref) for ref in pending}
             codes |= {plugin: read_code(plugin) for plugin in plugins.values()}
             futures = [
                 pool.submit(
@@ -145,6 +145,8 @@ def describe_plugin(
 
     ``cache``: the harness's, where the weights are looked for that the size ``auto`` depends on.
     """
+    if problem := outdated(plugin):
+        return Description(plugin, problem=problem)
     limits = Limits(seconds=DESCRIBE_SECONDS)
     with temporary_folder() as folder:
         host = launch(folder, isolated=isolated, limits=limits, stop=stop)

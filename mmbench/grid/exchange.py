@@ -202,6 +202,7 @@ def save_item_vectors(folder: Path, answer: Any) -> dict[str, Any]:
     if not isinstance(fused, np.ndarray) or fused.ndim != 2 or fused.dtype.kind != "f":
         raise TypeError(
             "score answered Vectors, so embed_items must answer {'fused': a matrix of floats}"
+            f"{_to_numpy(fused)}"
         )
     return _write(folder / ANSWERS / "item-vectors", fused.astype(np.float32, copy=False))
 
@@ -222,11 +223,19 @@ def _write(path: Path, array: Any) -> dict[str, Any]:
         kind = getattr(array, "dtype", type(array).__name__)
         raise TypeError(
             f"score answered {kind} where a numeric numpy array, a TopK or Vectors is due"
+            f"{_to_numpy(array)}"
         )
     with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
         file.write(np.ascontiguousarray(array).data)
         file.truncate()
     return {"dtype": array.dtype.str, "shape": list(array.shape)}
+
+
+def _to_numpy(value: Any) -> str:
+    """How a tensor becomes an array; the end of a sentence, empty for what is none."""
+    if type(value).__module__.partition(".")[0] != "torch":
+        return ""
+    return "; a tensor becomes one with .detach().float().cpu().numpy()"
 
 
 def _read(
@@ -272,7 +281,9 @@ def save_embeddings(folder: Path, answer: Any) -> dict[str, Any]:
     described = {}
     for space, matrix in answer.items():
         if not isinstance(matrix, np.ndarray) or matrix.ndim != 2 or matrix.dtype.kind != "f":
-            raise TypeError(f"the {space} embeddings must be a numpy matrix of floats")
+            raise TypeError(
+                f"the {space} embeddings must be a numpy matrix of floats{_to_numpy(matrix)}"
+            )
         path = folder / ANSWERS / f"embedding-{space}"
         described[space] = _write(path, matrix.astype(np.float32, copy=False))
     return described

@@ -19,6 +19,7 @@ from typing import Any
 import psutil
 
 from mmbench.grid import exchange, replies, shared_memory
+from mmbench.grid.about import About
 from mmbench.grid.channel import BadMessage, Channel, ChannelClosed, Message
 from mmbench.grid.curves import CurveError
 from mmbench.grid.declaration import Declaration
@@ -91,6 +92,13 @@ class Host:
         answer = self._await(usage=True)
         with self._reading():
             return replies.read_declared(answer)
+
+    def introduce(self, plugin: Plugin) -> About:
+        """What the plugin's class tells about itself, see ``introspect``. Raises UsageError."""
+        self._command("introduce", plugin=asdict(plugin))
+        answer = self._await(usage=True)
+        with self._reading():
+            return replies.read_about(answer)
 
     def examine(self, plugin: Plugin, config: Message) -> Message:
         """What a new instance holds and which hooks it has. Raises UsageError."""

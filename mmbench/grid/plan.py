@@ -25,13 +25,10 @@ from mmbench.grid.environment import cuda_gpus
 from mmbench.grid.estimate import estimate
 from mmbench.grid.fetch import named_paths
 from mmbench.grid.question import Question, ask_all, ask_question, not_applicable, split_parts
-from mmbench.grid.registry import (
-    ModelRef,
-    UsageError,
-    parse_ref,
-)
+from mmbench.grid.registry import ModelRef, UsageError
 from mmbench.grid.runner import Circumstances, Job
 from mmbench.grid.shelf import Shelf
+from mmbench.grid.unpackaged import locate, unpackaged
 from mmbench.grid.weights import weigh
 from mmbench.problems import did_you_mean
 from mmbench.protocol import DEFAULT, get_protocol
@@ -188,7 +185,7 @@ def make_plan(
     and raises UsageError (or the data layer's DataError).
     """
     protocol = get_protocol(grid.protocol)
-    refs = [parse_ref(text) for text in grid.models]
+    refs = [locate(text) for text in grid.models]
     settings = [split_setting(text) for text in grid.settings]
     described = describe_all(refs, settings, grid.preset, isolated, cache_home())
     _refuse_idle(settings, described)
@@ -236,10 +233,12 @@ def make_label(ref: ModelRef, preset: str, overrides: Mapping[str, str], *, size
     given = {**dict(ref.overrides), **overrides}
     variant, _, last = preset.rpartition("/")
     variant = variant if size and last == size else preset
-    name = ref.model + (f"/{variant}" if variant not in ("", "paper") else "")
+    owner = f"{ref.package}/" if ref.package else ""
+    name = owner + ref.model + (f"/{variant}" if variant not in ("", "paper") else "")
     if given:
         name += "[" + ",".join(f"{key}={value}" for key, value in sorted(given.items())) + "]"
-    return f"{name} ({size})" if size else name
+    marks = [*([size] if size else []), *(["unpublished"] if unpackaged(ref) else [])]
+    return f"{name} ({', '.join(marks)})" if marks else name
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import ast
+import difflib
+import importlib
+import importlib.util
 import re
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import PackageNotFoundError, distributions, entry_points, requires
+from pathlib import Path
 from typing import Any
 
-from mmbench.hookspecs import MODEL_GROUP
+from mmbench import __version__
+from mmbench.grid.docstrings import first_sentence
+from mmbench.hooks import ContractError
+from mmbench.hookspecs import DATASET_GROUP, MODEL_GROUP, OBSERVER_GROUP
 from mmbench.problems import UserError, did_you_mean
 
 
 class UsageError(UserError):
     """The user asked for something that cannot be; the message says how to mend it."""
+
+
+GROUPS = (MODEL_GROUP, DATASET_GROUP, OBSERVER_GROUP)
+UNPACKAGED = "not packaged"  # the distribution of a class that no package declares
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +38,49 @@ class Plugin:
     group: str = MODEL_GROUP
 
     def load(self) -> Any:
-        """Import the plugin's module and return what the entry point names."""
-        return EntryPoint(self.name, self.value, self.group).load()
+        """Import the plugin's module and return what the entry point names.
+
+        Raises ContractError where there is no such module or nothing of that name in it.
+        """
+        module, _, name = self.value.partition(":")
+        try:
+            found: Any = importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+                raise  # the module is there, and lacks another one
+            raise ContractError(f"there is no module {error.name!r}{self._named()}") from error
+        for part in name.split("."):
+            if not hasattr(found, part):
+                classes = [key for key, one in vars(found).items() if isinstance(one, type)]
+                hint = did_you_mean(part, [key for key in classes if not key.startswith("_")])
+                raise ContractError(f"{module} has no {name!r}{self._named()}{hint}")
+            found = getattr(found, part)
+        return found
+
+    def _named(self) -> str:
+        """Who says what to load, and how that is changed; the end of a sentence."""
+        if self.distribution == UNPACKAGED:
+            return "."
+        return (
+            f", which the entry point {self.name!r} of {self.distribution} names. Write "
+            f'{self.name} = "module:Class" below [project.entry-points."{self.group}"] in its '
+            "pyproject.toml, and install it again."
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class ModelRef:
-    """A model as it is asked for: ``name[:family][/variant][/size][[key=value,...]]``."""
+    """A model as it is asked for: ``name[:family][/variant][/size][[key=value,...]]``.
+
+    ``package`` is told where several declare the name. A class that none declares has the name
+    ``module:Class``, see ``mmbench.grid.unpackaged``.
+    """
 
     name: str
     family: str | None = None
     variant: str | None = None
     overrides: tuple[tuple[str, str], ...] = ()
+    package: str = ""
 
     @property
     def model(self) -> str:
@@ -60,21 +103,89 @@ def list_plugins(group: str = MODEL_GROUP) -> list[Plugin]:
     return sorted(found, key=lambda plugin: (plugin.name, plugin.distribution))
 
 
-def find_plugin(name: str, group: str = MODEL_GROUP) -> Plugin:
-    """The one plugin of that name. Raises UsageError: unknown (did you mean), or a clash."""
+def list_observers() -> list[Plugin]:
+    """All observers, as ``list_plugins``."""
+    return list_plugins(OBSERVER_GROUP)
+
+
+def find_plugin(name: str, group: str = MODEL_GROUP, package: str = "") -> Plugin:
+    """The one plugin of that name. Raises UsageError: unknown (did you mean), or a clash.
+
+    ``package`` chooses among several that declare the name.
+    """
     plugins = list_plugins(group)
-    found = [plugin for plugin in plugins if plugin.name == name]
+    found = [one for one in plugins if one.name == name and package in ("", one.distribution)]
     if len(found) == 1:
         return found[0]
     kind = group.rpartition(".")[2].removesuffix("s")
     if not found:
         known = sorted({plugin.name for plugin in plugins})
-        raise UsageError(f"no {kind} is called {name!r}.{did_you_mean(name, known)}")
+        strayed = "".join(f" {line}." for line in misdeclared(name))
+        raise UsageError(f"no {kind} is called {name!r}.{strayed}{did_you_mean(name, known)}")
     owners = " and ".join(f"{plugin.distribution} ({plugin.value})" for plugin in found)
-    raise UsageError(
-        f"the {kind} {name!r} is declared by {owners}. Uninstall one of the packages, or ask its "
-        "authors to rename the entry point."
+    cure = "Uninstall one of the packages, or ask its authors to rename the entry point."
+    if group == MODEL_GROUP:
+        cure = f"Write {' or '.join(f'{plugin.distribution}/{name}' for plugin in found)}."
+    raise UsageError(f"the {kind} {name!r} is declared by {owners}. {cure}")
+
+
+def misdeclared(name: str | None = None) -> list[str]:
+    """What packages declare under a group that is almost one of mmbench's: a sentence each.
+
+    Of one entry point, or of all.
+    """
+    return sorted(
+        f"{dist.name} declares {entry.name!r} in the entry-point group {entry.group!r}, which is "
+        f"none; the group is {near[0]!r}"
+        for dist in distributions()
+        for entry in dist.entry_points
+        if entry.group not in GROUPS and name in (None, entry.name)
+        if (near := difflib.get_close_matches(entry.group, GROUPS, n=1, cutoff=0.8))
     )
+
+
+def outdated(plugin: Plugin) -> str:
+    """Why a plugin's package does not go with this mmbench, as it says itself, or an empty text."""
+    from packaging.requirements import Requirement
+
+    try:
+        wanted = [Requirement(line) for line in requires(plugin.distribution) or ()]
+    except PackageNotFoundError:
+        return ""
+    for one in wanted:
+        applies = one.name == "mmbench" and (one.marker is None or one.marker.evaluate())
+        if applies and not one.specifier.contains(__version__, prereleases=True):
+            return (
+                f"{plugin.distribution} {plugin.version} wants {one}, and this is mmbench "
+                f"{__version__}: install another version of either"
+            )
+    return ""
+
+
+def summary_of(plugin: Plugin) -> str:
+    """The first sentence of the docstring of a plugin's class, read from its file; often empty.
+
+    Nothing is imported.
+    """
+    module, _, name = plugin.value.partition(":")
+    top, *rest = module.split(".")
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return ""
+    if spec is None or not spec.origin:
+        return ""
+    place = Path(spec.origin).parent.joinpath(*rest)
+    beside = (place / "__init__.py", place.with_name(f"{place.name}.py"))
+    file = next(filter(Path.is_file, beside), None) if rest else Path(spec.origin)
+    try:
+        tree = ast.parse(file.read_bytes()) if file else ast.Module([], [])
+    except (OSError, SyntaxError, ValueError):
+        return ""
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            return first_sentence(ast.get_docstring(node))
+    return ""
 
 
 _REF = re.compile(

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from mmbench.grid.about import About
 from mmbench.grid.declaration import Declaration, Name, demand_legible
 from mmbench.problems import legible
 
@@ -135,6 +136,12 @@ class Options(Reply):
     options: list[Declaration] = Field(min_length=1, max_length=SIZES)
 
 
+class Introduced(Reply):
+    """What a class tells about itself."""
+
+    about: About
+
+
 class Examined(Reply):
     """What a new instance holds and offers, see ``session.examine``."""
 
@@ -157,13 +164,22 @@ def read(kind: type[Kind], message: Mapping[str, Any], about: str) -> Kind:
 
 def read_declared(message: Mapping[str, Any]) -> list[Declaration]:
     """What a class declares, of which a record can hold all. Raises ReplyError."""
-    about = "what the class declares"
+    return _read_stored(Options, message, "what the class declares").options
+
+
+def read_about(message: Mapping[str, Any]) -> About:
+    """What a class tells about itself. Raises ReplyError."""
+    return _read_stored(Introduced, message, "what the class tells").about
+
+
+def _read_stored(kind: type[Kind], message: Mapping[str, Any], about: str) -> Kind:
+    """A message that is made of data classes, and that a file can hold. Raises ReplyError."""
     try:
         json.dumps(message, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise ReplyError(f"{about}: a text holds half a character, which no file can") from None
     try:
-        return Options.model_validate_json(json.dumps(message)).options
+        return kind.model_validate_json(json.dumps(message))
     except ValidationError as error:
         raise _explain(error, about) from None
 

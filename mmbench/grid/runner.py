@@ -6,10 +6,9 @@ import os
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol as Interface
 
 import numpy as np
 
@@ -19,7 +18,8 @@ from mmbench.grid.curves import Curves
 from mmbench.grid.declaration import Declaration
 from mmbench.grid.environment import threads_of
 from mmbench.grid.family import Limits
-from mmbench.grid.fetch import Fetched, encodings_folder, fetch, models_folder
+from mmbench.grid.fetch import Fetched, encodings_folder, models_folder
+from mmbench.grid.fitting import Witness, asker, fit_model, save_fold, shown_queries
 from mmbench.grid.host import Host, Interrupted, PluginFailure
 from mmbench.grid.launch import launch
 from mmbench.grid.outcome import (
@@ -40,7 +40,6 @@ from mmbench.grid.weights import changed
 from mmbench.protocol import (
     AnswerError,
     Ask,
-    Asked,
     CandidateSet,
     Ranks,
     affordable,
@@ -48,7 +47,6 @@ from mmbench.protocol import (
     evaluate_each,
     excluded,
     shown_candidates,
-    validation_ndcg,
 )
 from mmbench.results.cell import Cell
 from mmbench.results.examples import Example
@@ -91,19 +89,6 @@ class Circumstances:
     walled: bool = True
     later: tuple[Question, ...] = ()
     fetched: Fetched = field(default_factory=Fetched)
-
-
-class Witness(Interface):
-    """Who may look on while a cell runs, as the conformance checks do. Nothing waits for it."""
-
-    def answered(self, fold: str, rows: slice, answer: Answer) -> None:
-        """The plugin answered for rows of a fold; the answer's memory will be used again.
-
-        Where it is asked for each candidate set, ``fold`` is ``exchange.part_of`` both.
-        """
-
-    def ranked(self, host: Host) -> None:
-        """All test queries are ranked; the host still answers."""
 
 
 def run_cell(
@@ -228,38 +213,21 @@ def converse(
     source: Question | None = None,
 ) -> Answered:
     """Fit, score, rank."""
-    fetch(job, scratch, how)  # before there is anything to be seen
-    host.open(job.plugin, job.cell.config)  # so is this: importing counts for no fit
-    home, protocol = source or question, question.protocol
-    items, valid = home.items, home.split.valid
-    exchange.save_train(scratch, home.train)
-    exchange.save_items(scratch, replace(items, features={**items.features, **(features or {})}))
-    widest = job.declared.max_candidates
-    sets = affordable(protocol.candidate_sets, widest, items.n_items)
-    width = save_fold(scratch, "valid", home, sets)
-
-    def validate(limit: int | None) -> float:
-        ask = home.ask(asker(host, "valid", witness), width)
-        return validation_ndcg(valid, home.log.n_items, ask, limit, sets)
-
-    run = {
-        "seed": job.cell.seed,
-        "device": job.device,
-        "preset": job.preset,
-        "cache": str(models_folder(job.plugin, how.cache)),
-        "encodings": str(encodings_folder(how, question, source)),
-    }
-    host.busy = 0.0
-    parameters = host.fit(run, items.n_items, validate)
+    fitted = fit_model(host, job, question, scratch, how, witness, features, source)
+    sets = fitted.sets
     if source is not None:
         exchange.save_items(scratch, question.items)
         host.transfer(question.items.n_items)
-        sets = affordable(protocol.candidate_sets, widest, question.items.n_items)
+        sets = affordable(
+            question.protocol.candidate_sets,
+            job.declared.max_candidates,
+            question.items.n_items,
+        )
     fit_seconds, host.busy = host.busy, 0.0
     # only now: test histories hold validation targets
     rank = rank_each if job.declared.per_set else rank_at_once
     ranks = rank(host, question, scratch, sets, witness, strangers=source is not None)
-    return Answered(ranks, fit_seconds, host.busy, parameters)
+    return Answered(ranks, fit_seconds, host.busy, fitted.parameters)
 
 
 def rank_at_once(
@@ -294,7 +262,7 @@ def rank_each(
 ) -> Ranks:
     """Rank the test queries of a model that is asked once for each candidate set."""
     fold = question.split.test
-    queries = _shown_queries(question, fold.queries, strangers=strangers)
+    queries = shown_queries(question, fold.queries, strangers=strangers)
     exchange.save_queries(scratch, "test", queries)
 
     def ask(one: CandidateSet) -> Ask:
@@ -323,12 +291,6 @@ def _progress(host: Host) -> Callable[[int, int, str], None]:
     )
 
 
-def _shown_queries(question: Question, queries: Queries, *, strangers: bool) -> Queries:
-    """A fold's queries as a model sees them; ``strangers`` as in ``save_fold``."""
-    shown = question.queries(queries)
-    return replace(shown, user=np.full_like(shown.user, -1)) if strangers else shown
-
-
 def demand_same_weights(job: Job, how: Circumstances) -> None:
     """Raise PluginFailure where the pretrained weights are not those that the cell names."""
     models = models_folder(job.plugin, how.cache)
@@ -350,45 +312,3 @@ def open_gates(job: Job, question: Question, how: Circumstances, source: Questio
         writes=tuple(map(str, encodings)),
         walled=how.walled,
     )
-
-
-def asker(host: Host, fold: str, witness: Witness | None = None, of: str = "") -> Ask:
-    """The road from ``evaluate`` to the plugin.
-
-    ``of`` names the candidate set that is asked for, of a plugin that is asked for each.
-    """
-
-    def ask(kind: Asked, slices: Sequence[slice]) -> Iterator[Answer]:
-        for rows, answer in zip(slices, host.score(fold, kind, slices, of), strict=True):
-            if witness is not None:
-                witness.answered(exchange.part_of(fold, of), rows, answer)
-            yield answer
-
-    return ask
-
-
-def save_fold(
-    scratch: Path,
-    name: str,
-    question: Question,
-    sets: Sequence[CandidateSet],
-    *,
-    strangers: bool = False,
-) -> int:
-    """Write what a plugin may see of a fold: queries, and the candidates if it is asked of those.
-
-    ``strangers``: it was fitted elsewhere, and knows none of the users.
-
-    A model that is asked of the whole catalogue gets no candidates: the target is among them, and
-    a hundred others are easier to beat than all.
-
-    Returns how many candidates of a query it is asked about, 0 for the catalogue.
-    """
-    fold = question.split.valid if name == "valid" else question.split.test
-    queries = _shown_queries(question, fold.queries, strangers=strangers)
-    if not all(one.sampled for one in sets):
-        exchange.save_queries(scratch, name, queries)
-        return 0
-    candidates = shown_candidates(fold, sets, question.log.n_items)
-    exchange.save_queries(scratch, name, queries, question.numbers(candidates))
-    return int(candidates.shape[1])

@@ -20,12 +20,23 @@ from mmbench.grid.config import (
 )
 from mmbench.grid.declaration import EMBEDDINGS, Declaration, Upstream
 from mmbench.grid.registry import ModelRef, Plugin, UsageError
-from mmbench.hooks import ContractError, arguments_of, check_hooks, hooks_of, open_manager
+from mmbench.hooks import (
+    ContractError,
+    arguments_of,
+    check_hooks,
+    has_hook,
+    hooks_of,
+    open_manager,
+)
 from mmbench.hookspecs import ModelHooks, Published
 from mmbench.problems import did_you_mean
 from mmbench.results.cell import canonical
 
 HOOKS = tuple(hooks_of(ModelHooks))
+EXAMPLE = (
+    'Write Config = MyConfig, a frozen dataclass, and presets = {"paper": Config(), "tiny": '
+    "Config(epochs=1)}"
+)
 MODALITIES = {"text", "image"}
 
 
@@ -36,16 +47,18 @@ def load_class(plugin: Plugin) -> Any:
     check_hooks(found, ModelHooks, where, needed=("fit", "score"))
     for attribute in ("Config", "presets"):
         if not hasattr(found, attribute):
-            raise ContractError(f"{where} has no {attribute}")
+            raise ContractError(f"{where} has no {attribute}. {EXAMPLE}")
     presets = found.presets
     if not isinstance(presets, Mapping) or "paper" not in presets:
-        raise ContractError(f"{where}: presets has no 'paper'")
+        raise ContractError(f"{where}: presets has no 'paper'. {EXAMPLE}")
     try:
         for name, preset in presets.items():
             if not isinstance(preset, found.Config):
-                raise ContractError(f"{where}: preset {name!r} is not a {found.Config.__name__}")
+                raise ContractError(
+                    f"{where}: preset {name!r} is not a {found.Config.__name__}. {EXAMPLE}"
+                )
             as_dict(preset)
-            strange = set(_needs(found, preset)) - MODALITIES
+            strange = set(needs_of(found, preset)) - MODALITIES
             if strange:
                 raise ContractError(
                     f"{where}: needs holds {sorted(strange)}; it may hold text and image"
@@ -134,8 +147,8 @@ def _declare(
         size=shown_size(preset, stand_in),
         config=config,
         unnamed=family if family is not None and not config[family] else None,
-        needs=tuple(sorted(_needs(model_class, resolved))),
-        pretrained=tuple(_pretrained(model_class, resolved, ref.name)),
+        needs=tuple(sorted(needs_of(model_class, resolved))),
+        pretrained=tuple(pretrained_of(model_class, resolved, ref.name)),
         loss=getattr(model_class, "loss", None),
         seconds=_seconds(model_class, resolved),
         max_candidates=getattr(model_class, "max_candidates", None),
@@ -143,26 +156,21 @@ def _declare(
         papers=tuple(_papers(model_class, ref)),
         presets=tuple(sorted(model_class.presets)),
         known_failures=_known_failures(model_class, ref, preset),
-        embeds=tuple(hook for hook in EMBEDDINGS if _has(model_class, hook)),
-        transfers=_has(model_class, "transfer"),
-        fetches=_has(model_class, "fetch"),
+        embeds=tuple(hook for hook in EMBEDDINGS if has_hook(model_class, hook)),
+        transfers=has_hook(model_class, "transfer"),
+        fetches=has_hook(model_class, "fetch"),
         upstream=_upstream(model_class, ref, config),
     )
 
 
-def _has(model_class: Any, hook: str) -> bool:
-    """Whether a checked class has a hook; a subclass may say None of one that it would inherit."""
-    return getattr(model_class, hook, None) is not None
-
-
-def _needs(model_class: Any, config: Any) -> Iterable[str]:
+def needs_of(model_class: Any, config: Any) -> Iterable[str]:
     """The modalities that a class says it needs, of itself or as a function of its Config."""
     found = getattr(model_class, "needs", ())
     modalities: Iterable[str] = found(config) if callable(found) else found
     return modalities
 
 
-def _pretrained(model_class: Any, config: Any, name: str) -> list[str]:
+def pretrained_of(model_class: Any, config: Any, name: str) -> list[str]:
     """The sources of the pretrained weights that a class names for its Config."""
     found = getattr(model_class, "pretrained", None)
     sources = list(found(config)) if callable(found) else None if found else []

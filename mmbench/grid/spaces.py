@@ -68,7 +68,8 @@ def describe_spaces(
         if set(answered) != set(items):
             raise PluginFailure(
                 "failed",
-                f"{name}: embed_queries answered {sorted(answered)}, embed_items {sorted(items)}",
+                f"{name}: embed_queries answered {sorted(answered)}, embed_items {sorted(items)}: "
+                "answer the same spaces in both hooks",
             )
         for space, found in answered.items():
             if len(found) != rows.stop - rows.start:

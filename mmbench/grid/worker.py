@@ -17,6 +17,7 @@ import pluggy
 from mmbench.grid import exchange
 from mmbench.grid.channel import Channel, ChannelClosed, Message
 from mmbench.grid.curves import check_point
+from mmbench.grid.introspect import introspect
 from mmbench.grid.registry import ModelRef, Plugin, UsageError
 from mmbench.grid.replies import EXAMPLES, REASON, TEXT, TRACEBACK, UNIT, Example, read
 from mmbench.grid.session import describe, examine, open_session, parameter_count, takes
@@ -77,6 +78,10 @@ class Worker:
             Plugin(**plugin), ModelRef(**ref, overrides=overrides_of_ref), size, overrides
         )
         return {"options": [asdict(option) for option in found]}
+
+    def do_introduce(self, plugin: Message) -> Message:
+        """Import the plugin's class and let it tell about itself."""
+        return {"about": asdict(introspect(Plugin(**plugin)))}
 
     def do_examine(self, plugin: Message, config: Message) -> Message:
         """Build an instance and say what it holds and which hooks it has."""

@@ -1,8 +1,8 @@
 """``mmbench new``: a complete package for a model or a dataset, from templates.
 
-A template is a file below ``templates/<kind>`` whose name ends in ``.in``; its text is a
-``string.Template``. In its path ``__module__`` stands for the module's name and a leading ``dot_``
-for a dot.
+A template is a file below ``templates/<kind>``, and for a model below ``templates/kinds/<sort>``
+too, whose name ends in ``.in``; its text is a ``string.Template``. In its path ``__module__``
+stands for the module's name and a leading ``dot_`` for a dot.
 """
 
 from __future__ import annotations
@@ -27,6 +27,51 @@ Kind = Literal["model", "dataset"]
 GROUPS: dict[Kind, str] = {"model": MODEL_GROUP, "dataset": DATASET_GROUP}
 LAST_WORDS: dict[Kind, str] = {"model": "Model", "dataset": "Data"}
 NAME = re.compile(r"[a-z](?:[a-z0-9_-]*[a-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """What distinguishes the samples of models from each other.
+
+    Attributes:
+        about: what it does, a sentence for the README.
+        dependencies: beside mmbench, or ``mmbench[...]`` instead of it.
+        setting, preset: one of each, for the README.
+    """
+
+    about: str
+    dependencies: tuple[str, ...]
+    setting: str
+    preset: str
+
+
+SORTS: dict[str, Sort] = {
+    "counts": Sort(
+        "what followed a user's last items, backed off to what is popular.",
+        ("numpy", "scipy"),
+        *("decay=0.7", "last"),
+    ),
+    "torch": Sort(
+        "a recurrent network over the history, trained with the whole catalogue's softmax.",
+        ("numpy", "torch>=2.6"),
+        *("dim=128", "tiny"),
+    ),
+    "embedding": Sort(
+        "item vectors from what followed what, and inner products with a history's.",
+        ("numpy", "scipy"),
+        *("dim=128", "last"),
+    ),
+    "reranker": Sort(
+        "a few items are retrieved by what followed what, and ranked by their titles too.",
+        ("numpy", "scipy"),
+        *("k=50", "wide"),
+    ),
+    "vlm": Sort(
+        "a vision-language model puts histories and items into words, and compares those.",
+        ("mmbench[vlm]", "numpy", "torch>=2.6"),
+        *("max_history=5", "tiny"),
+    ),
+}
 
 
 class ScaffoldError(UserError):
@@ -79,15 +124,22 @@ def clashes(names: Names, kind: Kind) -> list[str]:
     ]
 
 
-def make_package(kind: Kind, plugin: str, parent: Path) -> tuple[Path, list[str]]:
+def make_package(
+    kind: Kind, plugin: str, parent: Path, sort: str = "counts"
+) -> tuple[Path, list[str]]:
     """Write the package ``parent/mmbench-<plugin>``, whole or not at all.
+
+    ``sort``: which sample of a model, of ``SORTS``.
 
     Returns:
         Its folder, and the names of its files.
 
     Raises:
-        ScaffoldError: for a name that can be none, a folder that is there, a parent that is not.
+        ScaffoldError: for a name that can be none, a sort that there is not, a folder that is
+            there, a parent that is not.
     """
+    if sort not in SORTS:
+        raise ScaffoldError(f"--kind is one of {', '.join(SORTS)}, not {sort}")
     names = make_names(plugin, kind)
     folder = parent / names.package
     if not parent.is_dir():
@@ -96,7 +148,7 @@ def make_package(kind: Kind, plugin: str, parent: Path) -> tuple[Path, list[str]
         raise ScaffoldError(f"{folder} is there already; move it away or choose another name")
     scratch = parent / f".{names.package}.part"
     shutil.rmtree(scratch, ignore_errors=True)
-    files = render(kind, names)
+    files = render(kind, names, sort)
     try:
         for path, text in files.items():
             file = scratch / path
@@ -126,7 +178,7 @@ def next_commands(kind: Kind, names: Names, folder: Path) -> list[str]:
     ]
 
 
-def render(kind: Kind, names: Names) -> dict[str, str]:
+def render(kind: Kind, names: Names, sort: str = "counts") -> dict[str, str]:
     """The package's files: path to text."""
     values = {
         "name": names.plugin,
@@ -136,10 +188,27 @@ def render(kind: Kind, names: Names) -> dict[str, str]:
         "class_name": names.words + LAST_WORDS[kind],
         "version": __version__,
     }
-    root = resources.files("mmbench.scaffold") / "templates" / kind
+    root = resources.files("mmbench.scaffold") / "templates"
+    folders = [root / kind]
+    if kind == "model":
+        values |= _sample_values(SORTS[sort])
+        folders.append(root / "kinds" / sort)
     return {
         _place(path, names.module): Template(source.read_text("utf-8")).substitute(values)
-        for path, source in _templates(root, PurePosixPath())
+        for folder in folders
+        for path, source in _templates(folder, PurePosixPath())
+    }
+
+
+def _sample_values(sample: Sort) -> dict[str, str]:
+    others = [one for one in sample.dependencies if not one.startswith("mmbench")]
+    own = next((one for one in sample.dependencies if one.startswith("mmbench")), "mmbench")
+    dependencies = [f"{own}>={__version__}", *others]
+    return {
+        "about": sample.about,
+        "dependencies": ", ".join(f'"{one}"' for one in dependencies),
+        "setting": sample.setting,
+        "preset": sample.preset,
     }
 
 

@@ -20,6 +20,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mmbench.toolkit.training import seeded
     from mmbench.vlm.backbones import Backbone
     from mmbench.vlm.batches import Batch
     from mmbench.vlm.beams import beam_search
@@ -51,7 +52,7 @@ HOMES = {
     "pictures": ("Pictures",),
     "batches": ("Batch",),
     "embedding": ("embed", "last_token", "mean_over"),
-    "training": ("train",),
+    "training": ("seeded", "train"),
     "lower": ("LowerStates", "lower_states"),
     "generation": ("Generated", "generate"),
     "new_tokens": ("Tokens", "code_ids", "code_tokens", "write_tokens"),
@@ -88,6 +89,7 @@ __all__ = [
     "lower_states",
     "mean_over",
     "seconds_for",
+    "seeded",
     "sources",
     "train",
     "write_tokens",

@@ -24,7 +24,7 @@ def planned(monkeypatch, tmp_path, make):
     """``planned(models, **grid)``: the plan of shelf models on made-up data."""
     models = __import__("pathlib").Path(__file__).parents[1] / "models"
     monkeypatch.syspath_prepend(str(models))
-    monkeypatch.setattr(declared, "find_plugin", lambda name: SHELF[name])
+    monkeypatch.setattr(declared, "find_model", lambda ref: SHELF[ref.name])
     monkeypatch.setattr(declared, "cuda_gpus", lambda: ())
     monkeypatch.setattr(plan, "cuda_gpus", lambda: ())
 
@@ -69,7 +69,9 @@ def test_a_setting_reaches_whom_it_names(planned):
 def test_a_broken_plugin_is_a_row_that_names_its_package(planned):
     broken, noise = planned("broken", "noise")
     assert (broken.state, noise.state) == ("broken", "new")
-    assert broken.problem.startswith("mmbench-broken 2.0: ModuleNotFoundError")
+    assert broken.problem.startswith(
+        "mmbench-broken 2.0: ContractError: there is no module 'nowhere'"
+    )
 
 
 def test_a_row_knows_what_is_stored(planned, tmp_path):
@@ -110,7 +112,7 @@ def test_an_interrupt_does_not_wait_for_a_plugin_that_hangs(monkeypatch, tmp_pat
         stopped.set()
 
     monkeypatch.setattr(declared, "describe_plugin", describe)
-    monkeypatch.setattr(declared, "find_plugin", lambda name: SHELF["noise"])
+    monkeypatch.setattr(declared, "find_model", lambda ref: SHELF["noise"])
     with pytest.raises(UsageError):
         declared.describe_all([ModelRef("bad"), ModelRef("hangs")], [], "tiny", True, tmp_path)
     assert stopped.is_set()

@@ -1,14 +1,20 @@
 """``mmbench new``: names, refusals, and what the templates become."""
 
 import ast
+import os
 import re
+import subprocess
+import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 
+import mmbench
 from mmbench import scaffold
-from mmbench.scaffold import ScaffoldError, make_names, make_package, render
+from mmbench.scaffold import SORTS, ScaffoldError, make_names, make_package, render
 
+HOUSE = Path(mmbench.__file__).parents[1]
 KINDS = ("model", "dataset")
 
 
@@ -80,9 +86,9 @@ def test_any_name_makes_python_that_defines_the_class(kind, plugin):
             ast.parse(text)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_no_placeholder_is_left(kind):
-    for path, text in render(kind, make_names("fast-taste", kind)).items():
+@pytest.mark.parametrize(("kind", "sort"), [("dataset", "counts"), *(("model", s) for s in SORTS)])
+def test_no_placeholder_is_left(kind, sort):
+    for path, text in render(kind, make_names("fast-taste", kind), sort).items():
         assert "__module__" not in path
         assert not path.endswith(".in")
         left = text.replace("${{ matrix.python }}", "")
@@ -92,7 +98,90 @@ def test_no_placeholder_is_left(kind):
 def test_the_model_is_short():
     files = render("model", make_names("fast-taste", "model"))
     code = [line for line in files["mmbench_fast_taste.py"].splitlines() if line.strip()]
-    assert 40 < len(code) <= 65
+    assert 40 < len(code) <= 75
+
+
+@pytest.fixture
+def packages(tmp_path, monkeypatch):
+    """``packages(sort)``: a package of that sort, and an environment in which it is installed."""
+
+    def make(sort, name="fast-taste"):
+        folder, _ = make_package("model", name, tmp_path, sort)
+        module = make_names(name, "model").module
+        info = folder / f"{module}-0.1.0.dist-info"
+        info.mkdir()
+        project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+        ((group, points),) = project["entry-points"].items()
+        ((plugin, value),) = points.items()
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: 0.1.0\n"
+        )
+        (info / "entry_points.txt").write_text(f"[{group}]\n{plugin} = {value}\n")
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(HOUSE)])}
+        return folder, environment | {"MMBENCH_CACHE": str(tmp_path / "cache")}
+
+    return make
+
+
+def run(words, packaged):
+    folder, environment = packaged
+    return subprocess.run(
+        [sys.executable, *words], cwd=folder, env=environment, capture_output=True, text=True
+    )
+
+
+QUICK = ["-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"]
+
+
+@pytest.mark.parametrize("sort", [sort for sort in SORTS if sort != "vlm"])
+def test_the_quick_tests_of_every_sort_pass(sort, packages):
+    done = run([*QUICK, "-m", "not slow"], packages(sort))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"[4-9] passed", done.stdout), done.stdout  # and none is skipped
+
+
+@pytest.mark.slow
+def test_the_quick_tests_of_the_vlm_sort_pass(packages):
+    done = run([*QUICK, "-m", "not slow"], packages("vlm"))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sort", SORTS)
+def test_every_sort_keeps_the_contract(sort, packages):
+    done = run([*QUICK, "-m", "slow"], packages(sort))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_every_sort_depends_on_what_it_imports(sort):
+    files = render("model", make_names("fast-taste", "model"), sort)
+    declared = {
+        re.split(r"[\[>=]", one)[0]
+        for one in tomllib.loads(files["pyproject.toml"])["project"]["dependencies"]
+    }
+    tree = ast.parse(files["mmbench_fast_taste.py"])
+    imported = {
+        (node.module or "").split(".")[0] if isinstance(node, ast.ImportFrom) else alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom | ast.Import)
+        for alias in node.names
+    }
+    assert imported - set(sys.stdlib_module_names) == declared
+
+
+def test_a_renamed_class_fails_its_own_test(packages):
+    folder, environment = packages("counts")
+    for path in (folder / "mmbench_fast_taste.py", *(folder / "tests").glob("*.py")):
+        path.write_text(path.read_text().replace("FastTasteModel", "Renamed"))
+    done = run([*QUICK, "-m", "not slow"], (folder, environment))
+    assert "test_the_entry_point_names_the_class" in done.stdout
+    assert done.returncode == 1
+
+
+def test_an_unknown_sort_is_told(tmp_path):
+    with pytest.raises(ScaffoldError, match="--kind is one of counts, torch"):
+        make_package("model", "taste", tmp_path, "tree")
 
 
 def test_the_package_is_complete(tmp_path):
