@@ -64,11 +64,10 @@ def numbered(board: Board) -> dict[str, int]:
     return {text: number for number, text in enumerate(texts, start=1)}
 
 
-def mark(row: Row, board: Board) -> str:
-    """`` [1, 3]`` for the row's notes, or nothing."""
+def marks(row: Row, board: Board) -> tuple[int, ...]:
+    """The numbers of the row's notes."""
     numbers = numbered(board)
-    marks = sorted(numbers[text] for text in row.notes)
-    return f" [{', '.join(map(str, marks))}]" if marks else ""
+    return tuple(sorted(numbers[text] for text in row.notes))
 
 
 def _added_pictures(record: Record) -> list[str]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -14,9 +13,8 @@ from rich.text import Text
 
 from mmbench.protocol.candidate_sets import set_order
 from mmbench.report.aggregate import HEADLINE, Board, Estimate, Row
-from mmbench.report.board import mean
 from mmbench.report.cards import cards, is_figure, say
-from mmbench.report.claims import plus_minus, with_deviation
+from mmbench.report.numbers import mean, plus_minus, with_deviation
 from mmbench.report.slices import Slice
 from mmbench.report.table import WIDE
 from mmbench.report.words import count, decimals, duration, plain
@@ -32,32 +30,6 @@ SLICED = (
     "± of slices is half of the 95% interval, over queries and, where there are several, seeds; "
     "elsewhere the sample standard deviation over seeds"
 )
-
-
-def find_rows(boards: Iterable[Board], asked: str) -> list[tuple[Board, Row]]:
-    """The rows that a text names: a cell's id (or its beginning), a row's name, or a model.
-
-    A row may be named as it was asked for, ``text-encoder/small`` for ``text-encoder (small)``, and
-    the remark that it is a miniature's may be left out.
-    """
-    every = [(board, row) for board in boards for row in board.rows]
-    for matches in (
-        lambda row: any(r.cell.id.startswith(asked) for r in row.records) and len(asked) >= 4,
-        lambda row: row.name == asked or row.first.label == asked,
-        lambda row: _as_asked(row.name) == asked,
-        lambda row: row.name.replace(" (tiny)", "") == asked,
-        lambda row: row.first.cell.model == asked,
-    ):
-        found = [(board, row) for board, row in every if matches(row)]
-        if found:
-            return found
-    return []
-
-
-def _as_asked(name: str) -> str:
-    """``hybrid[k=1] (small)`` as ``hybrid/small[k=1]``, in brackets too."""
-    outer = re.sub(r"^([^\[]+)(\[.*\])? \((\w+)\)$", r"\1/\3\2", name)
-    return re.sub(r" \((\w+)\)", r"/\1", outer)
 
 
 def show_row(board: Board, row: Row, slices: Sequence[Slice], *, width: int = 80) -> RenderableType:
