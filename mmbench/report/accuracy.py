@@ -26,11 +26,11 @@ def accuracy(board: Board, candidates: str, evidence: Evidence, view: View) -> S
     rows, main = view.ranked(board, candidates), candidates == view.sets_of(board)[0]
     columns = [
         model_column(board),
-        *(_what_columns(rows) if main else []),
-        Shown("seeds", seeds),
         *_figure_columns(board, candidates, standings, view),
         Shown("ties", lambda row: _share(row.tie_rate.get(candidates))),
         Shown("no answer", lambda row: _share(row.unanswered.get(candidates) or None)),
+        Shown("seeds", seeds),
+        *(_what_columns(rows) if main else []),
     ]
     told = find_set(candidates)
     before = (

@@ -45,7 +45,6 @@ def make_page(
         *_papers(board, view),
         *costs(board, view),
         *_curves(board, view),
-        *origin(board, view),
     ]
     shown = {text for row in board.rows if view.shows(row) for text in row.notes}
     return Page(
@@ -55,6 +54,7 @@ def make_page(
         rules=tuple(_rules(board, view)),
         sections=tuple(sections),
         footnotes={number: text for text, number in numbered(board).items() if text in shown},
+        origin=tuple(origin(board, view)),
         links=links,
     )
 

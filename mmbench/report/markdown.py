@@ -31,6 +31,8 @@ def to_markdown(page: Page) -> str:
     if page.footnotes:
         lines = [f"- [{number}] {escape(text)}" for number, text in page.footnotes.items()]
         parts += ["## Footnotes", "\n".join(lines)]
+    for section in page.origin:
+        parts += _section(section)
     if page.links:
         listed = ", ".join(f"[{escape(text)}]({path})" for text, path in page.links)
         parts.append(f"Grids that name this data: {listed}")

@@ -52,7 +52,7 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Shown(Generic[T]):
     """A column in the making: its title, and what it shows of a row."""
 
@@ -169,7 +169,8 @@ class Page:
         rules: paragraphs below.
         sections: in order.
         footnotes: by number, those that ``marks`` name.
-        links: to other files: text and relative path, without an ending where it is a board.
+        origin: sections after the footnotes, on what made the page.
+        links: to other files: text and relative path.
     """
 
     title: str
@@ -178,4 +179,5 @@ class Page:
     rules: tuple[str, ...] = ()
     sections: tuple[Section, ...] = ()
     footnotes: dict[int, str] = field(default_factory=dict)
+    origin: tuple[Section, ...] = ()
     links: tuple[tuple[str, str], ...] = ()

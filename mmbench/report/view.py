@@ -107,6 +107,8 @@ def _rows(boards: Sequence[Board], models: Iterable[str]) -> frozenset[str]:
 
 
 def _demand(word: str, known: Sequence[str], noun: str) -> None:
+    if not known:
+        raise UserError(f"no {noun} is called {word}: nothing has finished yet")
     if word not in known:
         raise UserError(f"no {noun} is called {word}.{did_you_mean(word, known)}")
 

@@ -12,10 +12,12 @@ from mmbench.report.html.tables import escape
 from mmbench.report.page import Curve, Curves, Drawing, Pairs, Point, Trade
 
 WIDTH, HEIGHT = 560, 340  # of cost against accuracy
-LEFT, RIGHT, TOP, BOTTOM = 58, 16, 14, 44
+LEFT, RIGHT, TOP, BOTTOM = 50, 16, 14, 44
 LETTER, LINE = 7, 15  # about as wide and high as a label's letters are
 SMALL = (220, 70)  # of a curve
 PALETTE = 6  # colours of seeds in the style
+
+Label = tuple[int, int, str]  # across, down, and the end that stands there
 
 LEGEND = (
     ("3", "p < .001"),
@@ -69,20 +71,18 @@ def _trade(trade: Trade) -> str:
         f"{'M' if not k else 'H'}{xs[n]}{' ' if not k else 'V'}{ys[n]}" for k, n in enumerate(front)
     )
     dots = "\n".join(
-        _dot(point, x, y, label)
-        for point, x, y, label in zip(trade.points, xs, ys, labels, strict=True)
+        _dot(point, xs[number], ys[number], labels[number], number in front)
+        for number, point in enumerate(trade.points)
     )
-    floor, middle = HEIGHT - BOTTOM, (TOP + HEIGHT - BOTTOM) // 2
+    floor = HEIGHT - BOTTOM
     return (
-        f"<figure class=trade><figcaption><b>Cost against accuracy.</b> {escape(trade.figure)} and "
-        f"{escape(trade.cost)}, on a logarithmic scale; bars are 95% intervals, and the line joins "
-        "rows that no cheaper one reaches.</figcaption>\n"
+        f"<figure class=trade><figcaption><b>Cost against accuracy.</b> {escape(trade.figure)}, "
+        f"against {escape(trade.cost)}, on a logarithmic scale; bars are 95% intervals, and the "
+        "line joins rows that no cheaper one reaches.</figcaption>\n"
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role=img aria-label="Cost against accuracy; the same '
         f'figures stand in the tables"><path class=axis d="M{LEFT} {TOP}V{floor}H{WIDTH - RIGHT}"/>'
         f"{''.join(ticks)}"
         f"<text x={WIDTH - RIGHT} y={HEIGHT - 6} text-anchor=end>{escape(trade.cost)}</text>"
-        f'<text transform="translate(13 {middle})rotate(-90)" text-anchor=middle>'
-        f"{escape(trade.figure)}</text>"
         f'<path class=front d="{steps}"/>\n{dots}</svg></figure>'
     )
 
@@ -134,12 +134,13 @@ def _bar(point: Point, x: int, down: Callable[[float], int]) -> str:
     )
 
 
-def _dot(point: Point, x: int, y: int, label: tuple[int, int, str] | None) -> str:
+def _dot(point: Point, x: int, y: int, label: Label | None, first: bool) -> str:
     said = f"{point.name}: {point.figure.text}, {point.cost_text}"
     text = ""
     if label:
         anchor = f" text-anchor={label[2]}" if label[2] else ""
-        text = f"<text x={label[0]} y={label[1]}{anchor}>{escape(point.name)}</text>"
+        kind = " class=f" if first else ""
+        text = f"<text x={label[0]} y={label[1]}{anchor}{kind}>{escape(point.name)}</text>"
     return (
         f'<g data-n="{escape(point.name)}"><title>{escape(said)}</title>'
         f"<circle cx={x} cy={y} r=4.5 />{text}</g>"
@@ -148,10 +149,10 @@ def _dot(point: Point, x: int, y: int, label: tuple[int, int, str] | None) -> st
 
 def _labels(
     points: Sequence[Point], xs: Sequence[int], ys: Sequence[int], order: Sequence[int]
-) -> list[tuple[int, int, str] | None]:
+) -> list[Label | None]:
     """Where names are written so that none lies on another or on a point; None for want of room."""
     taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in zip(xs, ys, strict=True)]
-    found: list[tuple[int, int, str] | None] = [None] * len(points)
+    found: list[Label | None] = [None] * len(points)
     for number in order:
         wide = LETTER * len(points[number].name)
         x, y = xs[number], ys[number]
@@ -166,7 +167,7 @@ def _labels(
         ):
             box = (left, low - LINE + 4, left + wide, low + 3)
             inside = (
-                LEFT < box[0] and box[2] < WIDTH and TOP - 8 < box[1] and box[3] < HEIGHT - BOTTOM
+                box[0] > LEFT and box[2] < WIDTH and box[1] > TOP - 8 and box[3] < HEIGHT - BOTTOM
             )
             if inside and not any(_overlap(box, other) for other in taken if other is not own):
                 taken.append(box)

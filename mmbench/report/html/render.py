@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import resources
 
@@ -51,8 +52,9 @@ def to_html(page: Page) -> str:
         CONTROLS,
         DEFS,
         "<main id=main>",
-        *_sections(page, large),
+        *_sections(page.sections, large),
         *_footnotes(page),
+        *_sections(page.origin, large),
         *_links(page),
         "</main>",
     ]
@@ -100,17 +102,23 @@ def _labelled(text: str) -> str:
 
 
 def _contents(page: Page) -> Iterator[str]:
-    links = [(s.key, s.title.partition(":")[0]) for s in page.sections if s.level == 2]
+    links = [*map(_named, (s for s in page.sections if s.level == 2))]
     if page.footnotes:
         links.append(("footnotes", "Footnotes"))
+    links += map(_named, (s for s in page.origin if s.level == 2))
     if len(links) > 1:
         listed = "".join(f"<a href=#{key}>{escape(title)}</a>" for key, title in links)
         yield f"<nav aria-label=Sections>{listed}</nav>"
 
 
-def _sections(page: Page, large: bool) -> Iterator[str]:
+def _named(section: Section) -> tuple[str, str]:
+    """Its key, and its title in a word or a few."""
+    return section.key, re.split("[:,]", section.title)[0]
+
+
+def _sections(sections: Iterable[Section], large: bool) -> Iterator[str]:
     first = True
-    for section in page.sections:
+    for section in sections:
         yield f"<section id={section.key} aria-labelledby=h-{section.key}>"
         heading = f"h{section.level}"
         yield f"<{heading} id=h-{section.key}>{escape(section.title)}</{heading}>"
@@ -133,11 +141,24 @@ def _body(section: Section, first: bool, large: bool) -> Iterator[str]:
             after = (*after, _left_out(len(section.table.rows), most))
     elif large and section.side and len(after) > SIDE:
         after = (*after[:SIDE], _left_out(len(after), SIDE))
-    if after:
-        kind = "settings" if section.key == "settings" else "notes"
-        yield f"<ul class={kind}>" + "\n".join(f"<li>{escape(line)}" for line in after) + "</ul>"
-    for drawing in section.drawings:
-        yield draw(drawing)
+    yield from _after(section, after, first)
+    if section.drawings:
+        yield "<div class=drawn>"
+        yield from map(draw, section.drawings)
+        yield "</div>"
+
+
+def _after(section: Section, lines: tuple[str, ...], first: bool) -> Iterator[str]:
+    """The lines below a table; those of later tables say nearly the same, and are folded."""
+    if not lines:
+        return
+    kind = "settings" if section.key == "settings" else "notes"
+    listed = f"<ul class={kind}>" + "\n".join(f"<li>{escape(line)}" for line in lines) + "</ul>"
+    if not section.concluded:
+        yield listed
+    else:
+        state = " open" if first else ""
+        yield f"<details{state}><summary>What the columns mean</summary>{listed}</details>"
 
 
 def _left_out(rows: int, most: int) -> str:

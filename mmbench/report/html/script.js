@@ -111,25 +111,40 @@ function map(figure) {
   canvas.setAttribute("aria-label", "Map of pairs; arrow keys walk on it, and the line below tells");
   figure.insertBefore(canvas, text);
   figure.insertBefore(said, text);
-  let shown = [], at = null, size = 1;
+  let shown = [], at = null, size = 1, left = 0;
   const code = (a, b) => codes[Math.max(a, b)][Math.min(a, b)];
   function paint() {
     const css = getComputedStyle(root), c = canvas.getContext("2d"), dense = devicePixelRatio || 1;
-    const wide = Math.min(figure.clientWidth, 640);
-    size = Math.max(1, Math.min(26, Math.floor(wide / Math.max(1, shown.length))));
-    canvas.width = canvas.height = Math.max(1, size * shown.length * dense);
-    canvas.style.width = size * shown.length + "px";
+    const wide = Math.min(figure.parentElement.clientWidth, 600), rows = Math.max(1, shown.length);
+    const font = "12px " + getComputedStyle(document.body).fontFamily;
+    c.font = font;
+    const longest = Math.max(0, ...shown.map(k => c.measureText(names[k]).width));
+    left = wide / rows < 14 ? 0 : Math.min(longest + 8, wide * .38);
+    size = Math.max(1, Math.min(26, Math.floor((wide - left) / rows)));
+    if (size < 12) left = 0;
+    canvas.width = (left + size * rows) * dense;
+    canvas.height = size * rows * dense;
+    canvas.style.width = left + size * rows + "px";
     c.scale(dense, dense);
+    c.font = font;
+    c.textAlign = "right";
+    c.textBaseline = "middle";
+    c.fillStyle = css.getPropertyValue("--text");
+    if (left) shown.forEach((k, y) => {
+      let name = names[k];
+      while (name.length > 3 && c.measureText(name).width > left - 8) name = name.slice(0, -2) + "…";
+      c.fillText(name, left - 8, (y + .5) * size);
+    });
     const gap = size > 5 ? 1 : 0;
     shown.forEach((a, y) => shown.forEach((b, x) => {
       const k = a == b ? -1 : kinds.findIndex(k => k[0] == code(a, b));
       c.fillStyle = css.getPropertyValue(k < 0 ? "--card" : "--k" + k);
-      c.fillRect(x * size, y * size, size - gap, size - gap);
+      c.fillRect(left + x * size, y * size, size - gap, size - gap);
     }));
     if (at) {
       c.strokeStyle = css.getPropertyValue("--front");
       c.lineWidth = 2;
-      c.strokeRect(at[0] * size + 1, at[1] * size + 1, size - 2, size - 2);
+      c.strokeRect(left + at[0] * size + 1, at[1] * size + 1, size - 2, size - 2);
     }
     const pair = at && shown[at[0]] !== undefined && shown[at[1]] !== undefined;
     if (!pair) return void (said.textContent = shown.length < n ? `${shown.length} of ${n} rows; the `
@@ -141,7 +156,7 @@ function map(figure) {
   }
   const point = e => {
     const box = canvas.getBoundingClientRect(), last = shown.length - 1;
-    at = [e.clientX - box.left, e.clientY - box.top].map(v => Math.max(0, Math.min(last, Math.floor(v / size))));
+    at = [e.clientX - box.left - left, e.clientY - box.top].map(v => Math.max(0, Math.min(last, Math.floor(v / size))));
     paint();
   };
   canvas.addEventListener("pointermove", point);

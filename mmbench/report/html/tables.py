@@ -10,6 +10,7 @@ from mmbench.report.page import Cell, Column, Section
 from mmbench.report.words import plain
 
 ENDING = ".html"
+LONG = 40  # characters
 WIDTH, HEIGHT, EDGE = 160, 16, 4  # of a drawn interval, and what is kept free on either side
 
 
@@ -62,10 +63,15 @@ def _row(
         if not number:
             yield f"<th scope=row>{text}"
         else:
-            kind = " class=b" if cell.best else " class=l" if column.left else ""
+            kind = " class=b" if cell.best else _kind(cell) if column.left else ""
             yield f"<td{kind}{_sorted_by(cell)}>{text}"
         if scale:
             yield f"<td>{_interval(cell, scale)}"
+
+
+def _kind(cell: Cell) -> str:
+    """Of a cell of words; long ones may be broken into lines."""
+    return " class=w" if len(cell.text) > LONG else " class=l"
 
 
 def _linked(cell: Cell) -> str:
