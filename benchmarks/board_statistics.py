@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from mmbench.protocol.metrics import per_query
-from mmbench.report import Record, gather, make_boards, render_board
+from mmbench.report import Record, gather, make_boards, make_page, to_markdown
 from mmbench.report.statistics.max_t import FLIPS, max_t
 
 SETS = {"full": 1.0, "unseen": 0.8, "neg100": 0.008}  # how far down targets are, in share
@@ -113,7 +113,7 @@ def main() -> None:
     print("| step | processor, s | clock, s |\n|:--|--:|--:|")
 
     def whole() -> str:
-        return render_board(board, gather(board, [board], lambda r: ranks[r.cell.id]))
+        return to_markdown(make_page(board, gather(board, [board], lambda r: ranks[r.cell.id])))
 
     timed("the whole board", whole)
     means = np.stack([_users_means(tables, row, asked.seeds) for row in range(asked.rows)])

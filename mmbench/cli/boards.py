@@ -12,7 +12,7 @@ import typer
 from mmbench.problems import UserError
 
 if TYPE_CHECKING:
-    from mmbench.report import Board, Problem, Reading
+    from mmbench.report import Board, Problem, Reading, View
 
 
 def read_folder(results: Path, hint: str = "--results") -> Reading:
@@ -51,19 +51,30 @@ def _ids(name: str) -> set[str]:
     return {name, *(row.id for row in list_datasets() if name in row.aliases)}
 
 
-def print_boards(reading: Reading, as_json: bool, stale: Collection[str] = frozenset()) -> None:
+def print_boards(
+    reading: Reading,
+    as_json: bool,
+    stale: Collection[str] = frozenset(),
+    view: View | None = None,
+) -> None:
     """Print the boards of results and what was left out, as tables or as JSON.
 
     ``stale``: the cells that were kept though they are of other code, which get a footnote.
+    ``view``: what is shown of the boards; by default the usual.
     """
     from mmbench import report
     from mmbench.cli.screen import make_console
 
+    view = view or report.View()
     boards = report.make_boards(reading.records, stale=stale, ranks=reading.ranks)
     if as_json:
         told = {
             "boards": [
-                report.board_json(board, report.gather(board, boards, reading.ranks))
+                report.board_json(
+                    board,
+                    report.gather(board, boards, reading.ranks, metrics=view.with_intervals),
+                    view,
+                )
                 for board in boards
             ],
             "left_out": left_out_json(reading.problems),
@@ -72,7 +83,7 @@ def print_boards(reading: Reading, as_json: bool, stale: Collection[str] = froze
         return
     console = make_console()
     for board in boards:
-        console.print(report.board_table(board, width=console.width))
+        console.print(report.board_table(board, width=console.width, view=view))
     for line in left_out(reading.problems):
         console.print(line, markup=False, soft_wrap=True)
 

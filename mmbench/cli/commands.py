@@ -22,6 +22,7 @@ from mmbench.cli.data import data_app
 from mmbench.cli.data_fetch import draw, fetch_data
 from mmbench.cli.export import export, recommend
 from mmbench.cli.fetch import fetch
+from mmbench.cli.leaderboard import leaderboard
 from mmbench.cli.new import new_app
 from mmbench.cli.options import Json
 from mmbench.cli.run import demo, run
@@ -43,6 +44,7 @@ app.command("run")(run)
 app.command("demo")(demo)
 app.command("check")(check)
 app.command("fetch")(fetch)
+app.command("leaderboard")(leaderboard)
 app.command("show")(show)
 app.command("compare")(compare)
 app.command("export")(export)
@@ -140,51 +142,6 @@ def _root(
       mmbench run --models pop,sasrec --data beauty --seeds 3
       mmbench leaderboard results
     """
-
-
-@app.command()
-def leaderboard(
-    results: Annotated[Path, typer.Argument(help="A folder of results.")] = Path("results"),
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Write markdown boards below this folder.")
-    ] = None,
-    published: Annotated[
-        bool,
-        typer.Option(
-            "--published", help="Refuse smoke runs, edited checkouts and rows without a wall."
-        ),
-    ] = False,
-    check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; exit 1 if a board in --out is stale.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Print the boards of stored results, or write them as markdown.
-
-    \b
-    Examples:
-      mmbench leaderboard results
-      mmbench leaderboard results -o boards
-      mmbench leaderboard leaderboards/results -o leaderboards --check
-    """
-    from mmbench import report
-    from mmbench.cli.boards import print_boards, read_folder
-
-    if check and out is None:
-        raise typer.BadParameter("--check compares with the boards in --out")
-    reading = read_folder(results, "RESULTS")
-    if out is None:
-        if published:
-            report.demand_publishable(reading)
-        print_boards(reading, as_json)
-    elif check:
-        old = report.stale(reading, out, published=published)
-        for path in old:
-            _say(f"stale: {path}")
-        raise typer.Exit(1 if old else 0)
-    else:
-        for path in report.write_boards(reading, out, published=published):
-            _say(f"wrote {path}")
 
 
 @app.command()

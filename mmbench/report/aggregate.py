@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mmbench.audit import violations
-from mmbench.protocol.candidate_sets import FULL, set_order
+from mmbench.protocol.candidate_sets import FULL, UNSEEN, set_order
 from mmbench.report.caveats import Ranks, Sensitivity, sensitivity
 from mmbench.report.notes import notes
 from mmbench.report.papers import Comparison, compare
@@ -96,7 +96,8 @@ class Row:
 class Board:
     """All rows that answer one question: one protocol on one prepared dataset.
 
-    Rows of smoke runs (``limit``) come last; otherwise the best headline figure comes first.
+    Rows of smoke runs (``limit``) come last; otherwise the best headline figure comes first, on
+    ``unseen`` where nobody buys twice, else on ``full``.
     ``sensitivity``: what a board of few queries could show; None for others.
     """
 
@@ -119,13 +120,18 @@ class Board:
 
     @property
     def sets(self) -> tuple[str, ...]:
-        """The candidate sets that some row has figures for, in the order of boards."""
+        """The candidate sets that some row has figures for: the main one, then as usual."""
         present = {name for row in self.rows for name in row.metrics}
-        return tuple(sorted(present, key=set_order))
+        return tuple(sorted(present, key=lambda name: (name != self.main, set_order(name))))
 
-    def ranked(self, candidates: str) -> tuple[Row, ...]:
-        """The finished rows, best headline figure on this set first, then by name."""
-        return tuple(sorted((r for r in self.rows if r.done), key=_order(candidates)))
+    @property
+    def main(self) -> str:
+        """The set that rows are ordered by: the useful question of this data."""
+        return _main(self.rows)
+
+    def ranked(self, candidates: str, metric: str = HEADLINE) -> tuple[Row, ...]:
+        """The finished rows, best figure on this set first, then by name."""
+        return tuple(sorted((r for r in self.rows if r.done), key=_order(candidates, metric)))
 
 
 def make_boards(
@@ -162,7 +168,7 @@ def _board(
         groups[_identity(record)].append(record)
     rows = _tell_apart([_row(groups[key]) for key in sorted(groups)])
     rows = [replace(row, notes=tuple(notes(row, rows, stale))) for row in rows]
-    rows.sort(key=_order(FULL.name))
+    rows.sort(key=_order(_main(rows)))
     comparisons = [
         comparison
         for row in rows
@@ -230,11 +236,23 @@ def _shares(shares: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: metrics[""].mean for name, metrics in wrapped.items()}
 
 
-def _order(candidates: str) -> Callable[[Row], tuple[Any, ...]]:
-    """Whole runs first, then by the headline figure, best first, then by what is shown."""
+def _main(rows: Sequence[Row]) -> str:
+    """``unseen`` where no target is in its user's history; else ``full``.
+
+    Records tell the share of such targets; of older ones the ranks do, as such a query has no
+    answer on ``unseen``, whichever the model.
+    """
+    told = {record.data.repeated_targets for row in rows for record in row.done} - {None}
+    unanswered = [row.unanswered[UNSEEN.name] for row in rows if UNSEEN.name in row.unanswered]
+    once = not any(told) if told else 0.0 in unanswered
+    return UNSEEN.name if unanswered and once else FULL.name
+
+
+def _order(candidates: str, metric: str = HEADLINE) -> Callable[[Row], tuple[Any, ...]]:
+    """Whole runs first, then by a metric, best first, then by what is shown."""
 
     def key(row: Row) -> tuple[Any, ...]:
-        figure = row.figure(candidates, HEADLINE)
+        figure = row.figure(candidates, metric)
         place = float("inf") if figure is None else -figure.mean
         smoke = row.first.cell.limit is not None
         return not row.done, smoke, place, row.name, _identity(row.first)

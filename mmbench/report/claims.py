@@ -3,53 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from mmbench.report.aggregate import HEADLINE, Board, Estimate, Row
-from mmbench.report.markdown import Column, escape, table
-from mmbench.report.standings import Evidence, Standings
-from mmbench.report.statistics import Interval
+from mmbench.report.aggregate import Board, Row
+from mmbench.report.numbers import letters, of_interval, of_mean
+from mmbench.report.page import Cell, Shown
+from mmbench.report.standings import Standings
 from mmbench.report.statistics.max_t import FLIPS
-from mmbench.report.words import decimals, plural
+from mmbench.report.words import decimals, plain, plural
 
 LISTED = 4  # names in a sentence, beyond which they are counted
 DEVIATION = "± is the sample standard deviation over seeds; no interval, as no ranks are at hand."
-SLICES = {
-    "frequency": "By how often the target was trained on",
-    "history_length": "By the length of the history",
-    "tied": "By whether the target shares its time with the event before it",
-}
 
 
-def with_interval(row: Row, metric: str, standings: Standings) -> str:
-    """``0.0418 ± 0.0021``, half of the 95% interval; only the mean of a row that takes no part."""
+def with_interval(row: Row, metric: str, standings: Standings) -> Cell:
+    """The mean with its interval; only the mean of a row that takes no part."""
     standing, figure = standings.of(row), row.figure(standings.candidates, metric)
     if standing is None or metric not in standing.intervals:
-        return "" if figure is None else decimals(figure.mean)
-    return plus_minus(standing.intervals[metric])
+        return of_mean(figure)
+    told = of_interval(standing.intervals[metric])
+    return replace(told, best=metric == standings.metric and best(row, standings))
 
 
-def plus_minus(told: Interval) -> str:
-    """``0.0418 ± 0.0021``, half of the interval; the value alone where nothing varies."""
-    half = told.high - told.value
-    return decimals(told.value) + (f" ± {decimals(half)}" if half else "")
+def best(row: Row, standings: Standings) -> bool:
+    """Whether a row is told from all others, and none whose noise is unknown stands before it."""
+    own = row.first.cell.id
+    return standings.leaders == (own,) == tuple(standings.rows)[:1]
 
 
-def with_deviation(estimate: Estimate | None) -> str:
-    """``0.0418 ± 0.0003``, the deviation only where there are several seeds."""
-    if estimate is None:
-        return ""
-    deviation = "" if estimate.sd is None else f" ± {decimals(estimate.sd)}"
-    return f"{decimals(estimate.mean)}{deviation}"
-
-
-def claim_columns(standings: Standings) -> list[Column[Row]]:
+def claim_columns(standings: Standings) -> list[Shown[Row]]:
     """The columns of groups and places; those that no row fills are empty."""
 
     def group(row: Row) -> str:
         standing = standings.of(row)
         if not standings.known or standing is None:
             return ""
-        return "".join(standing.group) if standing.noise_known else "?"
+        return letters(standing.group) if standing.noise_known else "?"
 
     def places(row: Row) -> str:
         standing = standings.of(row)
@@ -60,29 +49,27 @@ def claim_columns(standings: Standings) -> list[Column[Row]]:
 
     def as_trained(row: Row) -> str:
         standing = standings.of(row)
-        return "" if standing is None else "".join(standing.as_trained)
+        return "" if standing is None else letters(standing.as_trained)
 
     return [
-        Column("group", group, left=True),
-        Column("places", places),
-        Column("as trained", as_trained, left=True),
+        Shown("group", group, left=True),
+        Shown("places", places),
+        Shown("as trained", as_trained, left=True),
     ]
 
 
-def claim_lines(board: Board, standings: Standings) -> str:
-    """Below a table: whom it is about, what its signs mean, what may be concluded (markdown)."""
-    lines = [
+def claim_lines(board: Board, standings: Standings) -> tuple[str, ...]:
+    """Below a table: whom it is about, and what its signs mean."""
+    return (
         _asked(standings),
         _plus_minus(standings),
         *_groups(standings),
         *_sizes(board, standings),
-        f"What may be concluded: {conclusion(board, standings)}",
-    ]
-    return "\n".join(f"- {line}" for line in lines)
+    )
 
 
 def conclusion(board: Board, standings: Standings) -> str:
-    """One sentence, in markdown. Only a row whose group has no other is called best."""
+    """One sentence. Only a row whose group has no other is called best."""
     if len(standings.rows) < 2:
         return "nothing of an order, as there are no two rows to compare."
     fits = _told(board, standings.trained_leaders, standings.metric)
@@ -113,7 +100,7 @@ def _told(board: Board, leaders: Sequence[str], metric: str) -> str:
 
 
 def _names(board: Board, keys: Sequence[str]) -> str:
-    names = {row.first.cell.id: escape(row.name) for row in board.rows}
+    names = {row.first.cell.id: plain(row.name) for row in board.rows}
     shown = [names[key] for key in keys]
     if len(shown) > LISTED:
         return f"{', '.join(shown[: LISTED - 1])} and {len(shown) - LISTED + 1} more"
@@ -179,43 +166,3 @@ def _sizes(board: Board, standings: Standings) -> Iterator[str]:
             f"Equivalent within a margin of {100 * standings.margin:g}% ({whom}; two one-sided "
             f"tests, Holm): {shown}{more}."
         )
-
-
-def slice_tables(board: Board, evidence: Evidence) -> str:
-    """The headline metric by kinds of queries, with intervals (markdown); empty without ranks."""
-    rows = [r for r in board.ranked(evidence.sliced) if evidence.slices.get(r.first.cell.id)]
-    if not rows:
-        return ""
-    parts = [
-        f"## Where rows are good: {HEADLINE}, {escape(evidence.sliced)}",
-        "± is half of the 95% interval of the mean over the queries of a kind and, where there are "
-        "several, seeds. How many queries are of a kind is in brackets. Nothing is tested here: "
-        "what looks like a difference may be chance.",
-    ]
-    for by, title in SLICES.items():
-        kinds = {
-            part.name: part.queries
-            for row in rows
-            for part in evidence.slices[row.first.cell.id]
-            if part.by == by
-        }
-        if kinds:
-            columns = [
-                Column("model", lambda row: escape(row.name), left=True),
-                *(_slice_column(evidence, by, name, number) for name, number in kinds.items()),
-            ]
-            parts += [f"### {title}", table(columns, rows)]
-    return "\n\n".join(parts)
-
-
-def _slice_column(evidence: Evidence, by: str, name: str, queries: int) -> Column[Row]:
-    def show(row: Row) -> str:
-        for part in evidence.slices[row.first.cell.id]:
-            if (part.by, part.name) == (by, name):
-                told = part.intervals[evidence.sliced].get(HEADLINE)
-                if told is None:
-                    return decimals(part.metrics[evidence.sliced][HEADLINE].mean)
-                return plus_minus(told)
-        return ""
-
-    return Column(f"{name} ({queries:,})", show)

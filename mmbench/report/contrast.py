@@ -11,8 +11,8 @@ import numpy as np
 from mmbench.problems import UserError
 from mmbench.protocol.metrics import per_query
 from mmbench.report.aggregate import Board, Row
+from mmbench.report.find import find_rows
 from mmbench.report.per_user import pairing, per_user, repeats, whom
-from mmbench.report.show import find_rows
 from mmbench.report.statistics import Difference, compare_rows
 from mmbench.results.read import Reading
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 from mmbench.report.aggregate import Board, Figures, Row
 from mmbench.report.caveats import caveats
 from mmbench.report.claims import conclusion
 from mmbench.report.standings import NOTHING, Evidence, Standings
+from mmbench.report.view import DEFAULT, View
+
+T = TypeVar("T")
 
 
-def board_json(board: Board, evidence: Evidence = NOTHING) -> dict[str, Any]:
+def board_json(board: Board, evidence: Evidence = NOTHING, view: View = DEFAULT) -> dict[str, Any]:
     """The board as a JSON-able dict: data, rows best first, paper-and-ours comparisons.
 
-    ``evidence``: what its stored ranks say (``gather``).
+    ``evidence``: what its stored ranks say (``gather``). ``view`` chooses rows and candidate sets;
+    of rows that are not shown, standings tell all the same.
     """
+    sets = view.sets_of(board)
     facts = board.facts
     return {
         "protocol": board.protocol,
@@ -29,11 +35,12 @@ def board_json(board: Board, evidence: Evidence = NOTHING) -> dict[str, Any]:
         "drawn": {name: drawn.model_dump() for name, drawn in facts.drawn.items()},
         "sensitivity": None if board.sensitivity is None else asdict(board.sensitivity),
         "caveats": caveats(board),
-        "rows": [_row(row) for row in board.rows],
-        "standings": {name: _standings(board, s) for name, s in evidence.standings.items()},
+        "rows": [_row(row, sets) for row in _rows(board, view)],
+        "standings": {n: _standings(board, s) for n, s in evidence.standings.items() if n in sets},
         "papers": [
             {**asdict(comparison), "difference": comparison.difference}
             for comparison in board.comparisons
+            if comparison.candidates in sets or sets == board.sets
         ],
     }
 
@@ -61,7 +68,13 @@ def _standings(board: Board, standings: Standings) -> dict[str, Any]:
     }
 
 
-def _row(row: Row) -> dict[str, Any]:
+def _rows(board: Board, view: View) -> list[Row]:
+    sets = view.sets_of(board)
+    done = view.ranked(board, sets[0]) if sets else ()
+    return [*done, *(row for row in board.rows if row not in done and view.shows(row))]
+
+
+def _row(row: Row, sets: Collection[str]) -> dict[str, Any]:
     first = row.first
     return {
         "name": row.name,
@@ -76,10 +89,10 @@ def _row(row: Row) -> dict[str, Any]:
         "needs": list(first.needs),
         "seeds": [record.cell.seed for record in row.done],
         "cells": [record.cell.id for record in row.records],
-        "metrics": _figures(row.metrics),
-        "beyond": _figures(row.beyond),
-        "tie_rate": row.tie_rate,
-        "unanswered": row.unanswered,
+        "metrics": _figures(row.metrics, sets),
+        "beyond": _figures(row.beyond, sets),
+        "tie_rate": _of(row.tie_rate, sets),
+        "unanswered": _of(row.unanswered, sets),
         "cost": row.cost,
         "failed": [
             {"seed": record.cell.seed, **record.status.model_dump(mode="json")}
@@ -89,8 +102,12 @@ def _row(row: Row) -> dict[str, Any]:
     }
 
 
-def _figures(figures: Figures) -> dict[str, Any]:
+def _figures(figures: Figures, sets: Collection[str]) -> dict[str, Any]:
     return {
         name: {metric: asdict(estimate) for metric, estimate in metrics.items()}
-        for name, metrics in figures.items()
+        for name, metrics in _of(figures, sets).items()
     }
+
+
+def _of(told: Mapping[str, T], sets: Collection[str]) -> dict[str, T]:
+    return {name: value for name, value in told.items() if name in sets}

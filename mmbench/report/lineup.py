@@ -12,8 +12,8 @@ import numpy as np
 from mmbench.problems import UserError
 from mmbench.report.aggregate import Board, Row
 from mmbench.report.contrast import Side, demand_metric, read_tables
+from mmbench.report.find import find_rows
 from mmbench.report.per_user import PerUser, pairing, per_user, repeats, whom
-from mmbench.report.show import find_rows
 from mmbench.report.statistics import Family, Interval, Sample, compare_family, mean_interval
 from mmbench.report.statistics.datasets import Overall, over_datasets
 from mmbench.results.read import Reading

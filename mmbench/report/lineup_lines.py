@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len
 
-from mmbench.report.claims import plus_minus
 from mmbench.report.lineup import Lineup, Tour
+from mmbench.report.numbers import plus_minus
 from mmbench.report.statistics import ALPHA, Difference
 from mmbench.report.statistics.datasets import ENOUGH, Overall
 from mmbench.report.verdict import chance, percent, share, signed

@@ -31,6 +31,19 @@ UNKEPT = (
     "Ranks without a digest: stored by an earlier version, so that a change of them would not show."
 )
 STALE = "Other code: the model's code was changed after this was run."
+FAILURES = {
+    "learns_which_item_follows_which": "Does not use the order of events",
+    "refit_forgets": "Fitted twice, it is not as if fitted once",
+    "deterministic_under_a_seed": "The same seed does not give the same again",
+    "company_of_queries_does_not_matter": "Scores a query otherwise in other company",
+    "candidates_order_does_not_matter": "Scores candidates otherwise in another order",
+    "catalogue_answer_equals_candidate_answer": "Scores candidates otherwise than the catalogue",
+    "embeddings_agree_with_scores": "Its embeddings tell another order than its scores",
+    "uses_the_titles_it_needs": "Asks for titles and does not use them",
+    "uses_the_pictures_it_needs": "Asks for pictures and does not use them",
+}
+"""What known failures of conformance checks mean to a reader of boards."""
+
 LISTED = 3  # impossible figures are told one by one up to here
 CANDIDATES = "Other candidates: its sampled candidates differ from those of the other rows."
 
@@ -64,11 +77,10 @@ def numbered(board: Board) -> dict[str, int]:
     return {text: number for number, text in enumerate(texts, start=1)}
 
 
-def mark(row: Row, board: Board) -> str:
-    """`` [1, 3]`` for the row's notes, or nothing."""
+def marks(row: Row, board: Board) -> tuple[int, ...]:
+    """The numbers of the row's notes."""
     numbers = numbered(board)
-    marks = sorted(numbers[text] for text in row.notes)
-    return f" [{', '.join(map(str, marks))}]" if marks else ""
+    return tuple(sorted(numbers[text] for text in row.notes))
 
 
 def _added_pictures(record: Record) -> list[str]:
@@ -88,7 +100,8 @@ def _budget(tokens: object) -> str:
 
 
 def _known_failure(check: str, reason: str) -> str:
-    return f"Known failure of the conformance check {check}: {plain(reason)}"
+    told = FAILURES.get(check, f"Fails the conformance check {check}, as is known")
+    return f"{told}: {plain(reason)}."
 
 
 def _impossible(violations: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import astuple, dataclass
 
 from mmbench.audit import violations
 from mmbench.hookspecs import Published
+from mmbench.results.cell import Cell
 from mmbench.results.record import Record
 
 
@@ -20,6 +21,7 @@ class Comparison:
         model, source: the row's name in the paper, and the paper's table.
         ours: None where the row has no such figure.
         differs: what the paper or our run does otherwise, or an empty string.
+        stand_in: whether ours is a miniature, or runs on smaller pretrained weights.
         violations: what the arithmetic gate says against the figures of the paper's row.
     """
 
@@ -31,12 +33,13 @@ class Comparison:
     published: float
     ours: float | None
     differs: str
+    stand_in: bool = False
     violations: tuple[str, ...] = ()
 
     @property
     def difference(self) -> float | None:
-        """Ours minus published."""
-        return None if self.ours is None else self.ours - self.published
+        """Ours minus published; None where ours is no such model."""
+        return None if self.ours is None or self.stand_in else self.ours - self.published
 
 
 def compare(
@@ -49,10 +52,15 @@ def compare(
 ) -> Iterator[Comparison]:
     """The comparisons of one row; ``means`` maps candidate set to metric to our mean.
 
-    Figures of other datasets are left out. ``stand_in`` says that ours is one, ``small`` that
-    it runs on smaller pretrained weights.
+    Figures of other datasets are left out, and those of models that start otherwise. ``stand_in``
+    says that ours is one, ``small`` that it runs on smaller pretrained weights.
     """
-    told = {paper for r in records for paper in r.papers if paper.dataset == r.cell.dataset}
+    told = {
+        paper
+        for r in records
+        for paper in r.papers
+        if paper.dataset == r.cell.dataset and _same_start(paper, r.cell)
+    }
     papers = sorted(told, key=astuple)
     verdicts = _verdicts(papers)
     for paper in papers:
@@ -70,8 +78,25 @@ def compare(
             published=paper.value,
             ours=means.get(paper.candidates, {}).get(paper.metric),
             differs="; ".join(differs),
+            stand_in=stand_in or small,
             violations=verdicts[_printed_row(paper)],
         )
+
+
+def _same_start(paper: Published, cell: Cell) -> bool:
+    """Whether the paper's model starts from another's embeddings where ours does, and from its.
+
+    Papers write ``VLM2Rec->SASRec``; ``SASRec->SASRec`` starts from nothing but its own.
+    """
+    source, arrow, target = paper.model.lower().partition("->")
+    if not arrow or source.strip() == target.strip():
+        return cell.upstream is None
+    return cell.upstream is not None and _bare(cell.upstream.model) == source.strip()
+
+
+def _bare(model: str) -> str:
+    """``vlm2rec`` of ``vlm2rec/sft-ext[dim=64]``."""
+    return model.partition("[")[0].partition("/")[0].lower()
 
 
 def _printed_row(paper: Published) -> tuple[str, str, str, str]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -14,9 +13,8 @@ from rich.text import Text
 
 from mmbench.protocol.candidate_sets import set_order
 from mmbench.report.aggregate import HEADLINE, Board, Estimate, Row
-from mmbench.report.board import mean
 from mmbench.report.cards import cards, is_figure, say
-from mmbench.report.claims import plus_minus, with_deviation
+from mmbench.report.numbers import mean, plus_minus, with_deviation
 from mmbench.report.slices import Slice
 from mmbench.report.table import WIDE
 from mmbench.report.words import count, decimals, duration, plain
@@ -70,6 +68,8 @@ def show_row(
     width: int = 80,
 ) -> RenderableType:
     """The row: figures, costs, slices, embedding spaces, cards, the ends of its curves, examples.
+def show_row(board: Board, row: Row, slices: Sequence[Slice], *, width: int = 80) -> RenderableType:
+    """The row: figures, costs, slices, embedding spaces, cards and the ends of its curves.
 
     Made for terminals of 80 columns and more; from 110 the slices' headline has its interval.
     """

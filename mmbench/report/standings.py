@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmbench.protocol.candidate_sets import FULL, UNSEEN
 from mmbench.report.aggregate import HEADLINE, Board, Row
 from mmbench.report.per_user import Asked, PerUser, Ranks, pairing, per_user, repeats, whom
 from mmbench.report.slices import Slice, make_slices
@@ -119,8 +118,16 @@ class Evidence:
 NOTHING = Evidence({}, "", {})
 
 
-def gather(board: Board, boards: Iterable[Board], ranks: Ranks, margin: float = MARGIN) -> Evidence:
+def gather(
+    board: Board,
+    boards: Iterable[Board],
+    ranks: Ranks,
+    margin: float = MARGIN,
+    metrics: Sequence[str] = WITH_INTERVALS,
+) -> Evidence:
     """What the ranks of a board's rows say; ``boards`` may tell which models do not vary.
+
+    ``metrics`` have intervals; rows are told apart by the first.
 
     Smoke runs take no part, nor do rows whose ranks cannot be read.
     """
@@ -136,25 +143,33 @@ def gather(board: Board, boards: Iterable[Board], ranks: Ranks, margin: float = 
     found = {
         name: told
         for name in board.sets
-        if (told := _stand(name, board.ranked(name), tables, asked, steady, margin))
+        if (
+            told := _stand(
+                name, board.ranked(name, metrics[0]), tables, asked, steady, metrics, margin
+            )
+        )
     }
-    shown = next((name for name in (UNSEEN.name, FULL.name) if name in found), "")
+    shown = next((name for name in board.sets if name in found), "")
     slices = {key: make_slices(tables[key]) for key in found[shown].rows} if shown else {}
     return Evidence(found, shown, slices)
 
 
 def stand(
-    candidates: str, samples: Mapping[str, Mapping[str, Sample]], margin: float = MARGIN
+    candidates: str,
+    samples: Mapping[str, Mapping[str, Sample]],
+    margin: float = MARGIN,
+    metric: str = HEADLINE,
 ) -> Standings:
     """The standings of rows from their users' figures.
 
     Args:
         candidates: what the table is called.
-        samples: row to metric to its figures, ``HEADLINE`` among them; the same users in the same
-            order everywhere, two at least.
+        samples: row to metric to its figures; the same users in the same order everywhere, two at
+            least.
         margin: relative, within which rows are equivalent.
+        metric: by which rows are told apart.
     """
-    headline = {key: own[HEADLINE] for key, own in samples.items()}
+    headline = {key: own[metric] for key, own in samples.items()}
     means = {key: own.figures.mean(axis=0) for key, own in headline.items()}
     order = sorted(headline, key=lambda key: -float(means[key].mean()))  # level rows as they come
     known = tuple(key for key in order if headline[key].noise_known)
@@ -177,7 +192,7 @@ def stand(
         for key in order
     }
     users = len(next(iter(means.values())))
-    return Standings(candidates, HEADLINE, users, margin, rows, family, known, trained)
+    return Standings(candidates, metric, users, margin, rows, family, known, trained)
 
 
 def _trained(means: Float64, margin: float) -> Family:
@@ -222,6 +237,7 @@ def _stand(
     tables: Mapping[str, list[pa.Table]],
     asked: Mapping[str, list[Asked]],
     steady: Iterable[str],
+    metrics: Sequence[str],
     margin: float,
 ) -> Standings | None:
     """The standings on one candidate set, of the rows that have it."""
@@ -232,11 +248,11 @@ def _stand(
         own = tables.get(key, [])
         if key in asked and all(f"greater_{candidates}" in t.column_names for t in own):
             found: dict[str, PerUser] = {
-                metric: per_user(own, asked[key], candidates, metric) for metric in WITH_INTERVALS
+                metric: per_user(own, asked[key], candidates, metric) for metric in metrics
             }
             samples[key] = {
                 metric: Sample(told.figures, key in steady) for metric, told in found.items()
             }
-    if not samples or next(iter(samples.values()))[HEADLINE].figures.shape[1] < 2:
+    if not samples or next(iter(samples.values()))[metrics[0]].figures.shape[1] < 2:
         return None
-    return stand(candidates, samples, margin)
+    return stand(candidates, samples, margin, metrics[0])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 
 from rich import box
@@ -10,23 +9,23 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from mmbench.protocol.candidate_sets import find_set
-from mmbench.report.aggregate import HEADLINE, Board, Row
-from mmbench.report.board import mean
+from mmbench.report.aggregate import Board
 from mmbench.report.caveats import caveats
-from mmbench.report.claims import with_deviation
 from mmbench.report.failures import failures
-from mmbench.report.notes import mark, numbered
-from mmbench.report.words import count, decimals, duration, plain
+from mmbench.report.notes import numbered
+from mmbench.report.page import Cell
+from mmbench.report.summary import SHORT, STATUS, summary
+from mmbench.report.view import DEFAULT, View
+from mmbench.report.words import count, decimals, plain
 
 WIDE = 110  # columns of a terminal from which there is room for deviations and a status
 DEVIATION = (
     "± is the sample standard deviation over seeds; intervals and groups: mmbench leaderboard -o"
 )
-SHORT = {"out-of-memory": "memory", "not-applicable": "n/a"}
+STYLES = {"done": "green", SHORT["not-applicable"]: "dim"}
 
 
-def board_table(board: Board, *, width: int = 80) -> RenderableType:
+def board_table(board: Board, *, width: int = 80, view: View = DEFAULT) -> RenderableType:
     """The board for a terminal of this width, with failures and footnotes below.
 
     Made for 80 columns and more; from 110 the headline has its deviation over seeds, and rows a
@@ -34,10 +33,10 @@ def board_table(board: Board, *, width: int = 80) -> RenderableType:
     """
     return Group(
         _heading(board),
-        _table(board, width),
+        _table(board, view, width >= WIDE),
         *_deviations(board, width),
-        *_failures(board),
-        *_footnotes(board),
+        *_failures(board, view),
+        *_footnotes(board, view),
         *_block(caveats(board), lambda text: Text(plain(text), style="dim")),
     )
 
@@ -52,28 +51,26 @@ def _heading(board: Board) -> Text:
     return heading
 
 
-def _table(board: Board, width: int) -> Table:
-    shown = [
-        (name, metric)
-        for name in board.sets
-        for metric in (HEADLINE, "hit@10")
-        if metric == HEADLINE or not ((one := find_set(name)) and one.sampled)
-    ]
-    wide = width >= WIDE
-    status = wide and any(row.failed for row in board.rows)
+def _table(board: Board, view: View, wide: bool) -> Table:
+    shown = summary(board, view, wide=wide)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, collapse_padding=True, pad_edge=False)
-    table.add_column("\nmodel", overflow="fold", min_width=8)
-    table.add_column("\nseeds", justify="right", no_wrap=True)
-    for candidates, metric in shown:
-        table.add_column(f"{candidates}\n{metric}", justify="right", no_wrap=True)
-    table.add_column("\nfit", justify="right", no_wrap=True)
-    if status:
-        table.add_column("\nstatus", no_wrap=True)
-    for row in board.rows:
-        figures = [_figure(row, *figure, wide) for figure in shown]
-        ending = [_status(row)] if status else []
-        table.add_row(_name(row, board), _seeds(row), *figures, _fit(row, wide), *ending)
+    for number, column in enumerate(shown.columns):
+        title = column.title if "\n" in column.title else f"\n{column.title}"
+        if number:
+            table.add_column(title, justify="left" if column.left else "right", no_wrap=True)
+        else:
+            table.add_column(title, overflow="fold", min_width=8)
+    for cells in shown.rows:
+        pairs = zip(shown.columns, cells, strict=True)
+        table.add_row(*(_cell(cell, column.title) for column, cell in pairs))
     return table
+
+
+def _cell(cell: Cell, title: str) -> Text:
+    failed = title == "fit" and cell.value is None and cell.text != "–"
+    style = STYLES.get(cell.text, "red") if title == STATUS or failed else ""
+    marks = f" [{', '.join(map(str, cell.marks))}]" if cell.marks else ""
+    return Text.assemble((cell.text, style), (marks, "dim"))
 
 
 def _deviations(board: Board, width: int) -> list[Text]:
@@ -83,46 +80,19 @@ def _deviations(board: Board, width: int) -> list[Text]:
     return _block([DEVIATION], lambda text: Text(text, style="dim"))
 
 
-def _name(row: Row, board: Board) -> Text:
-    return Text.assemble(plain(row.name), (mark(row, board), "dim"))
-
-
-def _figure(row: Row, candidates: str, metric: str, wide: bool) -> str:
-    show = with_deviation if wide and metric == HEADLINE else mean
-    return show(row.figure(candidates, metric)) or "–"
-
-
-def _fit(row: Row, wide: bool) -> str | Text:
-    """The time to fit; where that is unknown and there is no column for it, how the row ended."""
-    if "fit_seconds" in row.cost:
-        return duration(row.cost["fit_seconds"])
-    return "–" if wide or row.done else _status(row)
-
-
-def _seeds(row: Row) -> str:
-    done, asked = len(row.done), len(row.records)
-    return str(done) if done == asked else f"{done}/{asked}"
-
-
-def _status(row: Row) -> Text:
-    if not row.failed:
-        return Text("done", style="green")
-    kind = Counter(sorted(record.status.kind for record in row.failed)).most_common(1)[0][0]
-    style = "dim" if kind == "not-applicable" else "red"
-    return Text(SHORT.get(kind, kind), style=style)
-
-
-def _failures(board: Board) -> list[Text]:
+def _failures(board: Board, view: View) -> list[Text]:
     texts = [
         f"{plain(f.row.name)}, seed {', '.join(map(str, f.seeds))}: "
         f"{f.kind}{f', {f.reason}' if f.reason else ''}"
         for f in failures(board)
+        if view.shows(f.row)
     ]
     return _block(texts, lambda text: Text(text, style="red"))
 
 
-def _footnotes(board: Board) -> list[Text]:
-    texts = [f"[{number}] {text}" for text, number in numbered(board).items()]
+def _footnotes(board: Board, view: View) -> list[Text]:
+    shown = {text for row in board.rows if view.shows(row) for text in row.notes}
+    texts = [f"[{number}] {text}" for text, number in numbered(board).items() if text in shown]
     return _block(texts, lambda text: Text(text, style="dim"))
 
 

@@ -55,6 +55,16 @@ def plain(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
+def key_of(text: str) -> str:
+    """A text as an ``id`` of a page: lower-case letters, digits and hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "x"
+
+
+def short(text: str) -> str:
+    """A loss in a word or two: what comes before the first that says over what, or how."""
+    return re.split(r"[,;:(]| (?:over|on|of|and|with|for|in|from) ", text, maxsplit=1)[0].strip()
+
+
 _FOLDERS = re.compile(r"(?<![\w.:/])/(?:[^\s/'\":,;]+/)+|\b[A-Za-z]:\\(?:[^\s\\'\":]+\\)+")
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from mmbench.report import make_boards, parse, render_board
+from mmbench.report import make_boards, make_page, parse, to_markdown
 from mmbench.report.words import SAMPLED
 
 GOLDEN = Path(__file__).with_name("golden_board.md")
@@ -15,7 +15,7 @@ def render():
 
     def make(records):
         (board,) = make_boards(map(parse, records))
-        return render_board(board)
+        return to_markdown(make_page(board))
 
     return make
 
@@ -103,8 +103,12 @@ FOOTNOTES = [
     ("A process alone for a wall", {"wall": "process"}),
     ("dirty checkout", {"environment": {"dirty": True}}),
     (
-        "refit_forgets: a cache of the library",
+        "Fitted twice, it is not as if fitted once: a cache of the library.",
         {"known_failures": {"refit_forgets": "a cache of the library"}},
+    ),
+    (
+        "Fails the conformance check its_own, as is known: it is odd.",
+        {"known_failures": {"its_own": "it is odd"}},
     ),
 ]
 
@@ -194,7 +198,7 @@ def test_the_banner_counts_pairs_in_another_order(make_record, render):
 
 def test_the_step_from_full_to_unseen_is_shown(make_record, render):
     page = render([make_record()])
-    assert cells(page, "sasrec", "unseen")["ndcg@10 against full"] == "+30%"
+    assert cells(page, "sasrec", "unseen")["against full"] == "+30%"
 
 
 def test_a_set_that_a_row_was_not_asked_for(make_record, render):
@@ -206,11 +210,81 @@ def test_a_set_that_a_row_was_not_asked_for(make_record, render):
 
 
 def test_columns_that_would_be_empty_are_left_out(make_record, render):
-    bare = section(render([make_record()]), "full")
+    bare = section(render([make_record()]), "unseen")
     assert not any(title in bare for title in ("reads", "loss", "no answer"))
-    told = render([make_record(needs=["text"], loss="BPR", unanswered={"full": 0.125})])
-    row = cells(told, "sasrec", "full")
-    assert (row["reads"], row["loss"], row["no answer"]) == ("text", "BPR", "0.1250")
+    asked = {"full": 0.125, "unseen": 0.0}
+    told = render([make_record(needs=["text"], loss="BPR", unanswered=asked)])
+    row = cells(told, "sasrec", "unseen")
+    assert (row["reads"], row["loss"]) == ("text", "BPR")
+    assert cells(told, "sasrec", "full")["no answer"] == "0.1250"
+
+
+def test_long_losses_are_cut_to_words_that_are_told_in_full_below(make_record, render):
+    losses = {
+        "a": "softmax CE over the catalogue (a sample)",
+        "b": "softmax CE of the retriever; more",
+        "c": "BPR",
+    }
+    records = [
+        make_record(name, ndcg=0.04 - 0.01 * place, loss=loss, needs=["image", "text"])
+        for place, (name, loss) in enumerate(losses.items())
+    ]
+    page = render(records)
+    found = [cells(page, name, "unseen")["loss"] for name in losses]
+    assert found == ["softmax CE (1)", "softmax CE (2)", "BPR"]
+    text = section(page, "unseen")
+    assert f"softmax CE (1): {losses['a']}; softmax CE (2): {losses['b']}." in text
+    assert "BPR:" not in text
+    assert cells(page, "a", "unseen")["reads"] == "both"
+
+
+def test_rows_are_ordered_on_unseen_where_nobody_buys_twice(make_record, render):
+    """Of old records the queries without an answer tell, of newer ones the data."""
+
+    def pair(**changes):
+        one, other = make_record("a", **changes), make_record("b", ndcg=0.03, **changes)
+        other["metrics"]["unseen"] = {m: 2 * v for m, v in other["metrics"]["unseen"].items()}
+        return [one, other]
+
+    def first(page):
+        title = page.split("\n## ")[1].partition(":")[0]
+        lines = [line for line in section(page, title).splitlines() if line.startswith("|")]
+        return title, lines[2].split("|")[1].strip()
+
+    page = render(pair())
+    assert first(page) == ("unseen", "b")
+    assert "Rows are ordered on unseen: here no target is in its user's history" in page
+    again = render(pair(unanswered={"full": 0.0, "unseen": 0.25}))
+    assert first(again) == ("full", "a")
+    assert "Rows are ordered on full: here a user's target may be in the history" in again
+    told = render(pair(data={"repeated_targets": 0.25}))
+    assert first(told) == ("full", "a")
+    assert first(render(pair(data={"repeated_targets": 0.0})))[0] == "unseen"
+
+
+def test_papers_of_models_that_start_otherwise_are_no_pairs(make_record, papers, render):
+    """A row that starts from another model's embeddings is held against such a published row."""
+    upstream = make_record("vlm2rec")["cell"]
+    started = make_record("sasrec", papers=papers, upstream=upstream, label="sasrec[init=vlm2rec]")
+    assert "Paper and ours" not in render([started])
+    arrows = [{**paper, "model": "VLM2Rec->SASRec"} for paper in papers]
+    started["papers"] = arrows
+    page = section(render([started]), "Paper and ours")
+    assert "VLM2Rec-" in page and "+0.00" in page
+    other = make_record("text-encoder")["cell"]
+    wrong = make_record("sasrec", papers=arrows, upstream=other, label="sasrec[init=text-encoder]")
+    assert "Paper and ours" not in render([wrong])
+    assert "Paper and ours" not in render([make_record(papers=arrows)])
+    own = [{**paper, "model": "SASRec->SASRec"} for paper in papers]
+    assert "Paper and ours" in render([make_record(papers=own)])
+
+
+@pytest.mark.parametrize(("preset", "told"), [("tiny", "a stand-in"), ("small", "on small")])
+def test_no_difference_is_told_of_a_stand_in(make_record, papers, render, preset, told):
+    page = section(render([make_record(papers=papers, preset=preset)]), "Paper and ours")
+    assert "0.0364" in page and told in page
+    assert "difference |" not in page
+    assert "No difference is told where ours is a stand-in" in page
 
 
 def test_paper_and_ours_are_side_by_side(make_record, papers, render, gate):
@@ -247,6 +321,6 @@ def test_costs_of_several_machines_are_told_apart(make_record, render):
 def test_what_made_the_board_is_told(make_record, render):
     page = render([make_record(), make_record("x", distribution="their-plugin", version="2.0")])
     made = section(page, "How it was made")
-    for text in ("0123456789abcdef", "mmbench: 0.1.0", "their-plugin: 2.0", "`abc1234`"):
+    for text in ("0123456789abcdef", "mmbench: 0.1.0", "their-plugin: 2.0", "abc1234"):
         assert text in made
-    assert "- sasrec: dim=64, epochs=30" in made
+    assert "- sasrec (mmbench-recbole 0.1.0): dim=64, epochs=30" in made

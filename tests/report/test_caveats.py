@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from mmbench.protocol.metrics import per_query
-from mmbench.report import board_json, board_table, make_boards, parse, render_board
+from mmbench.report import board_json, board_table, make_boards, make_page, parse, to_markdown
 from mmbench.report.caveats import caveats
 from mmbench.report.statistics import compare_rows, detectable
 from mmbench.results.record import ResultError
@@ -165,7 +165,7 @@ def test_every_face_of_a_board_has_its_caveats(make_record):
     board = board_of(
         [make_record(queries=80, data=data, drawn={"neg100": {"least": 5, "most": 5}})]
     )
-    page = render_board(board)
+    page = to_markdown(make_page(board))
     assert "- Few queries: 80. " in page and "- Times: " in page and "only 5 of them" in page
     told = json.loads(json.dumps(board_json(board), allow_nan=False))
     assert len(told["caveats"]) == 3

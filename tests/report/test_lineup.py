@@ -10,6 +10,7 @@ import pytest
 from mmbench.problems import UserError
 from mmbench.protocol.metrics import per_query
 from mmbench.report import (
+    View,
     choose_lineup,
     gather,
     line_up,
@@ -215,14 +216,23 @@ def test_the_index_shows_rows_over_datasets(many, tmp_path):
     boards = make_boards(reading.records)
     entries = [(board, gather(board, boards, reading.ranks)) for board in boards]
     (section,) = overviews(entries)
-    assert section.startswith("## loo@2 over 3 datasets")
-    line = next(row for row in section.splitlines() if row.startswith("| b "))
-    assert [cell.strip() for cell in line.split("|")][2] == "–"
-    assert "Fewer than six datasets" in section
+    assert section.title == "loo@2 over 3 datasets"
+    (row,) = (cells for cells in section.table.rows if cells[0].text == "b")
+    assert row[1].text == ""
     write_boards(reading, tmp_path / "out")
-    assert section in (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    page = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    told = page.split("\n## loo@2 over 3 datasets")[1]
+    line = next(line for line in told.splitlines() if line.startswith("| b "))
+    assert [cell.strip() for cell in line.split("|")][2] == "–"
+    assert "Fewer than six datasets" in told
+    without_b = View(
+        rows=frozenset(r.first.cell.id for b in boards for r in b.rows if r.name != "b")
+    )
+    (less,) = overviews(entries, without_b)
+    assert "b" not in [cells[0].text for cells in less.table.rows]
     assert overviews(entries, baseline="nobody") == []
     reading = many(6)
     boards = make_boards(reading.records)
     (section,) = overviews((b, gather(b, boards, reading.ranks)) for b in boards)
-    assert "worse / level / better" in section and "Fewer than six" not in section
+    assert "worse / level / better" in [column.title for column in section.table.columns]
+    assert not any("Fewer than six" in line for line in section.after)

@@ -2,7 +2,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from mmbench.report.markdown import Column, escape, table
+from mmbench.report.markdown import escape, table
+from mmbench.report.page import Cell, Column, Shown, Table, make_table
 from mmbench.report.words import plain
 
 GITHUB = MarkdownIt("commonmark").enable(["table", "strikethrough"])
@@ -21,13 +22,10 @@ def shown(markdown):
 @given(special, special)
 @settings(max_examples=200, deadline=None)
 def test_escaped_text_is_read_back_as_it_was(first, second):
-    columns = [
-        Column("left", lambda row: escape(row[0]), left=True),
-        Column("right", lambda row: "x" + escape(row[1])),
-    ]
-    texts = shown(table(columns, [(first, second), ("a", "b")]))
+    rows = [(Cell(first), Cell("x" + second)), (Cell("a"), Cell("b"))]
+    texts = shown(table(Table((Column("left", left=True), Column("right")), tuple(rows))))
     if plain(first):
-        assert texts[:4] == ["left", "right", plain(first), "x" + plain(second)]
+        assert texts[:4] == ["left", "right", plain(first), plain("x" + second)]
     else:
         assert texts[2] == "–"
 
@@ -38,11 +36,11 @@ def test_inner_underscores_stay_readable():
 
 def test_columns_are_padded_to_one_width():
     columns = [
-        Column[str]("name", lambda row: row, left=True),
-        Column[str]("size", lambda row: str(len(row))),
-        Column[str]("nothing", lambda row: ""),
+        Shown[str]("name", lambda row: row, left=True),
+        Shown[str]("size", lambda row: str(len(row))),
+        Shown[str]("nothing", lambda row: ""),
     ]
-    assert table(columns, ["a", "日本語"]).splitlines() == [
+    assert table(make_table(columns, ["a", "日本語"])).splitlines() == [
         "| name   | size |",
         "| :----- | ---: |",
         "| a      |    1 |",
@@ -51,5 +49,5 @@ def test_columns_are_padded_to_one_width():
 
 
 def test_a_gap_is_a_dash():
-    column = Column[str]("some", lambda row: row)
-    assert table([column], ["", "b"]).splitlines()[2:] == ["|    – |", "|    b |"]
+    column = Shown[str]("some", lambda row: row)
+    assert table(make_table([column], ["", "b"])).splitlines()[2:] == ["|    – |", "|    b |"]

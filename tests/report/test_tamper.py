@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mmbench.protocol import metrics
-from mmbench.report import board_json, make_boards, read_results, render_board, row_json
+from mmbench.report import board_json, make_boards, make_page, read_results, row_json, to_markdown
 from mmbench.report.failures import failures
 from mmbench.results.store import read_record
 
@@ -50,7 +50,7 @@ def faces(root):
     reading = read_results(root)
     boards = make_boards(reading.records, ranks=reading.ranks)
     rows = [row_json(board, row, []) for board in boards for row in board.rows]
-    return [[render_board(b) for b in boards], [board_json(b) for b in boards], rows]
+    return [[to_markdown(make_page(b)) for b in boards], [board_json(b) for b in boards], rows]
 
 
 @pytest.mark.parametrize("value", [0.5, 0.0, 1.0])
@@ -155,7 +155,7 @@ def test_damage_makes_a_visible_row(root, damage):
     assert all(why in problem.reason for problem in reading.problems)
     assert len(reading.problems) == len(hit)
     assert faces(root) != before
-    assert why in render_board(board).replace("\\", "")
+    assert why in to_markdown(make_page(board)).replace("\\", "")
     for row in board.rows:
         assert bool(row.metrics) == (row.name not in hit)
 

@@ -48,3 +48,12 @@ def _grown(members: list[int], rows: int, apart: Collection[frozenset[int]]) -> 
 def _letter(number: int) -> str:
     turn, place = divmod(number, len(ascii_letters))
     return f"{ascii_letters[place]}{turn or ''}"
+
+
+def in_order(letter: str, other: str) -> bool:
+    """Whether a letter is followed by the other."""
+    return _number(letter) + 1 == _number(other)
+
+
+def _number(letter: str) -> int:
+    return ascii_letters.index(letter[0]) + len(ascii_letters) * int(letter[1:] or 0)

@@ -1,0 +1,1 @@
+"""Pages as HTML: one self-contained file each, readable without its script."""
