@@ -50,7 +50,6 @@ from mmbench.protocol import (
 )
 from mmbench.results.cell import Cell
 from mmbench.results.examples import Example
-from mmbench.views import Answer, Queries
 
 OnEvent = Callable[[Message], None]
 
