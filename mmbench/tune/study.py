@@ -307,7 +307,8 @@ def _run(
 
 def _ended(trial: Any) -> bool:
     """Whether a trial counts: it was not interrupted."""
-    return trial.state.is_finished() and trial.user_attrs.get("problem", INTERRUPTED) != INTERRUPTED
+    problem = trial.user_attrs.get("problem", INTERRUPTED)
+    return bool(trial.state.is_finished() and problem != INTERRUPTED)
 
 
 def _again(study: optuna.Study) -> None:
