@@ -60,6 +60,8 @@ LIBRARIES = (  # what mmbench and the plugins beside it declare, but for the tes
         "gguf",
         "implicit",
         "threadpoolctl",
+        "packaging",
+        "optuna",
         "requests",
         "urllib3",
     ),

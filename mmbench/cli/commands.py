@@ -27,6 +27,7 @@ from mmbench.cli.new import new_app
 from mmbench.cli.options import Json
 from mmbench.cli.run import demo, run
 from mmbench.cli.show import show
+from mmbench.cli.tune import tune
 from mmbench.problems import Stop, UserError
 
 app = typer.Typer(
@@ -42,6 +43,7 @@ app.add_typer(new_app, name="new")
 app.add_typer(cache_app, name="cache")
 app.command("run")(run)
 app.command("demo")(demo)
+app.command("tune")(tune)
 app.command("check")(check)
 app.command("fetch")(fetch)
 app.command("leaderboard")(leaderboard)

@@ -28,6 +28,13 @@ def presets(incomplete: str) -> list[str]:
     return _starting(incomplete, SIZES)
 
 
+def spaces(incomplete: str) -> list[str]:
+    """The search spaces that come with mmbench."""
+    from mmbench.tune.space import shipped
+
+    return _starting(incomplete, (space.name for space in shipped()))
+
+
 def protocols(incomplete: str) -> list[str]:
     """The named protocols."""
     from mmbench.protocol import PROTOCOLS

@@ -78,7 +78,12 @@ def card_lines(card: dict[str, Any]) -> Group:
         facts.append(f"loss: {card['loss']}")
     why = f" ({card['why']})" if card["why"] else ""
     facts.append(f"runs here with --preset auto: {card['runs_here']}{why}")
-    parts = [Text(card["model"], style="bold"), Text(card["text"]), Text(""), *map(Text, facts)]
+    parts: list[Text | Table] = [
+        Text(card["model"], style="bold"),
+        Text(card["text"]),
+        Text(""),
+        *map(Text, facts),
+    ]
     parts += [Text(""), _settings(card), Text(""), _presets(card)]
     if card["papers"]:
         parts += [Text(""), _papers(card)]

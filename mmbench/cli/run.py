@@ -82,6 +82,10 @@ def run(
             autocompletion=completion.settings,
         ),
     ] = None,
+    tuned: Annotated[
+        list[Path] | None,
+        typer.Option("--tuned", help="Settings that mmbench tune found: tuned.toml. Repeatable."),
+    ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Only so many users: a smoke run, and marked so.")
     ] = None,
@@ -139,6 +143,7 @@ def run(
       mmbench run -m pop,pixrec -d beauty --draw --yes
       mmbench run -m ./mine.py:MyModel,pop -d demo
       mmbench run -m 'sasrec,recbole:NARM' -d ./my-shop --set sasrec.dim=128
+      mmbench run -m 'sasrec-ce[dim=32|64,layers=1|2]' -d demo
       mmbench run grid.toml --dry-run
     """
     from mmbench.grid.asked import make_grid
@@ -153,6 +158,7 @@ def run(
         preset=preset,
         limit=limit,
         settings=setting or [],
+        tuned=tuned or (),
     )
     if images and draw:
         raise typer.BadParameter("--images or --draw, not both")

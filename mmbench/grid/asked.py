@@ -12,14 +12,27 @@ from mmbench.grid.registry import UsageError, split_list
 SIZES = ("auto", "paper", "small", "tiny")
 
 
-def make_grid(file: Path | None = None, *, settings: Sequence[str] = (), **given: Any) -> Grid:
+def make_grid(
+    file: Path | None = None,
+    *,
+    settings: Sequence[str] = (),
+    tuned: Sequence[Path] = (),
+    **given: Any,
+) -> Grid:
     """One grid of a file and of fields of ``Grid``; a field that is given wins.
 
     ``models`` and ``data`` may be texts, comma-separated; what is None or empty is not given.
-    ``settings`` come after those of the file. Raises UsageError.
+    ``settings`` come after those of the file. ``tuned`` are files that ``mmbench tune`` wrote, of
+    which the settings are taken, not the models nor the data. Raises UsageError.
     """
     found = read_grid(file) if file else {}
     chosen = [*found.pop("settings", []), *settings]
+    for path in tuned:
+        best = read_grid(path)
+        if "tuned" not in best:
+            raise UsageError(f"{path} is not a file of mmbench tune: it has no table [tuned]")
+        chosen = [*best["settings"], *chosen]
+        found["tuned"] = {**found.get("tuned", {}), **best["tuned"]}
     found |= {name: value for name, value in given.items() if value not in (None, "", [], ())}
     for name in ("models", "data"):
         asked = found.get(name) or ()

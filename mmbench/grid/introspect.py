@@ -57,7 +57,7 @@ def _changes(config: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str,
     return {key: value for key, value in config.items() if value != default[key]}
 
 
-def _settings(config: type, default: Mapping[str, Any]) -> list[Setting]:
+def _settings(config: Any, default: Mapping[str, Any]) -> list[Setting]:
     told = meanings(config)
     try:
         hints = typing.get_type_hints(config)
@@ -75,7 +75,7 @@ def _settings(config: type, default: Mapping[str, Any]) -> list[Setting]:
     ]
 
 
-def _descriptions(config: type) -> dict[str, str]:
+def _descriptions(config: Any) -> dict[str, str]:
     """What a pydantic model, or a dataclass's metadata, says of its fields."""
     if issubclass(config, pydantic.BaseModel):
         fields = config.model_fields.items()

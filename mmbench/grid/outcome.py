@@ -75,6 +75,7 @@ def begin_record(
         candidates_sha256=question.candidates_sha256,
         data=Data.model_validate(log.card),
         papers=declared.papers,
+        tuning=job.tuning,
         environment=Environment(**describe_machine(), **code, threads=threads),
         device=job.device,
         wall="process" if isolated else "none",

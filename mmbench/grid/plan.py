@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from mmbench.grid.environment import cuda_gpus
 from mmbench.grid.estimate import estimate
 from mmbench.grid.fetch import named_paths
 from mmbench.grid.question import Question, ask_all, ask_question, not_applicable, split_parts
-from mmbench.grid.registry import ModelRef, UsageError
+from mmbench.grid.registry import ModelRef, UsageError, spread
 from mmbench.grid.runner import Circumstances, Job
 from mmbench.grid.shelf import Shelf
 from mmbench.grid.unpackaged import locate, unpackaged
@@ -35,10 +35,13 @@ from mmbench.protocol import DEFAULT, get_protocol
 from mmbench.protocol.apart import refuse_kin
 from mmbench.results.cell import Cell, Source
 from mmbench.results.record import Record, ResultError
+from mmbench.results.tuning import Tuning, config_digest
 
 
 class GridFile(pydantic.BaseModel, strict=True):
-    """The keys of a grid file; ``set`` has a table of settings for each model."""
+    """The keys of a grid file; ``set`` has a table of settings for each model, ``tuned`` those that
+    ``mmbench tune`` found.
+    """
 
     models: list[str] = []
     data: list[str] = []
@@ -48,6 +51,7 @@ class GridFile(pydantic.BaseModel, strict=True):
     limit: int = pydantic.Field(1, ge=1)
     fit_on: str = ""
     set: dict[str, dict[str, Any]] = {}
+    tuned: dict[str, Tuning] = {}
 
 
 GRID_KEYS = sorted(GridFile.model_fields)
@@ -66,6 +70,7 @@ class Grid:
         limit: so many users only (a smoke run), or None.
         settings: ``model.key=value`` texts.
         fit_on: the dataset that models are fitted on, where it is not the one they are asked on.
+        tuned: searches that chose settings, by model; their settings are among ``settings``.
     """
 
     models: tuple[str, ...]
@@ -76,6 +81,7 @@ class Grid:
     limit: int | None = None
     settings: tuple[str, ...] = ()
     fit_on: str | None = None
+    tuned: Mapping[str, Tuning] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,17 +138,18 @@ def read_grid(path: Path) -> dict[str, Any]:
         if isinstance(found.get(key), str):
             found[key] = [found[key]]
     try:
-        GridFile.model_validate(found)
+        tuned = GridFile.model_validate(found).tuned
     except pydantic.ValidationError as error:
         problem = error.errors()[0]
         where = ".".join(map(str, problem["loc"]))
         raise UsageError(f"{path}: {where}: {problem['msg']}, not {problem['input']!r}") from error
+    tables = [(model, one.settings) for model, one in tuned.items()]
     found["settings"] = [
         f"{model}.{key}={_as_text(value)}"
-        for model, values in found.pop("set", {}).items()
+        for model, values in [*tables, *found.pop("set", {}).items()]
         for key, value in values.items()
     ]
-    return found
+    return found | ({"tuned": tuned} if tuned else {})
 
 
 def parse_seeds(value: str | int | list[int]) -> tuple[int, ...]:
@@ -185,7 +192,7 @@ def make_plan(
     and raises UsageError (or the data layer's DataError).
     """
     protocol = get_protocol(grid.protocol)
-    refs = [locate(text) for text in grid.models]
+    refs = [locate(one) for text in grid.models for one in spread(text)]
     settings = [split_setting(text) for text in grid.settings]
     described = describe_all(refs, settings, grid.preset, isolated, cache_home())
     _refuse_idle(settings, described)
@@ -318,7 +325,19 @@ class _Planner:
             given["with"] = question.company
         preset = found.declared.preset
         label = make_label(ref, preset, given, size=found.declared.size)
-        return Job(cell, found.plugin, label, preset, found.declared, self.device, before, reads)
+        tuning = find_tuning(grid.tuned, ref, found.declared.config)
+        return Job(
+            *(cell, found.plugin, label, preset, found.declared, self.device, before, reads),
+            tuning=tuning,
+        )
+
+
+def find_tuning(
+    tuned: Mapping[str, Tuning], ref: ModelRef, config: Mapping[str, Any]
+) -> Tuning | None:
+    """The search that chose a model's config; None where any setting was changed since."""
+    own = [tuned[name] for name in names_of(ref) if name in tuned]
+    return next((one for one in own if one.config_digest == config_digest(config)), None)
 
 
 def named_by(ref: ModelRef, settings: Iterable[Setting]) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ def readiness(about: About, name: str, models: Path, gpu: bool) -> Readiness:
     """What ``auto`` takes; ``models`` is the model cache of the plugin's distribution."""
     presets = {preset.name: preset for preset in about.presets}
     order = auto_presets(presets, ModelRef(name), about.stand_ins)
-    reasons = []
+    reasons: list[str] = []
     for option in order:
         lacks = lacking(presets[option], about, models, gpu)
         if not lacks or option == order[-1]:

@@ -6,6 +6,7 @@ import ast
 import difflib
 import importlib
 import importlib.util
+import itertools
 import re
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distributions, entry_points, requires
@@ -216,16 +217,36 @@ def parse_setting(text: str) -> tuple[str, str]:
     return key.strip(), value.strip()
 
 
-def split_list(text: str) -> list[str]:
-    """Split at commas that stand outside brackets; empty parts vanish."""
+def split_list(text: str, mark: str = ",") -> list[str]:
+    """Split at commas, or another mark, that stand outside brackets; empty parts vanish."""
     parts, depth = [""], 0
     for letter in text:
         depth += {"[": 1, "]": -1}.get(letter, 0)
-        if letter == "," and depth == 0:
+        if letter == mark and depth == 0:
             parts.append("")
         else:
             parts[-1] += letter
     return [part.strip() for part in parts if part.strip()]
+
+
+def spread(text: str) -> list[str]:
+    """The models of a text whose settings name alternatives, as ``a[x=1|2,y=3|4]``: here four.
+
+    ``|`` stands between values, also in brackets within: ``a[init=b[dim=8|16]]``. The last
+    setting varies fastest.
+    """
+    head, bracket, inside = text.strip().partition("[")
+    if not bracket or not text.strip().endswith("]"):
+        return [text]
+    choices = [_alternatives(part) for part in split_list(inside[:-1])]
+    return [f"{head}[{','.join(point)}]" for point in itertools.product(*choices)]
+
+
+def _alternatives(setting: str) -> list[str]:
+    """``key=value`` for each value."""
+    key, equals, values = setting.partition("=")
+    found = [one for value in split_list(values, "|") for one in spread(value)]
+    return [f"{key}{equals}{value}" for value in found] if found else [setting]
 
 
 def _balanced(text: str) -> bool:

@@ -50,6 +50,7 @@ from mmbench.protocol import (
 )
 from mmbench.results.cell import Cell
 from mmbench.results.examples import Example
+from mmbench.results.tuning import Tuning
 
 OnEvent = Callable[[Message], None]
 
@@ -59,6 +60,7 @@ class Job:
     """A planned cell: its identity and what is needed to run it.
 
     ``reads`` are files and folders that the user's settings name, for the plugin to read.
+    ``tuning`` is the search that chose its settings.
     """
 
     cell: Cell
@@ -69,6 +71,7 @@ class Job:
     device: str = "cpu"
     upstream: Job | None = None
     reads: tuple[str, ...] = ()
+    tuning: Tuning | None = None
 
 
 @dataclass(slots=True)
@@ -188,7 +191,10 @@ def run_cell(
             if host.family is not None:
                 peak = round(host.family.peak / 2**20, 1)
                 record = record.changed(cost={**dict(record.cost), "peak_memory_mb": peak})
-    record = record.changed(curves=curves.kept(), seconds=round(time.perf_counter() - clock, 3))
+    searched = job.tuning.figures() if job.tuning else {}
+    record = record.changed(
+        curves={**searched, **curves.kept()}, seconds=round(time.perf_counter() - clock, 3)
+    )
     if ranks is None or not record.done:
         return Outcome(record)
     return Outcome(

@@ -46,25 +46,25 @@ def read_costs(results: Path, model: str) -> list[CostRow]:
             where = (machine.gpu if record.device == "cuda" else machine.cpu) or record.device
             cell = record.cell
             groups[cell.dataset, cell.protocol, record.label, where].append(record)
-    return [
-        CostRow(*key[:3], len(records), *_means(records), where=key[3])
-        for key, records in sorted(groups.items())
-    ]
+    return [_row(key, records) for key, records in sorted(groups.items())]
 
 
-def _means(
-    records: Sequence[Record],
-) -> tuple[float | None, float | None, float | None, int | None]:
+def _row(key: tuple[str, str, str, str], records: Sequence[Record]) -> CostRow:
     costs = [record.cost for record in records]
-
-    def mean(values: Sequence[float | None]) -> float | None:
-        known = [value for value in values if value is not None]
-        return round(sum(known) / len(known), 3) if known else None
-
-    parameters = mean([cost.parameters for cost in costs])
-    return (
-        mean([cost.fit_seconds for cost in costs]),
-        mean([cost.score_seconds_per_1000 for cost in costs]),
-        mean([cost.peak_memory_mb for cost in costs]),
-        None if parameters is None else round(parameters),
+    parameters = _mean([cost.parameters for cost in costs])
+    return CostRow(
+        dataset=key[0],
+        protocol=key[1],
+        row=key[2],
+        seeds=len(records),
+        fit_seconds=_mean([cost.fit_seconds for cost in costs]),
+        score_seconds_per_1000=_mean([cost.score_seconds_per_1000 for cost in costs]),
+        peak_memory_mb=_mean([cost.peak_memory_mb for cost in costs]),
+        parameters=None if parameters is None else round(parameters),
+        where=key[3],
     )
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return round(sum(known) / len(known), 3) if known else None

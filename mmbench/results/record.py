@@ -13,6 +13,7 @@ from mmbench.hookspecs import Published
 from mmbench.problems import UserError, legible
 from mmbench.results.cell import Cell, Part, canonical
 from mmbench.results.former import from_schema_1
+from mmbench.results.tuning import Tuning
 
 SCHEMA = 2
 READABLE = (1, 2)
@@ -140,6 +141,7 @@ class Record(Part):
         curves: name to ``(step, value)``.
         device: as in ``cuda``.
         wall: what kept the targets from the plugin: ``landlock:<abi>``, ``process`` or ``none``.
+        tuning: the search that chose its settings, where one did.
         validations: how often it asked for its figure on the validation fold.
         started: ISO 8601, UTC.
         seconds: of wall time, from start to end.
@@ -174,6 +176,7 @@ class Record(Part):
     environment: Environment = Environment()
     device: str = ""
     wall: str = Field(default="none", pattern=r"^(landlock:\d+|process|none)$")
+    tuning: Tuning | None = None
     validations: int = 0
     started: str = ""
     seconds: float = 0.0

@@ -141,7 +141,7 @@ def read_space(text: str, where: str) -> Space:
     except tomllib.TOMLDecodeError as error:
         raise SpaceError(f"{where} is not a TOML file: {error}") from error
     except pydantic.ValidationError as error:
-        problem = error.errors()[0]
+        problem = error.errors()[-1]  # of a list and a range, what is wrong with the range
         place = ".".join(str(part) for part in problem["loc"][:2]) or "it"
         raise SpaceError(
             f"{where}: {place}: {problem['msg']}. A setting is a list of values, or "

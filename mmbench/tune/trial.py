@@ -9,6 +9,7 @@ import numpy as np
 
 from mmbench.files import temporary_folder
 from mmbench.grid.channel import Message
+from mmbench.grid.fitting import fit_model
 from mmbench.grid.host import Host, PluginFailure
 from mmbench.grid.launch import launch
 from mmbench.grid.question import Question
@@ -16,7 +17,6 @@ from mmbench.grid.runner import (
     Circumstances,
     Job,
     demand_same_weights,
-    fit_model,
     open_gates,
 )
 from mmbench.grid.spaces import embed_catalogue
