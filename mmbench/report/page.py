@@ -106,11 +106,20 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """Cost against accuracy: the axes, and a point for each row that has both."""
+    """Cost against accuracy: the axes, and a point for each row that has both, best first."""
 
     cost: str
     figure: str
     points: tuple[Point, ...]
+
+    @property
+    def front(self) -> tuple[Point, ...]:
+        """The points that no cheaper one reaches, cheapest first."""
+        found: list[Point] = []
+        for point in sorted(self.points, key=lambda p: (p.cost, -(p.figure.value or 0.0))):
+            if not found or (point.figure.value or 0.0) > (found[-1].figure.value or 0.0):
+                found.append(point)
+        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

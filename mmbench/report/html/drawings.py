@@ -60,13 +60,9 @@ def _pairs(pairs: Pairs) -> str:
 def _trade(trade: Trade) -> str:
     """Points, cheapest left; a step line joins those that no cheaper one reaches."""
     xs, ys, ticks = _places(trade.points)
-    order = sorted(range(len(xs)), key=lambda k: (trade.points[k].cost, -_figure(trade.points[k])))
-    best, front = -math.inf, []
-    for number in order:
-        if _figure(trade.points[number]) > best:
-            best = _figure(trade.points[number])
-            front.append(number)
-    labels = _labels(trade.points, xs, ys, [*front, *(k for k in order if k not in front)])
+    front = [trade.points.index(point) for point in trade.front]
+    others = [number for number in range(len(xs)) if number not in front]
+    labels = _labels(trade.points, xs, ys, [*front, *others])
     steps = "".join(
         f"{'M' if not k else 'H'}{xs[n]}{' ' if not k else 'V'}{ys[n]}" for k, n in enumerate(front)
     )

@@ -15,18 +15,16 @@ from functools import cache
 from importlib import resources
 
 from mmbench.report.html.drawings import draw
+from mmbench.report.html.room import fit
 from mmbench.report.html.tables import escape, table
 from mmbench.report.markdown import CONCLUDED
 from mmbench.report.markdown import GENERATED as COMMENT
 from mmbench.report.page import Page, Section
 
 GENERATED = f"<!doctype html>\n{COMMENT}"
-ROOM = 150  # rows up to which every table is whole, and has its drawings
-SIDE = 50  # rows of a table beside, on a page of more
-
 DEFS = """<svg class=defs aria-hidden=true><marker id=dot viewBox="0 0 8 8" refX=4 refY=4
 markerWidth=8 markerHeight=8 markerUnits=userSpaceOnUse><circle cx=4 cy=4 r=4 /></marker></svg>"""
-CONTROLS = """<div class=controls hidden>
+CONTROLS = """<div class=controls role=search hidden>
 <label for=find>Rows</label>
 <input id=find type=search placeholder="sasrec markov -tiny" autocomplete=off spellcheck=false>
 <output id=told aria-live=polite></output>
@@ -41,8 +39,8 @@ def to_html(page: Page) -> str:
         f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
+    page = fit(page)
     title = escape(page.title)
-    large = any(s.table and len(s.table.rows) > ROOM for s in page.sections)
     body = [
         "<a class=skip href=#main>To the tables</a>",
         f"<header><h1>{title}</h1>",
@@ -52,9 +50,9 @@ def to_html(page: Page) -> str:
         CONTROLS,
         DEFS,
         "<main id=main>",
-        *_sections(page.sections, large),
+        *_sections(page.sections),
         *_footnotes(page),
-        *_sections(page.origin, large),
+        *_sections(page.origin),
         *_links(page),
         "</main>",
     ]
@@ -116,53 +114,44 @@ def _named(section: Section) -> tuple[str, str]:
     return section.key, re.split("[:,]", section.title)[0]
 
 
-def _sections(sections: Iterable[Section], large: bool) -> Iterator[str]:
+def _sections(sections: Iterable[Section]) -> Iterator[str]:
     first = True
     for section in sections:
-        yield f"<section id={section.key} aria-labelledby=h-{section.key}>"
         heading = f"h{section.level}"
-        yield f"<{heading} id=h-{section.key}>{escape(section.title)}</{heading}>"
-        yield from _body(section, first, large)
+        yield f"<section id={section.key}><{heading}>{escape(section.title)}</{heading}>"
+        yield from _body(section, first)
         yield "</section>"
         first = first and section.table is None
 
 
-def _body(section: Section, first: bool, large: bool) -> Iterator[str]:
+def _body(section: Section, first: bool) -> Iterator[str]:
     if section.banner:
         yield f"<p class=banner>{escape(section.banner)}</p>"
     yield from (f"<p>{escape(text)}</p>" for text in section.before)
     if section.concluded:
         yield f"<p class=concluded><b>{CONCLUDED}:</b> {escape(section.concluded)}</p>"
-    after = section.after
     if section.table is not None:
-        most = SIDE if large and section.side else None
-        yield table(section, most=most, drawn=first or not large, linked=first)
-        if most and len(section.table.rows) > most:
-            after = (*after, _left_out(len(section.table.rows), most))
-    elif large and section.side and len(after) > SIDE:
-        after = (*after[:SIDE], _left_out(len(after), SIDE))
-    yield from _after(section, after, first)
+        yield table(section, linked=first)
+    yield from _after(section, first)
     if section.drawings:
         yield "<div class=drawn>"
         yield from map(draw, section.drawings)
         yield "</div>"
 
 
-def _after(section: Section, lines: tuple[str, ...], first: bool) -> Iterator[str]:
+def _after(section: Section, first: bool) -> Iterator[str]:
     """The lines below a table; those of later tables say nearly the same, and are folded."""
-    if not lines:
+    if not section.after:
         return
     kind = "settings" if section.key == "settings" else "notes"
-    listed = f"<ul class={kind}>" + "\n".join(f"<li>{escape(line)}" for line in lines) + "</ul>"
+    listed = (
+        f"<ul class={kind}>" + "\n".join(f"<li>{escape(line)}" for line in section.after) + "</ul>"
+    )
     if not section.concluded:
         yield listed
     else:
         state = " open" if first else ""
         yield f"<details{state}><summary>What the columns mean</summary>{listed}</details>"
-
-
-def _left_out(rows: int, most: int) -> str:
-    return f"The first {most} of {rows} rows; the others stand in the board's other formats."
 
 
 def _footnotes(page: Page) -> Iterator[str]:
@@ -171,8 +160,7 @@ def _footnotes(page: Page) -> Iterator[str]:
             f"<li id=n{number} value={number}>{escape(text)}"
             for number, text in page.footnotes.items()
         )
-        yield "<section id=footnotes aria-labelledby=h-footnotes>"
-        yield f"<h2 id=h-footnotes>Footnotes</h2>\n<ol>{listed}</ol></section>"
+        yield f"<section id=footnotes><h2>Footnotes</h2>\n<ol>{listed}</ol></section>"
 
 
 def _links(page: Page) -> Iterator[str]:

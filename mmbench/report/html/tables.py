@@ -19,25 +19,15 @@ def escape(text: str) -> str:
     return html.escape(plain(text))
 
 
-def table(section: Section, *, most: int | None, drawn: bool, linked: bool) -> str:
-    """A section's table, in a box that scrolls.
-
-    Args:
-        section: whose ``table`` there is.
-        most: so many rows at most.
-        drawn: whether intervals are drawn where a column asks for it.
-        linked: whether numbers of footnotes lead to them.
-    """
+def table(section: Section, *, linked: bool) -> str:
+    """A section's table, in a box that scrolls; ``linked``: numbers of footnotes lead to them."""
     shown = section.table
     assert shown is not None
-    scales = [
-        _scale(shown.rows, k) if drawn and c.drawn else 0 for k, c in enumerate(shown.columns)
-    ]
+    scales = [_scale(shown.rows, k) if c.drawn else 0 for k, c in enumerate(shown.columns)]
     name = escape(section.title)
     head = "".join(_head(*pair) for pair in zip(shown.columns, scales, strict=True))
     body = "\n".join(
-        "<tr>" + "".join(_row(cells, shown.columns, scales, linked))
-        for cells in shown.rows[: most or len(shown.rows)]
+        "<tr>" + "".join(_row(cells, shown.columns, scales, linked)) for cells in shown.rows
     )
     return (
         f'<div class=scroll role=region tabindex=0 aria-label="{name}"><table>'
@@ -61,7 +51,7 @@ def _row(
     for number, (cell, column, scale) in enumerate(zip(cells, columns, scales, strict=True)):
         text = _linked(cell) + marks(cell.marks, linked)
         if not number:
-            yield f"<th scope=row>{text}"
+            yield f"<th>{text}"
         else:
             kind = " class=b" if cell.best else _kind(cell) if column.left else ""
             yield f"<td{kind}{_sorted_by(cell)}>{text}"
@@ -125,7 +115,4 @@ def _interval(cell: Cell, scale: float) -> str:
         EDGE + round((WIDTH - 2 * EDGE) * max(0.0, x) / scale)
         for x in (cell.low, cell.value, cell.high)
     )
-    return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" aria-hidden=true>'
-        f'<path d="M{low} 8H{value}H{high}"/></svg>'
-    )
+    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}"><path d="M{low} 8H{value}H{high}"/></svg>'
