@@ -160,6 +160,32 @@ def test_photographs_are_fetched_for_the_catalogue_and_their_failures_counted(ma
 
 
 @pytest.mark.slow
+def test_photographs_of_a_dataset_of_one_s_own(machine, host):
+    """Imported with a column of addresses, under an id that is not its folder's name."""
+    from test_photographs import picture
+
+    folder = machine.folder / "mine"
+    folder.mkdir()
+    rows = [f"u{u},i{(u + k) % 9},{1_400_000_000 + 60 * k}" for u in range(12) for k in range(5)]
+    (folder / "e.csv").write_text("\n".join(["user_id,item_id,timestamp", *rows]) + "\n")
+    items = [f"i{k},Thing {k},https://pictures.example/{k}.png" for k in range(9)]
+    (folder / "items.csv").write_text("\n".join(["item_id,title,image_url", *items]) + "\n")
+    for k in range(7):
+        host.put(f"https://pictures.example/{k}.png", picture(k))
+    assert machine.run("data", "import", "mine", "--id", "tea").code == 0
+    words = ["run", "-m", "painter", "-d", "./mine", "--images"]
+    done = machine.run(*words)
+    assert done.code == 2 and "add --yes" in done.err and host.asked == []
+    told = " ".join(done.out.split())
+    assert "9 photographs of 9 items, from pictures.example into" in told
+    assert "licence: none told" in told
+    assert machine.run(*words, "--yes").code == 0
+    card = machine.run("data", "describe", "./mine", "--images", "--json").json
+    assert (card["addresses"]["used"], card["addresses"]["asked"]) == (7, 9)
+    assert card["without_image"] == pytest.approx(2 / 9)
+
+
+@pytest.mark.slow
 def test_films_and_toys_are_fetched_described_and_run(machine, host, tmp_path):
     publish(host, tmp_path / "recipes", "ml-1m", {"ml-1m.zip": films()})
     publish(host, tmp_path / "recipes", "amazon2014-toys", toys_sources(TEXT, TABLE), **COUNTS)
@@ -176,7 +202,7 @@ def test_films_and_toys_are_fetched_described_and_run(machine, host, tmp_path):
     assert machine.run("data", "describe", "toys", "--json").json["without_title"] > 0
     untried = machine.run("data", "fetch", "steam", "--images", "--dry-run").out
     assert "no recipe brings its pictures" in untried
-    assert "its recipe is not tried on the real files yet: all of its files" in untried
+    assert untried.count("not tried on the real files yet, but on small ones of that layout") == 2
 
 
 def test_a_dataset_behind_a_form_says_its_steps(machine):
@@ -184,19 +210,23 @@ def test_a_dataset_behind_a_form_says_its_steps(machine):
     assert done.code == 2
     assert "a form or an account stands before some of it:" in done.out
     assert "has to be got by hand: 1. read the terms" in done.err
+    done = machine.run("data", "fetch", "microlens-100k")  # no licence is asked about before that
+    assert done.code == 2 and "has to be got by hand: 1. read the terms" in done.err
+    assert "add --yes" not in done.err
 
 
 def test_a_recipe_that_never_met_the_real_files_says_so(machine, host):
-    lines = machine.run("ls", "data").out
-    told = " ".join(lines.split())
-    assert "not here; its recipe is not tried on the real files yet" in told
-    assert (
-        "not tried on the real files yet: all of its files"
-        in machine.run("data", "describe", "steam").err
-    )
-    assert machine.run("data", "fetch", "beauty", "--yes").code == 0
+    rows = {row["id"]: row["status"] for row in machine.run("ls", "data", "--json").json}
+    assert rows["steam"] == "not here; untried: events, text"
+    assert rows["amazon2014-sports"] == "not here; untried: text, pictures"
+    assert rows["amazon2014-toys"] == "not here; untried: text, pictures"
+    assert rows["amazon2023-pixrec"] == "not here"
+    told = machine.run("data", "describe", "steam").err
+    assert "(events, text: not tried on the real files yet, but on small ones" in told
+    done = machine.run("data", "fetch", "beauty", "--yes")
+    assert done.code == 0 and "not tried" not in done.out  # of what it fetches all was seen
     card = machine.run("data", "describe", "beauty", "--json").json
-    assert card["untried"].endswith("the metadata that tells the addresses of photographs")
+    assert card["untried"].startswith("pictures: not tried on the real files yet")
 
 
 def test_what_cannot_be_fetched_is_told(machine):
