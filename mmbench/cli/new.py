@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 new_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Start a package of your own: a model or a dataset.",
+    help="Start a package of your own: a model, a dataset or an observer.",
 )
 
 Name = Annotated[
@@ -64,6 +64,17 @@ def new_dataset(name: Name, parent: Parent = Path()) -> None:
       mmbench new dataset tea-shop
     """
     _new("dataset", name, parent)
+
+
+@new_app.command("observer")
+def new_observer(name: Name, parent: Parent = Path()) -> None:
+    """Write mmbench-NAME/: an observer that keeps a journal of cells, its tests and README.
+
+    \b
+    Examples:
+      mmbench new observer diary
+    """
+    _new("observer", name, parent)
 
 
 def _new(kind: Kind, name: str, parent: Path, sort: str = "counts") -> None:

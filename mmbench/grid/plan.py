@@ -143,7 +143,7 @@ def read_grid(path: Path) -> dict[str, Any]:
         problem = error.errors()[0]
         where = ".".join(map(str, problem["loc"]))
         raise UsageError(f"{path}: {where}: {problem['msg']}, not {problem['input']!r}") from error
-    tables = [(model, one.settings) for model, one in tuned.items()]
+    tables = [(model, {**one.held, **one.settings}) for model, one in tuned.items()]
     found["settings"] = [
         f"{model}.{key}={_as_text(value)}"
         for model, values in [*tables, *found.pop("set", {}).items()]

@@ -25,6 +25,7 @@ class Tuning(Part):
         seconds: of all trials, failed ones included.
         value: the best ndcg@10 on the validation fold.
         settings: the best ones.
+        held: settings that were given by hand and were the same in all trials.
         config_digest: of the whole config that they resolve to, see ``config_digest``.
     """
 
@@ -39,6 +40,7 @@ class Tuning(Part):
     seconds: float = Field(ge=0)
     value: float
     settings: dict[str, Any]
+    held: dict[str, Any] = {}
     config_digest: str = Field(pattern=r"^[0-9a-f]{12}$")
 
     def figures(self) -> dict[str, list[tuple[int, float]]]:

@@ -1,8 +1,8 @@
-"""``mmbench new``: a complete package for a model or a dataset, from templates.
+"""``mmbench new``: a complete package for a model, a dataset or an observer, from templates.
 
-A template is a file below ``templates/<kind>``, and for a model below ``templates/kinds/<sort>``
-too, whose name ends in ``.in``; its text is a ``string.Template``. In its path ``__module__``
-stands for the module's name and a leading ``dot_`` for a dot.
+A template is a file below ``templates/common`` or ``templates/<kind>``, and for a model below
+``templates/kinds/<sort>`` too, whose name ends in ``.in``; its text is a ``string.Template``. In
+its path ``__module__`` stands for the module's name and a leading ``dot_`` for a dot.
 """
 
 from __future__ import annotations
@@ -20,12 +20,16 @@ from typing import Literal
 
 from mmbench import __version__
 from mmbench.grid.registry import list_plugins
-from mmbench.hookspecs import DATASET_GROUP, MODEL_GROUP
+from mmbench.hookspecs import DATASET_GROUP, MODEL_GROUP, OBSERVER_GROUP
 from mmbench.problems import UserError
 
-Kind = Literal["model", "dataset"]
-GROUPS: dict[Kind, str] = {"model": MODEL_GROUP, "dataset": DATASET_GROUP}
-LAST_WORDS: dict[Kind, str] = {"model": "Model", "dataset": "Data"}
+Kind = Literal["model", "dataset", "observer"]
+GROUPS: dict[Kind, str] = {
+    "model": MODEL_GROUP,
+    "dataset": DATASET_GROUP,
+    "observer": OBSERVER_GROUP,
+}
+LAST_WORDS: dict[Kind, str] = {"model": "Model", "dataset": "Data", "observer": "Observer"}
 NAME = re.compile(r"[a-z](?:[a-z0-9_-]*[a-z0-9])?")
 
 
@@ -170,6 +174,8 @@ def next_commands(kind: Kind, names: Names, folder: Path) -> list[str]:
     ]
     if kind == "dataset":
         return [*commands, f"mmbench data describe {names.plugin}"]
+    if kind == "observer":
+        return [*commands, f"mmbench run --models pop --data demo --observer {names.plugin}"]
     return [
         *commands,
         f"mmbench check {names.plugin}",
@@ -189,7 +195,7 @@ def render(kind: Kind, names: Names, sort: str = "counts") -> dict[str, str]:
         "version": __version__,
     }
     root = resources.files("mmbench.scaffold") / "templates"
-    folders = [root / kind]
+    folders = [root / "common", root / kind]
     if kind == "model":
         values |= _sample_values(SORTS[sort])
         folders.append(root / "kinds" / sort)

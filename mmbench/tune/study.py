@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmbench.files import slug
+from mmbench.grid.declared import given_to, split_setting
 from mmbench.grid.plan import Grid, Planned, make_plan
 from mmbench.grid.registry import UsageError
 from mmbench.grid.runner import Circumstances
+from mmbench.grid.unpackaged import locate
 from mmbench.problems import did_you_mean
 from mmbench.results.cell import canonical
 from mmbench.results.tuning import Tuning, config_digest
@@ -184,8 +186,6 @@ class _Planner:
 
 def _plain(model: str) -> str:
     """The name that ``--set`` takes for a model: without its settings; a file's is its module's."""
-    from mmbench.grid.unpackaged import locate
-
     ref = locate(model)
     return f"{ref.model}/{ref.variant}" if ref.variant else ref.model
 
@@ -270,10 +270,17 @@ def _texts(point: Mapping[str, Any], space: Space) -> dict[str, Any]:
 
 
 def _values(params: Mapping[str, Any], space: Space) -> dict[str, Any]:
-    return {
-        name: value if isinstance(space.settings[name], Range) else json.loads(value)
-        for name, value in params.items()
-    }
+    """Optuna's values as settings; a number of a range has four digits that count."""
+    found = {}
+    for name, value in params.items():
+        values = space.settings[name]
+        if not isinstance(values, Range):
+            found[name] = json.loads(value)
+        elif isinstance(value, float):
+            found[name] = min(max(float(f"{value:.4g}"), float(values.low)), float(values.high))
+        else:
+            found[name] = value
+    return found
 
 
 def _run(
@@ -338,6 +345,8 @@ def _keep_best(study: optuna.Study, outcome: Outcome, what: Search, base: Planne
     good = [trial for trial in outcome.trials if trial.value is not None]
     if not good or base.job is None:
         return
+    config = base.job.cell.config
+    held = given_to(locate(what.model), map(split_setting, what.settings))
     best = max(good, key=lambda trial: (trial.value or 0.0, -trial.number))
     assert best.value is not None
     outcome.best = Tuning(
@@ -352,9 +361,10 @@ def _keep_best(study: optuna.Study, outcome: Outcome, what: Search, base: Planne
         seconds=round(sum(trial.seconds for trial in outcome.trials), 3),
         value=best.value,
         settings=dict(best.settings),
+        held={key: config[key] for key in held if key not in best.settings},
         config_digest=study.trials[best.number].user_attrs["config_digest"],
     )
-    write_tuned(outcome.file, what.model, _plain(what.model), what.data, outcome.best)
+    write_tuned(outcome.file, what.model, _plain(what.model), what.data, outcome.best, what.preset)
 
 
 def _short(settings: Mapping[str, Any]) -> str:

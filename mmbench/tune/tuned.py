@@ -10,7 +10,7 @@ from mmbench.files import write_atomically
 from mmbench.results.tuning import Tuning
 
 
-def write_tuned(file: Path, model: str, name: str, data: str, tuning: Tuning) -> None:
+def write_tuned(file: Path, model: str, name: str, data: str, tuning: Tuning, preset: str) -> None:
     """Write a search's best, whole or not at all. Raises OSError.
 
     Args:
@@ -19,13 +19,15 @@ def write_tuned(file: Path, model: str, name: str, data: str, tuning: Tuning) ->
         name: what ``--set`` calls it.
         data: the dataset, as ``--data`` takes it.
         tuning: the search.
+        preset: as ``--preset`` takes it.
     """
-    told = tuning.model_dump(mode="json", exclude={"settings"})
+    told = tuning.model_dump(mode="json", exclude={"settings", "held"})
     lines = [
         "# Written by mmbench tune. The settings were chosen on the validation fold alone.",
         f"# mmbench run {file.name} --seeds 3",
         f"models = [{_toml(model)}]",
         f"data = [{_toml(data)}]",
+        f"preset = {_toml(preset)}",
         f"protocol = {_toml(tuning.protocol)}" if not tuning.protocol.startswith("local:") else "",
         "",
         f"[tuned.{_toml(name)}]",
@@ -34,7 +36,10 @@ def write_tuned(file: Path, model: str, name: str, data: str, tuning: Tuning) ->
         f"[tuned.{_toml(name)}.settings]",
         *(f"{_toml(key)} = {_toml(value)}" for key, value in tuning.settings.items()),
     ]
-    write_atomically(file, ("\n".join(line for line in lines) + "\n").encode())
+    if tuning.held:
+        lines += ["", f"[tuned.{_toml(name)}.held]"]
+        lines += [f"{_toml(key)} = {_toml(value)}" for key, value in tuning.held.items()]
+    write_atomically(file, ("\n".join(lines) + "\n").encode())
 
 
 def _toml(value: Any) -> str:

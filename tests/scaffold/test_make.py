@@ -15,7 +15,7 @@ from mmbench import scaffold
 from mmbench.scaffold import SORTS, ScaffoldError, make_names, make_package, render
 
 HOUSE = Path(mmbench.__file__).parents[1]
-KINDS = ("model", "dataset")
+KINDS = ("model", "dataset", "observer")
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_any_name_makes_python_that_defines_the_class(kind, plugin):
     points = project["project"]["entry-points"][scaffold.GROUPS[kind]]
     module, class_name = points[plugin].split(":")
     assert module == names.module
-    path = f"{module}.py" if kind == "model" else f"{module}/__init__.py"
+    path = f"{module}/__init__.py" if kind == "dataset" else f"{module}.py"
     tree = ast.parse(files[path])
     assert class_name in {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
     imported = {
@@ -86,7 +86,10 @@ def test_any_name_makes_python_that_defines_the_class(kind, plugin):
             ast.parse(text)
 
 
-@pytest.mark.parametrize(("kind", "sort"), [("dataset", "counts"), *(("model", s) for s in SORTS)])
+@pytest.mark.parametrize(
+    ("kind", "sort"),
+    [("dataset", "counts"), ("observer", "counts"), *(("model", s) for s in SORTS)],
+)
 def test_no_placeholder_is_left(kind, sort):
     for path, text in render(kind, make_names("fast-taste", kind), sort).items():
         assert "__module__" not in path
@@ -105,9 +108,9 @@ def test_the_model_is_short():
 def packages(tmp_path, monkeypatch):
     """``packages(sort)``: a package of that sort, and an environment in which it is installed."""
 
-    def make(sort, name="fast-taste"):
-        folder, _ = make_package("model", name, tmp_path, sort)
-        module = make_names(name, "model").module
+    def make(sort, name="fast-taste", kind="model"):
+        folder, _ = make_package(kind, name, tmp_path, sort)
+        module = make_names(name, kind).module
         info = folder / f"{module}-0.1.0.dist-info"
         info.mkdir()
         project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
@@ -138,6 +141,18 @@ def test_the_quick_tests_of_every_sort_pass(sort, packages):
     done = run([*QUICK, "-m", "not slow"], packages(sort))
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"[4-9] passed", done.stdout), done.stdout  # and none is skipped
+
+
+def test_an_observer_s_tests_pass_and_it_is_told_of_a_run(packages, bench):
+    folder, environment = packages("counts", "diary", "observer")
+    done = run(QUICK, (folder, environment))
+    assert done.returncode == 0, done.stdout + done.stderr
+    bench.environment["PYTHONPATH"] += os.pathsep + str(folder)
+    assert "diary" in bench.run("ls", "observers").out
+    ran = bench.run("run", "-m", "noise", "-d", "shop", "--observer", "diary")
+    assert ran.code == 0, ran.err
+    (line,) = (bench.folder / "diary.jsonl").read_text().splitlines()
+    assert '"status": "done"' in line
 
 
 @pytest.mark.slow

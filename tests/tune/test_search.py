@@ -190,6 +190,7 @@ def test_ranges_are_searched_by_a_seeded_sampler(tuner):
     for one in first["trials"]:
         assert 0.5 <= one["settings"]["weight"] <= 4.0
         assert one["settings"]["epochs"] in (1, 2, 3)
+        assert one["settings"]["smoothing"] == float(f"{one['settings']['smoothing']:.4g}")
     elsewhere = ("--trials", "3", "--json", "--out", "elsewhere")
     second = json.loads(tune(tuner, *elsewhere, space="range.toml").out)
     assert [one["settings"] for one in first["trials"]] == [
@@ -198,6 +199,19 @@ def test_ranges_are_searched_by_a_seeded_sampler(tuner):
     assert first["study"] == second["study"]
     other = json.loads(tune(tuner, *elsewhere, "--seed", "1", space="range.toml").out)
     assert other["study"] != first["study"]
+
+
+def test_what_was_held_goes_with_what_was_found(tuner):
+    held = ("--set", "tunable.epochs=1", "--set", "tunable.smoothing=0.25", "--preset", "paper")
+    told = json.loads(tune(tuner, "--trials", "6", *held, "--json").out)
+    assert told["best"]["held"] == {"epochs": 1, "smoothing": 0.25}
+    assert told["best"]["settings"] == {"weight": 1.0, "broken": False}
+    ran = tuner.run("run", told["file"])
+    assert ran.code == 0, ran.err
+    (record,) = tuner.stored()
+    assert record["cell"]["config"]["smoothing"] == 0.25
+    assert record["tuning"]["study"] == told["study"]
+    assert record["curves"]["tuning: settings searched"] == [[0, 2.0]]
 
 
 def test_what_cannot_be_searched_is_told(tuner):
