@@ -1,4 +1,5 @@
-# make demo · make test · make test-all · make lint · make leaderboards: each sets up .venv first.
+# make demo · make test · make test-all · make lint · make leaderboards · make site: each sets up
+# .venv first.
 # make test-lowest · make test-newest: the quick tests on either end of the declared versions.
 
 PYTHON ?= python3
@@ -23,7 +24,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 # uv reads no setting of pip's
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
-.PHONY: demo test test-slow test-all test-lowest test-newest lint format constraints leaderboards clean
+.PHONY: demo test test-slow test-all test-lowest test-newest lint format constraints leaderboards site clean
 
 demo: $(VENV)/.demo
 	$(BIN)/mmbench demo
@@ -68,6 +69,14 @@ constraints:
 leaderboards: $(VENV)/.dev
 	$(BIN)/mmbench leaderboard leaderboards/results -o leaderboards --published
 
+# the boards as they are published: pages for people, tables for programs and papers
+site: $(VENV)/.dev
+	rm -rf site/boards
+	mkdir -p site/boards
+	cp -r leaderboards/grids site/boards
+	$(BIN)/mmbench leaderboard leaderboards/results -o site/boards --published \
+		--format markdown,html,csv,latex
+
 .venv/.demo: pyproject.toml $(DEMO) constraints.txt
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	.venv/bin/python $(PIP) --constraint constraints.txt \
@@ -81,4 +90,4 @@ leaderboards: $(VENV)/.dev
 	touch .venv/.demo $@
 
 clean:
-	rm -rf .venv .venv-lowest .venv-newest results dist build
+	rm -rf .venv .venv-lowest .venv-newest results dist build site

@@ -54,3 +54,46 @@ def test_audit_of_the_published_figures(bench):
     assert {paper: gate.count(paper) for paper in gate} == {"VLM2Rec": 28, "PRIME": 3}
     assert any(one["paper"] == "MM-GPT2Rec" and one["kind"] == "outside" for one in found)
     assert "outside the one-target assumption" in bench.run("audit", str(table)).out
+
+
+def test_boards_are_written_in_each_format_and_printed_in_part(bench):
+    assert bench.run(*RUN, "--in-process").code == 0
+    boards = bench.folder / "boards"
+    asked = ["leaderboard", "results", "-o", "boards", "-f", "html, csv,latex"]
+    assert bench.run(*asked).code == 0
+    assert {path.suffix for path in boards.rglob("*") if path.is_file()} == {
+        *(".html", ".csv", ".tex")
+    }
+    assert bench.run(*asked, "--check").code == 0
+    (boards / "loo@2" / "shop.html").unlink()
+    stale = bench.run(*asked, "--check")
+    assert (stale.code, stale.err) == (1, "stale: boards/loo@2/shop.html\n")
+    part = ["--set", "full", "--metrics", "mrr,hit@5", "--models", "noise"]
+    text = bench.run("leaderboard", "results", *part).out
+    assert "mrr" in text and "noise" in text
+    assert not any(word in text for word in ("counts", "unseen", "ndcg@10"))
+    (board,) = bench.run("leaderboard", "results", "--json", *part).json["boards"]
+    assert [row["name"] for row in board["rows"]] == ["noise"]
+    assert set(board["rows"][0]["metrics"]) == {"full"}
+    by_name = bench.run("leaderboard", "results", "--sort", "model", "--json").json["boards"][0]
+    assert [row["name"] for row in by_name["rows"]] == ["counts", "noise"]
+
+
+MISTAKES = [
+    (["--format", "htlm", "-o", "boards"], "no format is called htlm. Did you mean html?"),
+    (["--format", ",", "-o", "boards"], "name a format: markdown, html, csv, latex"),
+    (["--format", "html"], "say where with --out"),
+    (["--json", "-o", "boards"], "--json prints"),
+    (["--metrics", "recall@10"], "no metric is called recall@10"),
+    (["--set", "unsen"], "no candidate set is called unsen. Did you mean unseen?"),
+    (["--sort", "fitt"], "no order is called fitt. Did you mean fit?"),
+    (["--models", "nois"], "no row is called nois. Did you mean noise?"),
+]
+
+
+def test_mistakes_are_told_with_what_is_near(bench):
+    assert bench.run(*RUN, "--in-process").code == 0
+    for words, said in MISTAKES:
+        done = bench.run("leaderboard", "results", *words)
+        assert done.code == 2 and said in " ".join(done.err.replace("│", " ").split()), words
+    assert not (bench.folder / "boards").exists()

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from mmbench.report.page import Column, Curves, Drawing, Page, Pairs, Section, Table, Trade
 
-ROWS = 120  # up to which a page is whole
+ROWS = 80  # up to which a page is whole
 ASIDE = 30  # rows that tables beside are cut to
 POINTS = 60  # of cost against accuracy, beside those that no cheaper one reaches
 CURVES = 8  # rows with curves
