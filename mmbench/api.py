@@ -70,6 +70,18 @@ class Results:
         lines = [row_line(board, row) for board in self.boards for row in board.rows]
         return pd.DataFrame(lines, columns=list(dict.fromkeys(name for x in lines for name in x)))
 
+    def write_boards(self, out: str | Path, formats: Sequence[str] = ("markdown",)) -> list[Path]:
+        """Write boards and their index below a folder, as ``mmbench leaderboard -o`` does.
+
+        ``formats``: of ``markdown``, ``html``, ``csv`` and ``latex``. Gives the files' paths.
+
+        Raises UserError for an unknown format, and for a file in the way that is no board.
+        """
+        from mmbench import report
+
+        chosen = report.demand_formats(formats)
+        return report.write_boards(self.reading, Path(out), formats=chosen)
+
     def ranks(self, model: str) -> pd.DataFrame:
         """The stored ranks of the rows that a name means: a line for each query and seed.
 

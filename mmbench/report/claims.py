@@ -26,9 +26,10 @@ def with_interval(row: Row, metric: str, standings: Standings) -> Cell:
 
 
 def best(row: Row, standings: Standings) -> bool:
-    """Whether a row is told from all others, and none whose noise is unknown stands before it."""
-    own = row.first.cell.id
-    return standings.leaders == (own,) == tuple(standings.rows)[:1]
+    """Whether a row is told from all others: as trained from those whose noise is unknown."""
+    own = (row.first.cell.id,)
+    every = len(standings.known) == len(standings.rows)
+    return standings.leaders == own and (every or standings.trained_leaders == own)
 
 
 def claim_columns(standings: Standings) -> list[Shown[Row]]:

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+import mmbench
 from mmbench.problems import UserError
 from mmbench.report import (
     make_boards,
@@ -138,6 +139,16 @@ def test_all_formats_are_written_found_stale_and_removed(store, make_record, tmp
     left = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     assert not {name for name in left if "books" in name} - {"loo@2/books.md", "loo@2/books.tex"}
     assert "loo@2/mine.csv" in left
+
+
+def test_results_write_boards_themselves(store, make_record, tmp_path):
+    results = mmbench.read_results(store([make_record()]))
+    assert results.write_boards(tmp_path / "out", ["html"]) == [
+        tmp_path / "out" / "index.html",
+        tmp_path / "out" / "loo@2" / "toy-shop.html",
+    ]
+    with pytest.raises(UserError, match=r"no format is called htm\. Did you mean html"):
+        results.write_boards(tmp_path / "out", ["htm"])
 
 
 def test_grids_beside_that_name_the_data_are_linked(store, make_record, tmp_path):

@@ -12,8 +12,8 @@ from mmbench.report.html.tables import escape
 from mmbench.report.page import Curve, Curves, Drawing, Pairs, Point, Trade
 
 WIDTH, HEIGHT = 560, 340  # of cost against accuracy
-LEFT, RIGHT, TOP, BOTTOM = 50, 16, 14, 44
-LETTER, LINE = 7, 15  # about as wide and high as a label's letters are
+LEFT, RIGHT, TOP, BOTTOM = 50, 24, 14, 44
+LETTER, LARGE, LINE = 7, 10, 15  # a label's letters: their width, that on a phone, and height
 SMALL = (220, 70)  # of a curve
 PALETTE = 6  # colours of seeds in the style
 
@@ -62,7 +62,8 @@ def _trade(trade: Trade) -> str:
     xs, ys, ticks = _places(trade.points)
     front = [trade.points.index(point) for point in trade.front]
     others = [number for number in range(len(xs)) if number not in front]
-    labels = _labels(trade.points, xs, ys, [*front, *others])
+    wide = [len(p.name) * (LARGE if k in front else LETTER) for k, p in enumerate(trade.points)]
+    labels = _labels(wide, xs, ys, [*front, *others])
     steps = "".join(
         f"{'M' if not k else 'H'}{xs[n]}{' ' if not k else 'V'}{ys[n]}" for k, n in enumerate(front)
     )
@@ -144,13 +145,16 @@ def _dot(point: Point, x: int, y: int, label: Label | None, first: bool) -> str:
 
 
 def _labels(
-    points: Sequence[Point], xs: Sequence[int], ys: Sequence[int], order: Sequence[int]
+    widths: Sequence[int], xs: Sequence[int], ys: Sequence[int], order: Sequence[int]
 ) -> list[Label | None]:
-    """Where names are written so that none lies on another or on a point; None for want of room."""
+    """Where names of these widths stand so that none lies on another or on a point.
+
+    None for want of room.
+    """
     taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in zip(xs, ys, strict=True)]
-    found: list[Label | None] = [None] * len(points)
+    found: list[Label | None] = [None] * len(widths)
     for number in order:
-        wide = LETTER * len(points[number].name)
+        wide = widths[number]
         x, y = xs[number], ys[number]
         own = taken[number]
         for left, low, anchor in (

@@ -171,7 +171,8 @@ function map(figure) {
     paint();
   });
   addEventListener("resize", paint);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);
+  for (const media of ["(prefers-color-scheme: dark)", "print"])
+    matchMedia(media).addEventListener("change", paint);
   return match => {
     shown = names.map((_, k) => k).filter(k => match(names[k]));
     at = null;

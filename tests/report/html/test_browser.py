@@ -206,8 +206,14 @@ def test_heads_and_names_stay_in_sight(visit):
 
 
 def test_in_print_all_of_a_table_is_on_paper(visit):
-    page = visit()
+    page = visit(color_scheme="dark")
     page.emulate_media(media="print")
+    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert paper == "rgb(255, 255, 255)"
+    first = page.locator(".pairs canvas").first.evaluate(
+        "c => [...c.getContext('2d').getImageData(c.width - 3, 3, 1, 1).data]"
+    )
+    assert first[:3] == [8, 70, 127]  # the darkest of a light page
     assert page.locator(".controls").is_hidden()
     style = page.locator("#unseen .scroll").evaluate(
         "e => [getComputedStyle(e).overflowX, getComputedStyle(e).maxHeight]"
