@@ -20,7 +20,9 @@ def write_tuned(
         model: what was tuned, as ``--models`` takes it.
         name: what ``--set`` calls it.
         tuning: the search.
-        data, preset, protocol: as the flags of ``mmbench run`` take them.
+        data: as ``--data`` takes it.
+        preset: as ``--preset`` takes it.
+        protocol: as ``--protocol`` takes it.
     """
     told = tuning.model_dump(mode="json", exclude={"settings", "held"})
     lines = [
