@@ -29,7 +29,7 @@ from mmbench.files import folder_size
 from mmbench.grid.declared import describe_plugin
 from mmbench.grid.environment import code_state, cuda_gpus, describe_machine
 from mmbench.grid.observers import open_observer
-from mmbench.grid.registry import ModelRef, Plugin, UsageError, list_plugins
+from mmbench.grid.registry import ModelRef, Plugin, UsageError, list_plugins, misdeclared
 from mmbench.hookspecs import DATASET_GROUP, MODEL_GROUP, OBSERVER_GROUP
 from mmbench.problems import UserError
 from mmbench.toolkit import shipped
@@ -98,6 +98,7 @@ def examine() -> dict[str, Any]:
         "weights": _weights(),
         "plugins": plugins,
         "datasets": _datasets(),
+        "misdeclared": misdeclared(),
         "broken": sum(plugin["problem"] != "" for plugin in plugins),
     }
     cleaned: dict[str, Any] = _private(report, _hiding())
@@ -138,12 +139,24 @@ def render(report: dict[str, Any]) -> Group:
     datasets = _table("dataset", "where", "state")
     for row in report["datasets"]:
         datasets.add_row(row["id"], row["where"], row["status"])
+    strayed = [Text(line, style="red") for line in report["misdeclared"]]
     broken = report["broken"]
     count = f"{broken} plugin{'s do' if broken > 1 else ' does'} not load"
     verdict = Text(count, style="red") if broken else Text("every plugin loads", style="green")
     blank = Text("")
     return Group(
-        head, blank, places, blank, weights, blank, plugins, blank, datasets, blank, verdict
+        head,
+        blank,
+        places,
+        blank,
+        weights,
+        blank,
+        plugins,
+        blank,
+        datasets,
+        *strayed,
+        blank,
+        verdict,
     )
 
 

@@ -49,8 +49,20 @@ def model_card(name: str, results: Path | None, say: Say) -> dict[str, Any]:
         ],
         "runs_here": ready.preset,
         "why": ready.why,
+        "spaces": _spaces(plugin.name),
         "costs": _costs(results, plugin.name),
     }
+
+
+def _spaces(model: str) -> list[dict[str, Any]]:
+    """The search spaces that come with mmbench for a model."""
+    from mmbench.tune.space import shipped
+
+    return [
+        {"name": space.name, "points": space.size(), "source": space.source}
+        for space in shipped()
+        if model in space.models
+    ]
 
 
 def _costs(results: Path | None, model: str) -> list[dict[str, Any]]:
@@ -76,6 +88,9 @@ def card_lines(card: dict[str, Any]) -> Group:
         facts.append(f"may start from another model: {card['model']}[{card['upstream']}=MODEL]")
     if card["loss"]:
         facts.append(f"loss: {card['loss']}")
+    for space in card["spaces"]:
+        points = f"{space['points']} points" if space["points"] else "ranges"
+        facts.append(f"mmbench tune --space {space['name']}: {points}; {space['source']}")
     why = f" ({card['why']})" if card["why"] else ""
     facts.append(f"runs here with --preset auto: {card['runs_here']}{why}")
     parts: list[Text | Table] = [

@@ -12,6 +12,7 @@ from mmbench.audit import violations
 from mmbench.grid.environment import code_state, describe_machine
 from mmbench.grid.host import PluginFailure
 from mmbench.grid.question import Question
+from mmbench.grid.registry import UNPACKAGED
 from mmbench.protocol import (
     Ranks,
     beyond_accuracy,
@@ -59,6 +60,8 @@ def begin_record(
     """The record of a cell that is about to run."""
     log, declared = question.log, job.declared
     code = code_state("mmbench", job.plugin.distribution)
+    if job.plugin.distribution == UNPACKAGED:
+        code = {**code, "dirty": True}  # no version names it
     return Record(
         cell=job.cell,
         label=job.label,

@@ -364,7 +364,9 @@ def _keep_best(study: optuna.Study, outcome: Outcome, what: Search, base: Planne
         held={key: config[key] for key in held if key not in best.settings},
         config_digest=study.trials[best.number].user_attrs["config_digest"],
     )
-    write_tuned(outcome.file, what.model, _plain(what.model), what.data, outcome.best, what.preset)
+    protocol = what.protocol or base.job.cell.protocol
+    asked = (what.data, what.preset, protocol)
+    write_tuned(outcome.file, what.model, _plain(what.model), outcome.best, *asked)
 
 
 def _short(settings: Mapping[str, Any]) -> str:

@@ -10,16 +10,19 @@ from mmbench.files import write_atomically
 from mmbench.results.tuning import Tuning
 
 
-def write_tuned(file: Path, model: str, name: str, data: str, tuning: Tuning, preset: str) -> None:
+def write_tuned(
+    file: Path, model: str, name: str, tuning: Tuning, data: str, preset: str, protocol: str
+) -> None:
     """Write a search's best, whole or not at all. Raises OSError.
 
     Args:
         file: where.
         model: what was tuned, as ``--models`` takes it.
         name: what ``--set`` calls it.
-        data: the dataset, as ``--data`` takes it.
         tuning: the search.
+        data: as ``--data`` takes it.
         preset: as ``--preset`` takes it.
+        protocol: as ``--protocol`` takes it.
     """
     told = tuning.model_dump(mode="json", exclude={"settings", "held"})
     lines = [
@@ -28,7 +31,7 @@ def write_tuned(file: Path, model: str, name: str, data: str, tuning: Tuning, pr
         f"models = [{_toml(model)}]",
         f"data = [{_toml(data)}]",
         f"preset = {_toml(preset)}",
-        f"protocol = {_toml(tuning.protocol)}" if not tuning.protocol.startswith("local:") else "",
+        f"protocol = {_toml(protocol)}",
         "",
         f"[tuned.{_toml(name)}]",
         *(f"{key} = {_toml(value)}" for key, value in told.items()),

@@ -30,15 +30,15 @@ def test_seconds_are_those_of_the_plugin_s_turns(cell, isolated):
 
 def test_what_the_harness_makes_of_answers_is_not_the_plugin_s(cell, monkeypatch):
     """It ranks while the plugin waits, or while the plugin is at work on the next question."""
-    import mmbench.grid.runner as runner
+    import mmbench.grid.fitting as fitting
 
-    slow = runner.validation_ndcg
+    slow = fitting.validation_ndcg
 
     def validation_ndcg(*given):
         time.sleep(1)
         return slow(*given)
 
-    monkeypatch.setattr(runner, "validation_ndcg", validation_ndcg)
+    monkeypatch.setattr(fitting, "validation_ndcg", validation_ndcg)
     record = cell("shelf:Counts").record
     assert len(record.curves["valid"]) == record.validations == 2
     assert 2.0 + record.cost.fit_seconds < record.seconds

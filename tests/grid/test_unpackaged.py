@@ -55,6 +55,13 @@ def test_a_file_s_class_runs_and_its_row_says_that_it_is_unpublished(bench):
     assert (cell["distribution"], cell["model"]) == ("not packaged", "mine:Mine")
     assert rows["mine:Mine (unpublished)"]["wall"] == rows["noise"]["wall"]
     assert "mine:Mine (unpublished)" in done.out
+    assert rows["mine:Mine (unpublished)"]["environment"]["dirty"]
+    refused = bench.run("leaderboard", "results", "-o", "boards", "--published")
+    assert refused.code == 2
+    assert "mine:Mine (unpublished) on shop" in refused.err
+    checked = bench.run("check", "own/mine.py:Mine", "--only", "init_only_stores")
+    assert checked.code == 1
+    assert "__init__ sets strength" in checked.out
     again = bench.run(*words, "--set", "mine:Mine/wide.k=3", "--dry-run", "--json").json
     assert [row["state"] for row in again] == ["done"] * 3
     (place / "helper_of_mine.py").write_text("STRENGTH = 2\n")  # not the file itself
