@@ -61,7 +61,7 @@ def show_row(
     if curves:
         parts += [Text(""), Text("curves (draw them with --plot)", style="bold"), *curves]
     for example in examples:
-        parts += [Text(""), _example(example)]
+        parts += [Text(""), Text(plain(example.title), style="bold"), _example(example)]
     for note in row.notes:
         parts += [Text(note, style="dim")]
     return Group(*parts)
@@ -193,13 +193,7 @@ def _card(title: str, figures: Mapping[str, Sequence[float]]) -> Table:
 
 
 def _example(example: Example) -> Table:
-    table = Table(
-        box=None,
-        show_header=False,
-        pad_edge=False,
-        title=Text(plain(example.title), style="bold"),
-        title_justify="left",
-    )
+    table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(no_wrap=True, style="dim")
     table.add_column(overflow="fold")
     for name, text in example.texts.items():
