@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmbench.data.fetch.packed import records
+from mmbench.data.fetch.bounded import records
 from mmbench.data.fetch.tables import (
     read_csv,
     read_tsv,

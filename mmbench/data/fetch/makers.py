@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mmbench.data.fetch import amazon
-from mmbench.data.fetch.packed import records, unpack_gzip, unpack_member
+from mmbench.data.fetch.bounded import records, unpack_gzip, unpack_member
 from mmbench.data.fetch.tables import read_csv, read_tsv, write_csv, write_tsv
 from mmbench.data.log import DataError
 

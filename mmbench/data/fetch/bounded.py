@@ -1,4 +1,7 @@
-"""Packed files of others, read within bounds and never by the paths that they name."""
+"""What others packed, unpacked within bounds and never by the paths that it names.
+
+For recipes, which know what is in a file. ``mmbench.data.packed`` opens files as they lie about.
+"""
 
 from __future__ import annotations
 
