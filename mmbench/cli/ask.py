@@ -1,4 +1,4 @@
-"""Questions to a person in a terminal, where no name in a folder tells what a column is."""
+"""Questions to a person in a terminal, where no name in a folder tells what a file or column is."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.table import Table
 
 from mmbench.cli.screen import make_console
 from mmbench.data.events import Unclear
+from mmbench.data.several import Several
 
 if TYPE_CHECKING:
     from mmbench.data.looks import Look
@@ -22,7 +23,7 @@ NONE = "-"
 
 
 def ask_where_unclear(attempt: Callable[[Mapping[str, Any]], Result]) -> Result:
-    """What ``attempt`` answers, given what a person says where it raises Unclear.
+    """What ``attempt`` answers, given what a person says where it raises Unclear or Several.
 
     Without a terminal the error stands: it lists what may be meant. Each question is asked once.
     """
@@ -30,11 +31,40 @@ def ask_where_unclear(attempt: Callable[[Mapping[str, Any]], Result]) -> Result:
     while True:
         try:
             return attempt(answers)
+        except Several as error:
+            if not _is_terminal():
+                raise
+            answers |= _ask_which(error)
         except Unclear as error:
             asked = [kind for kind in error.kinds if f"{kind}_column" not in answers]
-            if not asked or not (sys.stdin.isatty() and sys.stdout.isatty()):
+            if not asked or not _is_terminal():
                 raise
             answers |= _ask(error, asked)
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _ask_which(error: Several) -> dict[str, Any]:
+    """Which of several files hold the events, as flags of an import."""
+    console = make_console()
+    ways: list[tuple[str, dict[str, Any]]] = []
+    together = list(error.names)
+    if error.folds:
+        told = "all, as one log, and their split as a protocol of your own (local:)"
+        ways.append((told, {"join": together, "local_split": True}))
+    if error.joinable:
+        ways.append(("all, as one log", {"join": together}))
+    ways += [(f"{name} alone", {"interactions": name}) for name in together]
+    console.print("several files look like events; which of them are the log?")
+    for number, (told, _) in enumerate(ways, 1):
+        console.print(f"  {number} {told}", markup=False)
+    while True:
+        number = typer.prompt("Which?", type=int, default=1)
+        if 1 <= number <= len(ways):
+            return ways[number - 1][1]
+        typer.echo(f"say 1 to {len(ways)}")
 
 
 def _ask(error: Unclear, kinds: list[str]) -> dict[str, Any]:

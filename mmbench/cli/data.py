@@ -91,6 +91,14 @@ def import_folder(
         str | None,
         typer.Option(help="Files that together hold the events: a,b, or a pattern: '*.inter'."),
     ] = None,
+    local_split: Annotated[
+        bool,
+        typer.Option(
+            "--local-split",
+            help="Keep a published split (joined files of train, valid and test, or a column) as "
+            "a protocol of your own, split.toml.",
+        ),
+    ] = False,
     delimiter: Annotated[
         str | None, typer.Option(help="Between the events' cells: ';', '::', tab, space.")
     ] = None,
@@ -160,6 +168,7 @@ def import_folder(
       mmbench data import ./my-shop --dry-run
       mmbench data import ./my-shop --id shop --licence CC-BY-4.0
       mmbench data import ./my-shop --join 'part-*.csv'
+      mmbench data import ./beauty --join '*.inter' --local-split
       mmbench data import ./checkins --no-header --columns user,time,lat,lon,item
       mmbench data import ./films --item-column movieId --text title,genres --core 5
       mmbench run --models pop --data ./my-shop
@@ -196,6 +205,7 @@ def import_folder(
     }
     corrections |= {
         "join": _words(join),
+        "local_split": local_split,
         "delimiter": delimiter,
         "no_header": no_header,
         "table_columns": _words(columns),
@@ -227,10 +237,45 @@ def import_folder(
         found: dict[str, Any] = {"id": done.spec.info.id, "written": where, "dataset_toml": shown}
         found |= {"card": done.card, "left_out": done.left_out, "notes": list(done.notes)}
         found["files"] = [dataclasses.asdict(one) for one in done.files]
+        found["protocol"] = None if done.protocol is None else str(done.protocol)
+        found["queries"] = _queries(done)
         print(json.dumps(found, indent=1, ensure_ascii=False))
         return
     print(shown, end="")
     _print_account(done)
+    queries = _queries(done)
+    if queries:
+        told = ", ".join(f"{count:,} {what}" for what, count in queries.items())
+        print(f"# the published split ({told}): --protocol {done.protocol}")
+
+
+def _queries(done: Imported) -> dict[str, int]:
+    """What the published split trains and asks; empty where none was written.
+
+    Raises SplitError, a UserError, where it cannot be asked; it is removed then.
+    """
+    from mmbench import data
+    from mmbench.data.spec import MARKS
+    from mmbench.protocol.protocols import get_protocol
+    from mmbench.protocol.split import SplitError, split
+
+    if done.protocol is None or done.path is None:
+        return {}
+    log = data.load(_how_to_name(done.spec.info.id, done.path))
+    try:
+        parts = split(log, get_protocol(str(done.protocol)))
+    except SplitError as error:
+        for path in (done.protocol, done.protocol.with_name(MARKS)):
+            path.unlink()
+        raise SplitError(
+            f"{error}. The dataset is imported, and its published split is left out: named "
+            "protocols make their own"
+        ) from error
+    return {
+        "events that train": len(parts.train.user),
+        "validation queries": len(parts.valid),
+        "test queries": len(parts.test),
+    }
 
 
 def _print_account(done: Imported) -> None:

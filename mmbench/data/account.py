@@ -131,7 +131,8 @@ def _of_events(events: EventsSpec, column: str) -> str:
         events.item: "the item",
         events.rating: "the rating",
         events.history: "the items before it",
-        events.split: "the published split, kept beside the events; named protocols make their own",
+        events.split: "the published split, kept beside the events; named protocols make their "
+        "own, --local-split makes it one",
     }
     return roles.get(column, "") or (f"the time{unit}" if column in stamps else "")
 

@@ -14,6 +14,7 @@ from mmbench.data import whens
 from mmbench.data.log import DataError
 from mmbench.data.looks import WITHOUT_COLUMNS, Look
 from mmbench.data.names import EVENT_FILE, NAMES, plain
+from mmbench.data.several import Several, part_order
 from mmbench.data.spec import EventsSpec, on_disk
 
 KNOWN = 8  # worth of a file that is known to hold events; of others it is less
@@ -74,7 +75,8 @@ def choose_events(
 
     Raises:
         Unclear: a person must say which columns are what.
-        DataError: where no file, or more than one alike, looks like events.
+        Several: more than one file looks like events.
+        DataError: none does.
     """
     if join:
         return _joined(folder, looks, columns, join)
@@ -92,7 +94,7 @@ def choose_events(
     level = [c for c in likely if _depth(c) == _depth(best)]
     rivals = [c for c in level if c is not best and (c.worth == best.worth or _alike(c, best))]
     if rivals:
-        raise _several(folder, [best, *rivals])
+        raise Several(folder, [best.look, *(c.look for c in rivals)])
     reasons = {c.look.name: _why_passed(c, best, columns) for c in likely[1:]}
     return replace(_settled(best, looks, columns), reasons={**_reasons(looks), **reasons})
 
@@ -306,16 +308,6 @@ def _candidates(one: Look) -> str:
     return "".join(said)
 
 
-def _several(folder: Path, found: Sequence[Candidate]) -> DataError:
-    names = sorted((one.look.name for one in found), key=_part_order)
-    both = "both" if len(names) == 2 else "all"
-    return DataError(
-        f"{folder}: {', '.join(names[:-1])} and {names[-1]} {both} look like interactions; name "
-        "one (`file` under [interactions] in dataset.toml, --interactions), or, if they are parts "
-        f"of one log, join them: --join {','.join(names)}"
-    )
-
-
 def _joined(
     folder: Path, looks: Sequence[Look], columns: Mapping[str, str], join: Sequence[str]
 ) -> Candidate:
@@ -328,7 +320,7 @@ def _joined(
         ]  # fmt: skip
         if not fit:
             raise DataError(f"{folder / pattern}: no such file, to be joined with others")
-        names += sorted((n for n in fit if n not in names), key=_part_order)
+        names += sorted((n for n in fit if n not in names), key=part_order)
     parts = [one for name in names for one in looks if one.name == name]
     bad = next((one for one in parts if one.why_not), None)
     if bad is not None:
@@ -348,9 +340,3 @@ def _joined(
         spec=replace(chosen.spec, join=tuple(names[1:])),
         notes=(*chosen.notes, note) if len(names) > 1 else chosen.notes,
     )
-
-
-def _part_order(name: str) -> tuple[int, str]:
-    """Train before validation before test, then by name."""
-    words = ("train", "val", "dev", "test")
-    return next((k for k, word in enumerate(words) if word in name.lower()), -1), name

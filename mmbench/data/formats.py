@@ -100,12 +100,14 @@ def read_events(path: Path, spec: EventsSpec, say: Say = lambda note: None) -> p
         shown = [read_table(one, replace(spec.reading, format="tsv")) for one in paths]
         return read_impressions(pd.concat(shown, ignore_index=True), path, say)
     if form == "sequences":
-        parts = [read_sequences(one, spec.encoding) for one in paths]
+        named = [read_sequences(one, spec.encoding) for one in paths]
         if not spec.join:
-            return parts[0]
-        named = [part.assign(split=one.name) for part, one in zip(parts, paths, strict=True)]
+            return named[0]
     else:
         named = [_read_part(one, spec, say) for one in paths]
+    if spec.join and spec.split is None:
+        files = (spec.file, *spec.join)
+        named = [part.assign(split=file) for part, file in zip(named, files, strict=True)]
     events = pd.concat(named, ignore_index=True)
     if spec.join:
         _refuse_twice(named, paths, say)
@@ -165,9 +167,8 @@ def _read_part(path: Path, spec: EventsSpec, say: Say) -> pd.DataFrame:
             events["time"], finer = events["time"] + later, rest
         if finer.any() or spec.join:
             events["nanosecond"] = finer
-    if spec.split is not None or spec.join:
-        parts = table[spec.split].map(as_text).tolist() if spec.split else path.name
-        events["split"] = parts
+    if spec.split is not None:
+        events["split"] = table[spec.split].map(as_text).tolist()
     return events
 
 

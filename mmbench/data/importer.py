@@ -16,6 +16,7 @@ from mmbench.data.log import DataError
 from mmbench.data.looks import Given
 from mmbench.data.places import cache_home, data_home
 from mmbench.data.prepare import prepare
+from mmbench.data.several import fold_marks, write_split
 from mmbench.data.spec import (
     FILE_NAME,
     FolderSpec,
@@ -25,7 +26,7 @@ from mmbench.data.spec import (
     check_id,
     write_toml,
 )
-from mmbench.hookspecs import Recipe
+from mmbench.hookspecs import RawDataset, Recipe
 
 UNNAMED = "the dataset's description does not name it"
 
@@ -39,7 +40,8 @@ class Corrections:
     ``table_columns`` (the names of all columns) say how the events' file is read, see
     ``mmbench.data.spec``, as are ``time_unit``, ``time_format`` and ``repeated``; ``text`` names
     all text columns, the title first, and ``title_column`` moves one to the front; ``remarks`` are
-    added to those of the guess; from ``core`` to ``require``: see ``mmbench.Recipe``.
+    added to those of the guess; ``local_split`` asks for the published split as a local protocol;
+    from ``core`` to ``require``: see ``mmbench.Recipe``.
     """
 
     id: str | None = None
@@ -63,6 +65,7 @@ class Corrections:
     ties: str | None = None
     require: Sequence[str] | None = None
     join: Sequence[str] | None = None
+    local_split: bool = False
     delimiter: str | None = None
     no_header: bool = False
     table_columns: Sequence[str] | None = None
@@ -108,6 +111,7 @@ class Imported:
         spec: what is agreed on. Columns that no model may read are not in its text.
         card: of the prepared log; None where nothing was read.
         path: of the ``dataset.toml``; None where nothing was written.
+        protocol: of the published split as a local protocol; None where none was written.
         files: what became of each file and column.
         notes: what else a person must know: what was left out, guessed, or taken for the same.
     """
@@ -117,6 +121,7 @@ class Imported:
     path: Path | None
     files: tuple[FileUse, ...]
     notes: tuple[str, ...]
+    protocol: Path | None = None
 
     @property
     def left_out(self) -> dict[str, str]:
@@ -228,7 +233,8 @@ def import_folder(
     Raises:
         DataError: where the folder cannot be prepared as told; then nothing is written.
     """
-    found = _survey(source, Corrections(**overrides))
+    given = Corrections(**overrides)
+    found = _survey(source, given)
     spec, notes = found.spec, list(found.notes)
     folders.demand_files(spec)
     target = (dest or source) / FILE_NAME
@@ -237,6 +243,7 @@ def import_folder(
             f"{target} is there already; edit it, or say that it shall be replaced (--replace)"
         )
     raw = folders.read(spec, notes.append)
+    marks = _marks(spec, raw) if given.local_split else None
     card = prepare(raw, spec.info, cache_home() / "pictures").card
     files = account(spec, found.looks, found.reasons, card["left_out"], raw)
     spec = _without(spec, card["left_out"])
@@ -244,7 +251,18 @@ def import_folder(
         notes += tell_kinds(raw.images_root, sorted(set(raw.images.values())))
     notes += losses(card)
     target = _write(spec, source, dest, target, replace_existing)
-    return Imported(spec, card, target, tuple(files), tuple(dict.fromkeys(notes)))
+    protocol = None if marks is None else write_split(target.parent, spec.info.id, marks)
+    return Imported(spec, card, target, tuple(files), tuple(dict.fromkeys(notes)), protocol)
+
+
+def _marks(spec: FolderSpec, raw: RawDataset) -> dict[str, list[str | int]]:
+    """As ``fold_marks``. Raises DataError."""
+    if spec.interactions.history is not None:
+        raise DataError(
+            f"{spec.root}: each row lists the items before its own, so that an event stands in "
+            "rows of several folds; import it without --local-split"
+        )
+    return fold_marks(spec.info.id, raw.events)
 
 
 def _write(

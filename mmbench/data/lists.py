@@ -48,13 +48,12 @@ def explode(
             "is the beginning of another; join them in time order"
         )
     lengths = [len(rows[k]) for k in kept]
-    events = pd.DataFrame(
+    return pd.DataFrame(
         {
             "user": np.repeat(np.array(named, dtype=object), lengths),
             "item": np.array([item for k in kept for item in rows[k]], dtype=object),
         }
     )
-    return events.assign(split=path.name) if spec.join else events
 
 
 def _begins(row: Sequence[str], other: Sequence[str], before: bool) -> bool:

@@ -17,7 +17,7 @@ from mmbench.data.log import DataError
 from mmbench.data.names import KNOWN_NAMES, plain
 from mmbench.data.packed import size
 from mmbench.data.records import rows_of
-from mmbench.data.spec import FILE_NAME, Reading, ending
+from mmbench.data.spec import FILE_NAME, MARKS, PROTOCOL, Reading, ending
 from mmbench.data.tables import as_frame, parquet_head
 
 SAMPLE = 2000  # rows
@@ -126,6 +126,8 @@ def _look(path: Path, name: str, given: Given) -> Look:
         return Look(name, why_not="too many folders deep")
     if name == FILE_NAME:
         return Look(name, why_not="describes the dataset")
+    if name in (PROTOCOL, MARKS) and (path.parent / PROTOCOL).is_file():
+        return Look(name, why_not="the published split, as a protocol (--protocol)")
     if images.is_image(name):
         return Look(name, why_not="a picture")
     if kind in FEATURES:

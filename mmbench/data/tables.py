@@ -35,8 +35,12 @@ def read_parquet(source: Path | bytes, columns: Sequence[str] | None = None) -> 
     return table if chosen is None else table.select(chosen)
 
 
-def parquet_bytes(table: pa.Table, encodings: Mapping[str, str]) -> bytes:
-    """A table as a small Parquet file; ``encodings`` of columns, by Parquet's names for them."""
+def parquet_bytes(table: pa.Table, encodings: Mapping[str, str], level: int = 19) -> bytes:
+    """A table as a small Parquet file.
+
+    ``encodings`` of columns, by Parquet's names for them; ``level`` of zstd, the higher the smaller
+    and slower.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -45,7 +49,7 @@ def parquet_bytes(table: pa.Table, encodings: Mapping[str, str]) -> bytes:
         table,
         sink,
         compression="zstd",
-        compression_level=19,
+        compression_level=level,
         use_dictionary=False,
         column_encoding=dict(encodings),
     )

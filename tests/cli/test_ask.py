@@ -86,3 +86,56 @@ def test_elsewhere_candidates_are_listed(tmp_path, shop):
     assert "wann: 1400000000, 1400000060, 1400000120 (maybe the time)" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (shop / "dataset.toml").exists()
+
+
+def write_folds(folder, name="{}.csv"):
+    """Five events of each of six users: three train, one validates, one tests."""
+    folder.mkdir(exist_ok=True)
+    folds = {"train": range(3), "valid": range(3, 4), "test": range(4, 5)}
+    for fold, steps in folds.items():
+        rows = [
+            f"u{u},i{(u * k + k) % 7},{1_400_000_000 + 60 * k + u}" for u in range(6) for k in steps
+        ]
+        text = "\n".join(["user_id,item_id,timestamp", *rows]) + "\n"
+        (folder / name.format(fold)).write_text(text)
+
+
+def test_a_terminal_is_asked_which_of_several_files(tmp_path):
+    write_folds(tmp_path / "folds")
+    answers = [("3 train.csv alone", "9"), ("say 1 to 5", "1")]
+    code, shown = talk(tmp_path, ["data", "import", "folds"], answers)
+    assert code == 0, shown
+    flat = " ".join(shown.split())
+    assert "1 all, as one log, and their split as a protocol of your own (local:)" in flat
+    assert (
+        "the published split (18 events that train, 6 validation queries, 6 test queries)" in flat
+    )
+    assert "--protocol folds/split.toml" in flat
+    events = read_toml(tmp_path / "folds" / "dataset.toml").interactions
+    assert (events.file, events.join) == ("train.csv", ("valid.csv", "test.csv"))
+
+
+def test_a_terminal_may_choose_one_or_join_without_a_split(tmp_path):
+    write_folds(tmp_path / "months", "{}.csv")
+    (tmp_path / "months" / "valid.csv").rename(tmp_path / "months" / "june.csv")
+    code, shown = talk(tmp_path, ["data", "import", "months"], [("1 all, as one log", "1")])
+    assert code == 0 and "local:" not in shown, shown
+    assert not (tmp_path / "months" / "split.toml").exists()
+    (tmp_path / "months" / "dataset.toml").unlink()
+    code, shown = talk(tmp_path, ["data", "import", "months"], [("4 test.csv alone", "4")])
+    assert code == 2, shown
+    assert "users with 3 events or more" in shown  # what is chosen is what is read
+
+
+def test_a_split_that_is_not_in_time_order_is_left_out_and_said(tmp_path):
+    write_folds(tmp_path / "folds")
+    (tmp_path / "folds" / "train.csv").rename(tmp_path / "folds" / "spare")
+    (tmp_path / "folds" / "test.csv").rename(tmp_path / "folds" / "train.csv")
+    (tmp_path / "folds" / "spare").rename(tmp_path / "folds" / "test.csv")
+    words = ["data", "import", "folds", "--join", "*.csv", "--local-split"]
+    code, shown = talk(tmp_path, words, [])
+    flat = " ".join(shown.split())
+    assert code == 2 and "is not in time order" in flat, shown
+    assert "The dataset is imported, and its published split is left out" in flat
+    assert (tmp_path / "folds" / "dataset.toml").exists()
+    assert not list((tmp_path / "folds").glob("split.*"))
