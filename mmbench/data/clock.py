@@ -22,7 +22,12 @@ FORMATS = (
     *("%B %d, %Y", "%b %d, %Y", "%a %b %d %H:%M:%S %z %Y", "%a, %d %b %Y %H:%M:%S %z"),
     *("%d/%m/%Y", "%m/%d/%Y", "%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M:%S"),
     *("%m/%d/%Y %H:%M:%S", "%d-%m-%Y", "%m-%d-%Y", "%d-%m-%Y %H:%M:%S", "%m-%d-%Y %H:%M:%S"),
-    *("%m/%d/%Y %I:%M:%S %p", "%d/%m/%y", "%m/%d/%y"),
+    *("%m/%d/%Y %I:%M:%S %p", "%d/%m/%y", "%m/%d/%y", "%m/%d/%Y %I:%M %p", "%d/%m/%Y %I:%M %p"),
+    *("%d/%m/%Y %I:%M:%S %p", "%Y-%m-%d %I:%M %p", "%Y-%m-%d %I:%M:%S %p", "%d/%m/%y %H:%M"),
+    *("%m/%d/%y %H:%M", "%d-%m-%Y %H:%M", "%m-%d-%Y %H:%M", "%d %b %Y %H:%M:%S", "%d-%b-%y"),
+    *("%d-%b-%Y %H:%M:%S", "%b %d, %Y %I:%M %p", "%b %d, %Y %I:%M:%S %p", "%b %d, %Y, %I:%M %p"),
+    *("%B %d, %Y %I:%M %p", "%B %d, %Y at %I:%M %p", "%d/%b/%Y:%H:%M:%S %z", "%b %d %Y"),
+    *("%Y-%m-%d %H:%M:%S UTC", "%Y-%m-%d %H:%M:%S.%f UTC", "%Y-%m-%d %H:%M:%S %z"),
 )
 DAYS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # digits, and what they stand for
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 
-from mmbench.data import whens
+from mmbench.data import formats, whens
 from mmbench.data.log import DataError
 from mmbench.data.looks import WITHOUT_COLUMNS, Look
 from mmbench.data.names import EVENT_FILE, NAMES, plain
@@ -47,6 +47,7 @@ class Candidate:
         notes: what a person must know, if it is taken.
         reasons: why other files are not taken, by name.
         rivals: columns that may be the times as well.
+        unread: a column that is named like a time, but holds none that can be read.
     """
 
     look: Look
@@ -55,6 +56,7 @@ class Candidate:
     notes: tuple[str, ...] = ()
     reasons: Mapping[str, str] = field(default_factory=dict)
     rivals: tuple[str, ...] = ()
+    unread: str = ""
 
 
 def choose_events(
@@ -146,6 +148,8 @@ def candidate(one: Look, columns: Mapping[str, str], asked: bool = False) -> Can
     roles, notes = _roles(one, columns)
     if not asked and not {"user", "item"} <= roles.keys():
         return Candidate(one, spec, 0)
+    if "rating" in roles and "rating" not in columns and (no := _no_number(one, roles["rating"])):
+        notes.append(f"{roles.pop('rating')!r} is no rating: its cells, such as {no!r}, no numbers")
     split, history = roles.get("split"), roles.get("history")
     spec = replace(
         spec,
@@ -156,40 +160,29 @@ def candidate(one: Look, columns: Mapping[str, str], asked: bool = False) -> Can
         history=history,
     )
     taken = (spec.user, spec.item, spec.rating, spec.split, spec.history)
-    found = whens.find_whens(one, {name for name in taken if name is not None})
-    time, rivals, told = _time(one, columns, found)
-    if history is not None:
-        time = None
+    chosen = _time(one, columns, {name for name in taken if name is not None})
+    time = chosen.column if history is None else None
     sure = (
         not reading.columns or one.known is not None or time is not None or spec.rating is not None
     )
     worth = 2 + 2 * (time is not None) + hint + (spec.rating is not None) if sure else 1
     worth += KNOWN if one.known is not None and one.known.role == "events" else 0
-    return Candidate(one, replace(spec, time=time), worth, (*notes, *told), rivals=rivals)
+    notes += chosen.notes if history is None else ()
+    spec = replace(spec, time=time)
+    return Candidate(one, spec, worth, tuple(notes), rivals=chosen.rivals, unread=chosen.unread)
 
 
-def _time(
-    one: Look, columns: Mapping[str, str], found: Sequence[whens.When]
-) -> tuple[str | None, tuple[str, ...], tuple[str, ...]]:
-    """The column of times, others that may be meant, and what a person must know."""
+def _time(one: Look, columns: Mapping[str, str], taken: Collection[str]) -> whens.Chosen:
+    """What is taken for the time, as the caller, a known file or the table tells."""
     named = columns.get("time")
     if named in one.columns:
-        return named, (), ()
+        return whens.Chosen(named)
     known = one.known.time if one.known is not None else ""
     if known and set(known.split("+")) <= set(one.columns):
-        return known, (), (f"times are {known.replace('+', ' and the milliseconds of ')}",)
-    best, rivals = whens.choose(found)
-    if best is None:
-        return None, (), ()
-    told = []
-    if not best.named:
-        told.append(f"{best.column!r} is taken for the time by its values (--time-column)")
-    elif len(found) > 1 and found[1].moments:
-        others = ", ".join(w.column for w in found[1:] if w.moments)
-        told.append(
-            f"{best.column!r} is taken for the time, as the finest or likeliest; not {others}"
+        return whens.Chosen(
+            known, (), (f"times are {known.replace('+', ' and the milliseconds of ')}",)
         )
-    return best.column, tuple(w.column for w in rivals), tuple(told)
+    return whens.choose_time(one, taken)
 
 
 def _roles(one: Look, columns: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
@@ -228,6 +221,14 @@ def _filled(rows: pd.DataFrame, column: str) -> float:
     return float((values.notna() & (values.astype(str).str.strip() != "")).mean())
 
 
+def _no_number(one: Look, column: str) -> str:
+    """A cell of the first rows that is no number; empty where all are, or hold nothing."""
+    values = one.rows[column].dropna().astype(str).str.strip()
+    values = values[values != ""]
+    wrong = values[formats.numbers(values).isna()]
+    return str(wrong.iloc[0]) if len(wrong) else ""
+
+
 def _is_split(values: pd.Series) -> bool:
     """Whether a column tells parts of a split: two or three values."""
     return values.astype(str).nunique() in (2, 3)
@@ -242,7 +243,7 @@ def _by_values(one: Look) -> dict[str, str]:
         rest.remove(moments[0].column)
     for column in rest[2:]:
         numbers = pd.to_numeric(one.rows[column], errors="coerce")
-        if numbers.notna().all() and numbers.between(-1, 100).all() and numbers.nunique() <= 21:
+        if numbers.notna().all() and numbers.between(-1, 100).all() and 1 < numbers.nunique() <= 21:
             roles["rating"] = column
             rest.remove(column)
             break

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from mmbench.data.clock import refuse, split_moments, times
+from mmbench.data.clock import refuse
 from mmbench.data.delimited import raw_header, read_delimited, wrong_encoding
 from mmbench.data.ids import identifiers
 from mmbench.data.impressions import read_impressions
@@ -22,6 +22,7 @@ from mmbench.data.log import DataError
 from mmbench.data.packed import exists, open_packed
 from mmbench.data.records import keys, read_records, rows_of
 from mmbench.data.spec import EventsSpec, Format, ItemsSpec, Reading
+from mmbench.data.stamps import moments
 from mmbench.data.tables import as_frame, parquet_names, read_parquet
 
 OBJECTS = ("jsonl", "json")
@@ -160,11 +161,7 @@ def _read_part(path: Path, spec: EventsSpec, say: Say) -> pd.DataFrame:
     if spec.rating is not None:
         events["rating"] = ratings(table[spec.rating], path)
     if stamps:
-        exact, unit = times(table[stamps[0]], path, spec.unit, spec.time_format)
-        events["time"], finer = split_moments(exact, unit)
-        if len(stamps) > 1:
-            later, rest = split_moments(*times(table[stamps[1]], path, "ms"))
-            events["time"], finer = events["time"] + later, rest
+        events["time"], finer = moments(table, stamps, path, spec.unit, spec.time_format)
         if finer.any() or spec.join:
             events["nanosecond"] = finer
     if spec.split is not None:
@@ -269,6 +266,16 @@ def as_text(value: Any) -> str:
 def ratings(column: pd.Series, path: Path) -> pd.Series:
     """Ratings as float64, NaN where the cell is empty."""
     empty = column.isna() | (column.astype(object) == "")
-    rating = pd.to_numeric(column, errors="coerce").to_numpy(np.float64)
+    rating = numbers(column).to_numpy(np.float64)
     refuse(~np.isfinite(rating) & ~empty.to_numpy(), column, path, "rating")
     return pd.Series(rating)
+
+
+def numbers(column: pd.Series) -> pd.Series:
+    """Numbers, NaN where a cell is none; ``4,5`` is 4.5, where all are written in this way."""
+    found = pd.to_numeric(column, errors="coerce")
+    texts = column[found.isna()].dropna().astype(str).str.strip()
+    texts = texts[texts != ""]
+    if len(texts) and texts.str.fullmatch(r"[-+]?\d+,\d+").all():
+        found = pd.to_numeric(column.astype(str).str.replace(",", "."), errors="coerce")
+    return found

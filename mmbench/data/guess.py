@@ -93,7 +93,10 @@ def survey(
     if texts is None and not items:
         texts = _texts_of_events(chosen, events)
     pictures = _choose_images(folder, ids)
-    remarks = (*_remarks(events), *(note for note in notes if "several units" in note))
+    remarks = (
+        *_remarks(events, chosen.unread),
+        *(note for note in notes if "several units" in note),
+    )
     info = DatasetInfo(
         id=identity(folder.absolute().name), remarks=remarks, text=texts.text if texts else ()
     )
@@ -144,11 +147,16 @@ def identity(name: str) -> str:
     return f"{plain_name or 'dataset'}-{digest}"
 
 
-def _remarks(events: EventsSpec) -> tuple[str, ...]:
+def _remarks(events: EventsSpec, unread: str) -> tuple[str, ...]:
     if events.format in WITHOUT_COLUMNS or events.history:
         return ("times are positions: the source tells only an order",)
     if events.format == "impressions":
         return ("times are positions: the source tells no moments of what was clicked earlier",)
+    if events.time is None and unread:
+        return (
+            f"times are positions: the source's own, in {unread!r}, were not read, so the order of "
+            "its rows is taken",
+        )
     if events.time is None:
         return ("times are positions: the source has no times, so the order of its rows is taken",)
     return ()

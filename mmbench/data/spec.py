@@ -23,7 +23,8 @@ Everything is optional but ``id`` and ``[interactions] file``::
     item = "item_id"
     history = "item_id_list"          # lists the items before `item`, oldest first
     time = "timestamp"                # left out: the order of the rows; "day+ms" adds
-                                      # milliseconds to a day
+                                      # milliseconds to a day, "date+clock" what a clock says, and
+                                      # "year+month+day" is a day
     unit = "ms"                       # s ms us ns, or each: by the size of each stamp
     time_format = "%d/%m/%Y"          # of dates that are not ISO 8601
     rating = "rating"                 # left out: there are none
