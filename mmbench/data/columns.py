@@ -53,6 +53,8 @@ RANKED = re.compile(r"(?:best ?sellers? ?rank|sales ?rank)\W{0,20}\w{0,30}\W{0,2
 FILE = re.compile(r"(?:\w+://|www\.)\S+|\S+\.(?:jpe?g|png|gif|webp|bmp|tiff?|html?|json)", re.I)
 TOKEN = re.compile(r"[^\s,;|\[\]{}()'\"]+")
 
+ROWS = re.compile(r"|unnamed: \d+|index|level_0|row[ _.-]?(?:id|n(?:ame|um|umber|o)s?)?|#", re.I)
+
 LIKE_COUNTS = 0.8  # a rank correlation past this, and a column counts under another name
 FEWEST_NUMBERS = 20  # numbers that a rank correlation is worth anything for
 FEWEST_CODES = 100  # values that might not all differ by chance
@@ -62,6 +64,8 @@ SAMPLE = 2000  # values that are looked into
 def why_not_by_name(name: str) -> str:
     """Why a column of this name is not worth showing to a model; empty where nothing says so."""
     plain, words = _letters(name), _words(name)
+    if ROWS.fullmatch(name.strip()):
+        return "numbers rows, by its name"
     if TOGETHER.fullmatch(plain):
         return "lists what was bought or viewed together, by its name"
     if _counts(plain, words):
@@ -98,7 +102,18 @@ def why_not(
         alike = _rank_correlation(held, known)
         if abs(alike) >= LIKE_COUNTS:
             return f"has a rank correlation of {alike:.2f} with the items' {what}"
+    if _numbers_rows(held.values()):
+        return "numbers the items one by one"
     return _why_code(some, words, counts)
+
+
+def _numbers_rows(values: Iterable[str]) -> bool:
+    """Whether values are so many whole numbers one after the other, in whichever order."""
+    texts = list(values)
+    if len(texts) < FEWEST_NUMBERS or not all(text.isdecimal() for text in texts):
+        return False
+    numbers = {int(text) for text in texts}
+    return len(numbers) == len(texts) == max(numbers) - min(numbers) + 1
 
 
 def _why_code(some: Mapping[str, str], words: set[str], ids: Mapping[str, int]) -> str:

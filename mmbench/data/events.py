@@ -17,6 +17,7 @@ from mmbench.data.names import EVENT_FILE, NAMES, plain
 from mmbench.data.several import Several, part_order
 from mmbench.data.spec import EventsSpec, on_disk
 
+ROLES = ("user", "item", "time", "rating")
 KNOWN = 8  # worth of a file that is known to hold events; of others it is less
 ASIN = re.compile(r"(?:B[0-9A-Z]{9}|\d{9}[0-9X])")
 REVIEWER = re.compile(r"A[0-9A-Z]{10,}")
@@ -299,7 +300,9 @@ def _candidates(one: Look) -> str:
     for column in one.columns:
         values = one.rows[column].astype(str)
         distinct = values.nunique()
-        kind = "maybe the time" if column in moments else ""
+        kind = next((f"the {k}, by its name" for k in ROLES if plain(column) in NAMES[k]), "")
+        if not kind and column in moments:
+            kind = "maybe the time"
         if not kind and distinct <= 21 and pd.to_numeric(values, errors="coerce").notna().all():
             kind = "maybe the rating"
         if not kind and distinct > 1:

@@ -18,6 +18,11 @@ import pandas as pd
 from mmbench.data.log import DataError
 
 FRACTION = re.compile(r"(\d+)\.0+")
+POWER = re.compile(r"(\d)(?:\.(\d+))?[eE]\+(\d{1,2})")
+# what Python calls a space, and what has no width
+AROUND = (
+    "".join(chr(n) for n in range(0x3001) if chr(n).isspace()) + "\u200b\u200c\u200d\u2060\ufeff"
+)
 Key = Callable[[str], str]
 
 
@@ -43,8 +48,8 @@ def _text(value: object) -> str:
 
 
 def trimmed(text: str) -> str:
-    """Without spaces around it, its letters composed."""
-    return unicodedata.normalize("NFC", text).strip()
+    """Without spaces around it, seen or not, its letters composed."""
+    return unicodedata.normalize("NFC", text).strip(AROUND)
 
 
 def _whole(text: str) -> str:
@@ -52,8 +57,18 @@ def _whole(text: str) -> str:
     return found[1] if found else trimmed(text)
 
 
+def _power(text: str) -> str:
+    """``1.1e+06`` as ``1100000``."""
+    found = POWER.fullmatch(_whole(text))
+    if found is None:
+        return _whole(text)
+    first, rest, zeros = found[1], found[2] or "", int(found[3])
+    rest = rest.rstrip("0")
+    return first + rest.ljust(zeros, "0") if len(rest) <= zeros else _whole(text)
+
+
 def _bare(text: str) -> str:
-    plain = _whole(text)
+    plain = _power(text)
     return plain.lstrip("0") or "0" if plain.isdigit() else plain
 
 
@@ -65,6 +80,7 @@ def _small(text: str) -> str:
 RULES: tuple[tuple[str, Key], ...] = (
     ("spaces around them, or how their letters are composed", trimmed),
     ("a '.0' at their end", _whole),
+    ("how powers of ten are written", _power),
     ("zeros before them", _bare),
     ("capitals", _small),
 )
@@ -101,6 +117,12 @@ def alike(column: pd.Series) -> tuple[pd.Series, list[str]]:
                 f"they are read as {one!r}, and {sum(map(len, split.values())) - len(split):,} "
                 "that were two or more are one"
             )
+    cut = [one for one in values if "." in one and POWER.fullmatch(trimmed(one))]
+    if cut:
+        said.append(
+            f"{len(cut):,} ids in {column.name!r} are written as powers of ten, such as "
+            f"{cut[0]!r}: a spreadsheet may have cut them off, and made one id of several"
+        )
     return (column.map(lambda value: new.get(value, value)) if new else column), said
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,7 +16,7 @@ from mmbench.data import formats, images, layouts, rows, sniff
 from mmbench.data.log import DataError
 from mmbench.data.names import KNOWN_NAMES, plain
 from mmbench.data.packed import size
-from mmbench.data.records import rows_of
+from mmbench.data.records import rows_of, value_of
 from mmbench.data.spec import FILE_NAME, MARKS, PROTOCOL, Reading, ending
 from mmbench.data.tables import as_frame, parquet_head
 
@@ -49,6 +49,19 @@ FEATURES = {
     ".bin",
     ".lmdb",
     ".mdb",
+}
+ARCHIVE = "an archive: unpack it"
+SHEET = "a spreadsheet: save its sheets as CSV"
+DATABASE = "a database, or what fills one: export its tables as CSV"
+CURES: Mapping[str, str] = {
+    **dict.fromkeys(
+        (".tar", ".tgz", ".tbz2", ".txz", ".7z", ".rar", ".zst", ".z", ".lz4"), ARCHIVE
+    ),
+    ".zip": "a zip within a zip, or one that cannot be read: unpack it",
+    **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".ods", ".numbers"), SHEET),
+    **dict.fromkeys((".sqlite", ".sqlite3", ".db", ".sql", ".accdb", ".dump"), DATABASE),
+    **dict.fromkeys((".feather", ".arrow", ".orc", ".avro", ".ipc"), "save it as Parquet or CSV"),
+    **dict.fromkeys((".mat", ".rds", ".rdata", ".rda", ".dta", ".sav"), "save it as CSV"),
 }
 WITHOUT_COLUMNS = ("sequences", "rows")
 
@@ -142,7 +155,7 @@ def _look(path: Path, name: str, given: Given) -> Look:
         return _look_at_objects(path, name, "json" if kind == ".json" else "jsonl", given)
     if kind in TEXT or kind in ATOMIC or name in given.names or layouts.known_file(name):
         return _look_at_text(path, name, given)
-    return Look(name, why_not="of no known format")
+    return Look(name, why_not=CURES.get(kind, "of no known format"))
 
 
 def _look_at_parquet(path: Path, name: str) -> Look:
@@ -162,10 +175,13 @@ def _look_at_objects(path: Path, name: str, form: str, given: Given) -> Look:
     if form == "jsonl" and set(rows.KEYS) <= set(first[0]):
         return Look(name, Reading("rows"))
     if len(first) == 1 and (form == "json"):
-        return Look(name, why_not="one JSON object, and no list of rows")
+        told = "one JSON object, and no list of rows: write a row an event, or `user item item ...`"
+        return Look(name, why_not=told)
     reading = Reading("json" if form == "json" else "jsonl", encoding=code)
     columns = tuple(formats.header(path, reading))
-    frame = pd.DataFrame([[row.get(c) for c in columns] for row in first], columns=list(columns))
+    frame = pd.DataFrame(
+        [[value_of(row, c) for c in columns] for row in first], columns=list(columns)
+    )
     return Look(name, reading, columns, frame.astype(object), layouts.known_file(name), notes)
 
 

@@ -20,6 +20,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         ),
         *("username", "profileid", "sessionid", "session", "visitor", "customer", "reviewer"),
         *("playlistid", "buyerid", "readerid", "viewerid", "clientid", "cookieid", "deviceid"),
+        *("shopperid", "subscriberid", "personid", "listenerid", "playerid", "customerno"),
     ),
     "item": (
         *("itemid", "item", "iid", "movieid", "parentasin", "asin", "productid", "product"),
@@ -27,6 +28,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         *("isbn", "artistid", "locationid", "venueid", "poiid", "placeid", "recipeid", "animeid"),
         *("goodsid", "skuid", "sku", "adid", "listingid", "hotelid", "appid", "courseid", "postid"),
         *("merchandiseid", "contentid", "showid", "filmid", "pageid", "photoid", "pinid", "doi"),
+        *("stockcode", "productcode", "itemcode", "barcode", "ean", "upc", "gtin", "productno"),
     ),
     "time": (
         *("timestamp", "time", "unixreviewtime", "datetime", "date", "ts", "createdat"),
@@ -50,7 +52,14 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "title": (
         *("title", "name", "itemname", "productname", "itemtitle", "prodname", "booktitle"),
         *("movietitle", "trackname", "songname", "appname", "producttitle", "producttitles"),
-        *("headline", "caption", "keywords"),
+        *(
+            "headline",
+            "caption",
+            "keywords",
+            "itemdescription",
+            "productdescription",
+            "description",
+        ),
     ),
     "id": ("id",),
     "split": ("split", "fold", "xlabel", "subset", "partition", "set"),

@@ -268,6 +268,8 @@ def _codes(column: pd.Series) -> tuple[Int64, list[str]]:
     odd = [value for value in values if not isinstance(value, str)]
     if odd:
         raise DataError(f"the {column.name} ids must be strings, and {odd[0]!r} is none")
+    if "\0" in "".join(column.tolist()):  # where many a pandas ends a text, and takes two for one
+        raise DataError(f"the {column.name} ids hold the character NUL: is the encoding right?")
     order = sorted(range(len(values)), key=values.__getitem__)
     place = np.empty(len(values), dtype=np.int64)
     place[order] = np.arange(len(values))

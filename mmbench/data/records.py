@@ -12,7 +12,11 @@ import pandas as pd
 
 from mmbench.data.delimited import wrong_encoding
 from mmbench.data.log import DataError
+from mmbench.data.names import NAMES, plain
 from mmbench.data.packed import as_characters, open_packed
+
+OWNERS = {*NAMES["user"], *NAMES["item"]}
+WRAPPED = {"$date", "$oid", "$numberLong", "$numberInt", "$numberDouble", "$numberDecimal"}
 
 
 def json_rows(path: Path, encoding: str = "") -> Iterator[tuple[int, dict[str, Any]]]:
@@ -115,12 +119,40 @@ def rows_of(path: Path, form: str, encoding: str = "") -> Iterator[dict[str, Any
 
 
 def keys(rows: Iterable[dict[str, Any]]) -> list[str]:
-    """All keys of all rows, in the order in which they come first."""
+    """All keys of all rows, in the order in which they come first.
+
+    Where an object stands for the user or the item, its own keys are named, as ``user.id``.
+    """
     found: dict[str, None] = {}
     for row in rows:
-        if not row.keys() <= found.keys():
-            found.update(dict.fromkeys(row))
+        for name, value in row.items():
+            if isinstance(value, dict) and plain(name) in OWNERS and _plain_value(value) is value:
+                found.update(dict.fromkeys(f"{name}.{key}" for key in value))
+            elif name not in found:
+                found[name] = None
     return list(found)
+
+
+def value_of(row: dict[str, Any], name: str) -> Any:
+    """A row's value of a key as ``keys`` names it; None where it has none."""
+    if name in row:
+        return _plain_value(row[name])
+    outer, _, inner = name.partition(".")
+    within = row.get(outer)
+    return _plain_value(within.get(inner)) if isinstance(within, dict) else None
+
+
+def _has(row: dict[str, Any], name: str) -> bool:
+    outer, _, inner = name.partition(".")
+    within = row.get(outer)
+    return name in row or (isinstance(within, dict) and inner in within)
+
+
+def _plain_value(value: Any) -> Any:
+    """What MongoDB exports as an object of one key, such as ``{"$date": ...}``, is its value."""
+    while isinstance(value, dict) and len(value) == 1 and next(iter(value)) in WRAPPED:
+        value = next(iter(value.values()))
+    return value
 
 
 def read_records(
@@ -133,12 +165,12 @@ def read_records(
     if columns is None:
         columns = keys(rows_of(path, form, encoding))
     wanted = list(columns)
-    met: set[str] = set()
+    left = set(wanted)
     values = []
     for row in rows_of(path, form, encoding):
-        met |= row.keys() & set(wanted) if len(met) < len(wanted) else set()
-        values.append([row.get(name) for name in wanted])
-    lacking = [name for name in wanted if name not in met]
+        left -= {name for name in left if _has(row, name)}
+        values.append([value_of(row, name) for name in wanted])
+    lacking = [name for name in wanted if name in left]
     if values and lacking:
         raise DataError(f"{path}: no row has the key {lacking[0]!r}; name another in dataset.toml")
     return pd.DataFrame(values, columns=wanted, dtype=object)

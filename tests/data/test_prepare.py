@@ -204,3 +204,10 @@ def test_a_sample_keeps_whole_users_and_the_catalogue():
     assert sample_users(log, 20) is log
     with pytest.raises(ValueError, match="at least one"):
         sample_users(log, 0)
+
+
+def test_an_id_with_a_nul_is_refused(prepare_rows):
+    """Older versions of pandas end a text there, and would make one id of two."""
+    rows = [("u", "a", 1), ("u", "a\0", 2), ("u", "b", 3)]
+    with pytest.raises(DataError, match="item ids hold the character NUL"):
+        prepare_rows(rows)

@@ -13,6 +13,7 @@ from mmbench.data.log import sample_users
 from mmbench.data.secret import keyed, make_secret, secret_order
 
 ids = st.text(max_size=4)  # any character, surrogates but
+read = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=4)
 rows = st.lists(st.tuples(ids, ids, st.integers(-(2**40), 2**40)), min_size=1, max_size=12)
 
 
@@ -90,7 +91,7 @@ def test_one_other_target_numbers_everything_anew(prepare_rows):
 
 
 @settings(max_examples=40, deadline=None)
-@given(one=st.lists(st.tuples(ids, ids, st.integers(0, 9)), min_size=1, max_size=20))
+@given(one=st.lists(st.tuples(read, read, st.integers(0, 9)), min_size=1, max_size=20))
 def test_the_secret_is_of_what_filtering_leaves(prepare_rows, one):
     kept = [(user, item, time) for user, item, time in one if len(user) < 4]
     assume(kept)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as config
 from hypothesis import strategies as st
 
 from mmbench.data import load
@@ -34,6 +35,7 @@ def test_the_id_names_what_differs_in_one_way_only():
     assert with_settings(INFO, {"min_rating": ""}).recipe.min_rating is None
 
 
+@config(deadline=None)
 @given(recipes, recipes)
 def test_the_id_is_a_name_that_finds_the_same_recipe_again(own, wanted):
     info = replace(INFO, recipe=own)
