@@ -166,9 +166,8 @@ def _pictures(spec: FolderSpec, raw: RawDataset | None) -> list[FileUse]:
         if images.is_image(name):
             counts[name.partition("/")[0] if "/" in name else "."] += 1
     if spec.images is None:
-        return [
-            FileUse(place, f"{_files(n)} that are not used", False) for place, n in counts.items()
-        ]
+        why = "whose name holds no item's id (--images, --image-pattern)"
+        return [FileUse(place, f"{_files(n)}, {why}", False) for place, n in counts.items()]
     path = spec.images.path
     try:
         names = list(images.list_files(spec.root / path))
@@ -184,7 +183,10 @@ def _pictures(spec: FolderSpec, raw: RawDataset | None) -> list[FileUse]:
     others = [(place, n) for place, n in counts.items() if path not in (place, ".")]
     return [
         FileUse(path, use, True),
-        *(FileUse(place, f"{_files(n)} that are not used", False) for place, n in others),
+        *(
+            FileUse(place, f"{_files(n)} in another place (--images {place})", False)
+            for place, n in others
+        ),
     ]
 
 

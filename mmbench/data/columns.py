@@ -102,9 +102,8 @@ def why_not(
         alike = _rank_correlation(held, known)
         if abs(alike) >= LIKE_COUNTS:
             return f"has a rank correlation of {alike:.2f} with the items' {what}"
-    if _numbers_rows(held.values()):
-        return "numbers the items one by one"
-    return _why_code(some, words, counts)
+    counted = "numbers the items one by one" if _numbers_rows(held.values()) else ""
+    return _why_code(some, words, counts) or counted
 
 
 def _numbers_rows(values: Iterable[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import re
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from mmbench.data.tables import as_frame, read_csv
 
 DELIMITERS = {"csv": ",", "tsv": "\t", "atomic": "\t"}
 BLOCK = 1 << 24
+MOST_REMARKS = 1000
+REMARK = re.compile(r"[#%][ \t]")  # how a line begins that is a remark, before the first row
 BETWEEN = "\x1f"  # the unit separator, which no text has: stands for delimiters that Arrow lacks
 
 
@@ -25,8 +28,11 @@ def raw_header(path: Path, reading: Reading) -> list[str]:
         return list(reading.columns)
     delimiter = reading.delimiter or DELIMITERS[reading.format]
     encoding = reading.encoding or "utf-8-sig"
+    skipped = len(remarks(path, reading.encoding))
     with open_packed(path) as raw, as_characters(raw, encoding, newline="") as file:
         try:
+            for _ in range(skipped):
+                file.readline()
             if len(delimiter) > 1 or delimiter == " ":
                 names = _cut(file.readline().rstrip("\r\n"), delimiter)
             elif reading.format == "csv":
@@ -45,6 +51,15 @@ def raw_header(path: Path, reading: Reading) -> list[str]:
     return names
 
 
+def remarks(path: Path, encoding: str = "") -> list[str]:
+    """The lines before the first row that begin with a ``#`` or ``%`` and a space."""
+    with open_packed(path) as raw, as_characters(raw, encoding or "utf-8-sig") as file:
+        try:
+            return list(itertools.takewhile(REMARK.match, itertools.islice(file, MOST_REMARKS)))
+        except UnicodeError:
+            return []  # said when the rows are read
+
+
 def read_delimited(path: Path, reading: Reading) -> pd.DataFrame:
     """All columns as strings, under the names of ``raw_header``. Raises DataError."""
     names = raw_header(path, reading)
@@ -56,7 +71,15 @@ def read_delimited(path: Path, reading: Reading) -> pd.DataFrame:
     headless = bool(reading.columns)
     escaped = quoted and _has_escapes(source, delimiter)
     try:
-        table = read_csv(source, delimiter, quoted, names, headless=headless, escaped=escaped)
+        table = read_csv(
+            source,
+            delimiter,
+            quoted,
+            names,
+            headless=headless,
+            escaped=escaped,
+            skipped=len(remarks(path, reading.encoding)),
+        )
     except pa.ArrowInvalid as error:
         if "UTF8" in str(error):
             raise wrong_encoding(path, reading.encoding) from error

@@ -276,6 +276,8 @@ def _settled(best: Candidate, looks: Sequence[Look], columns: Mapping[str, str])
 
 
 def _none(folder: Path, looks: Sequence[Look]) -> DataError:
+    if not looks:
+        return DataError(f"{folder}: holds no file but pictures, or nothing at all")
     tables = [one for one in looks if one.is_table and len(one.columns) > 1 and not one.rows.empty]
     seen = "; ".join(f"{t.name}: {', '.join(t.columns)}" for t in looks if t.is_table and t.columns)
     others = "; ".join(
@@ -283,8 +285,9 @@ def _none(folder: Path, looks: Sequence[Look]) -> DataError:
     )
     message = (
         f"{folder}: no file here looks like interactions (a table with a header that names a "
-        f"user and an item column, or a sequences.txt). Found {seen or 'no table'}. Name file "
-        "and columns in dataset.toml or with the flags of `mmbench data import`"
+        f"user and an item column, or a sequences.txt). Found {seen or 'no table'}. Name file and "
+        "columns in dataset.toml or with the flags of `mmbench data import`; text of any ending is "
+        "read where it is named (--interactions FILE)"
         f"{f' (no tables: {others})' if others else ''}"
     )
     if not tables:

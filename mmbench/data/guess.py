@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from mmbench.data import formats, images
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 SAMPLE = 2000
 FEWEST_APART = 0.75  # share of rows that a table of items names for the first time
+PATTERNS = ("{item}.*", "*/{item}.*", "*/*/{item}.*")
 MOST = 400  # files that are looked into
 
 
@@ -233,7 +235,7 @@ def _choose_items(
             continue
         column, share = _id_column(folder, table, ids, columns)
         if column is None:
-            reasons.setdefault(table.name, "none of its columns holds the ids of the events' items")
+            reasons.setdefault(table.name, _why_no_ids(table, ids))
             continue
         if share == 0.0 and not named:
             reasons.setdefault(table.name, f"{column} repeats its ids: its rows are no items")
@@ -243,6 +245,7 @@ def _choose_items(
         role = table.known is not None and table.known.role == "items"
         worth = (round(share, 1), role, title, len(text))
         why = f"{column} holds {share:.0%} of the items that some events name"
+        why += ", and one table is read: put parts into one file" if 0 < share < 0.9 else ""
         if text and worth > best:
             if chosen is not None:
                 reasons[chosen.file] = f"{table.name} fits better (--items {chosen.file})"
@@ -262,6 +265,15 @@ def _choose_items(
             "(`id` under [items] in dataset.toml)"
         )
     return chosen
+
+
+def _why_no_ids(table: Look, ids: set[str]) -> str:
+    """Why a table is not that of the items; with ids of both, where it names some."""
+    why = "none of its columns holds the ids of the events' items"
+    named = next((c for c in table.columns if plain(c) in {*NAMES["item"], "id"}), None)
+    if named is None or not ids or table.rows.empty:
+        return why
+    return f"{why}: {named} is like {str(table.rows[named].iloc[0])!r}, theirs like {min(ids)!r}"
 
 
 def _id_column(
@@ -331,20 +343,37 @@ def _texts_of_events(chosen: Candidate, events: EventsSpec) -> ItemsSpec | None:
 
 
 def _choose_images(folder: Path, ids: set[str]) -> ImagesSpec | None:
-    """The zip or folder with pictures of most of the events' items."""
-    best, chosen = 0, None
+    """The zip or folder with pictures of most of the events' items.
+
+    Only where no file is named by an id alone, one with words before or behind it is.
+    """
     places = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
     places = [path for path in places if path.is_dir() or path.suffix.lower() == ".zip"]
     if any(images.is_image(path.name) for path in folder.iterdir() if path.is_file()):
         places.append(folder)
+    listed = {}
     for path in places:
-        try:
-            names = list(images.list_files(path))
-        except DataError:
-            continue  # said with the other files
-        for pattern in ("{item}.*", "*/{item}.*", "*/*/{item}.*"):
-            found = len(ids & likeness(images.pair(names, pattern)))
-            if found > best:
-                place = "." if path == folder else path.name
-                best, chosen = found, ImagesSpec(place, pattern)
-    return chosen
+        with contextlib.suppress(DataError):  # said with the other files
+            listed[path] = list(images.list_files(path))
+    for plainly in (True, False):
+        best, chosen = 0, None
+        for path, names in listed.items():
+            for pattern in PATTERNS if plainly else _patterns(names):
+                found = len(ids & likeness(images.pair(names, pattern)))
+                if found > best:
+                    place = "." if path == folder else path.name
+                    best, chosen = found, ImagesSpec(place, pattern)
+        if chosen is not None:
+            return chosen
+    return None
+
+
+def _patterns(names: Sequence[str]) -> list[str]:
+    """Patterns with words before or behind an item's id, as in ``img_7.jpg`` and ``7_0.jpg``."""
+    stems = [PurePosixPath(name).stem for name in names]
+    pairs = zip(min(stems, default=""), max(stems, default=""), strict=False)
+    begin = "".join(a for a, _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+    begin = begin.rstrip("0123456789")  # ids may begin alike
+    ends = ["{item}_*", "{item}-*", "*_{item}.*", "*-{item}.*"]
+    ends += [f"{begin}{{item}}.*"] if begin and len(set(stems)) > 1 else []
+    return [f"{depth}{end}" for end in ends for depth in ("", "*/", "*/*/")]

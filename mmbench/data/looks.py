@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from mmbench.data import formats, images, layouts, rows, sniff
+from mmbench.data.delimited import remarks
 from mmbench.data.log import DataError
 from mmbench.data.names import KNOWN_NAMES, plain
 from mmbench.data.packed import size
@@ -199,6 +200,10 @@ def _look_at_text(path: Path, name: str, given: Given) -> Look:
     """A file of lines: a table, sequences, or neither."""
     kind, known = ending(name), layouts.known_file(name)
     code, notes = _encoding(path, given)
+    said = remarks(path, code)
+    if said:
+        told = "1 line" if len(said) == 1 else f"{len(said):,} lines"
+        notes += (f"{told} before its rows are taken for remarks, such as {said[-1].strip()!r}",)
     lines = sniff.lines(path, code)
     if not lines:
         return Look(name, why_not="is empty but for white space")
@@ -216,6 +221,8 @@ def _look_at_text(path: Path, name: str, given: Given) -> Look:
         return Look(name, why_not="no table: its lines do not fall into equal cells")
     own = {"csv": ",", "tsv": "\t"}
     form = "csv" if found.quoted else "tsv"
+    if found.quoted and found.delimiter == "\t":
+        notes += ("quotes stand around cells, and are taken off",)
     delimiter = (
         "" if found.delimiter == own[form] and ending(name) == f".{form}" else found.delimiter
     )
@@ -279,9 +286,8 @@ def _table(
     names = formats.header(path, reading)
     if found is None:
         text = sniff.head(path).decode(reading.encoding or "utf-8-sig", "replace")
-        cut = csv.reader(
-            text.splitlines(), delimiter=reading.delimiter or "\t", quoting=csv.QUOTE_NONE
-        )
+        rest = text.splitlines()[len(remarks(path, reading.encoding)) :]
+        cut = csv.reader(rest, delimiter=reading.delimiter or "\t", quoting=csv.QUOTE_NONE)
         body: list[Any] = list(itertools.islice(cut, 1, SAMPLE))
     else:
         body = list(found.rows[0 if reading.columns else 1 :])

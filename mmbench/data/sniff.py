@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmbench.data.delimited import escapes
+from mmbench.data.delimited import REMARK, escapes
 from mmbench.data.packed import open_packed
 
 HEAD = 1 << 20  # bytes that are looked at, but for the encoding
@@ -88,8 +88,14 @@ def _narrow(sample: bytes) -> str:
 
 def lines(path: Path, code: str) -> list[str]:
     """The first ``LINES`` lines that are not empty."""
-    text = head(path).decode(code or "utf-8-sig", "replace")
+    text = _text(path, code)
     return list(itertools.islice((line for line in text.splitlines() if line.strip()), LINES))
+
+
+def _text(path: Path, code: str) -> str:
+    """The first characters, without remarks."""
+    text = head(path).decode(code or "utf-8-sig", "replace")
+    return "".join(itertools.dropwhile(REMARK.match, text.splitlines(keepends=True)))
 
 
 def layout(path: Path, code: str, preferred: str = "") -> Layout | None:
@@ -100,7 +106,7 @@ def layout(path: Path, code: str, preferred: str = "") -> Layout | None:
         code: its encoding.
         preferred: a delimiter that is taken wherever the first line has it.
     """
-    text = head(path).decode(code or "utf-8-sig", "replace")
+    text = _text(path, code)
     first = next((line for line in text.splitlines() if line.strip()), "")
     if preferred and preferred in first:
         return _cut(text, preferred)
@@ -115,11 +121,7 @@ def _cut(text: str, delimiter: str) -> Layout:
     if len(delimiter) > 1 or delimiter == " ":
         cut = [line.split(None if delimiter == " " else delimiter) for line in some if line.strip()]
         return Layout(delimiter, False, tuple(map(tuple, cut)))
-    mark = re.escape(delimiter)
-    around = re.compile(rf'(?:^|{mark})"(?:[^"]|""|\\")*"(?=$|{mark})')
-    quoted = sum(around.search(line) is not None for line in some) > 0 and delimiter != "\t"
-    quoted = quoted or delimiter == ","
-    if not quoted:
+    if not (delimiter == "," or _is_quoted(text, some, delimiter)):
         rows = [tuple(line.split(delimiter)) for line in some if line.strip()]
         return Layout(delimiter, False, tuple(rows))
     source = text.splitlines(keepends=True)
@@ -130,6 +132,22 @@ def _cut(text: str, delimiter: str) -> Layout:
     except csv.Error:
         rows = [tuple(line.split(delimiter)) for line in some if line.strip()]
     return Layout(delimiter, True, tuple(rows))
+
+
+def _is_quoted(text: str, some: Sequence[str], delimiter: str) -> bool:
+    """Whether quotes stand around cells.
+
+    Between tabs they may be a title's own, and count only where they hide a tab, a line's end or
+    a doubled quote, and every one that opens a cell is closed.
+    """
+    mark = re.escape(delimiter)
+    around = re.compile(rf'(?:^|{mark})"(?:[^"]|""|\\")*"(?=$|{mark})')
+    if delimiter != "\t":
+        return any(around.search(line) for line in some)
+    cells = re.compile(r'(?:^|\t)"((?:[^"]|"")*)"(?=$|\t)', re.M)
+    hiding = any(re.search(r'""|\t|\n', cell) for cell in cells.findall(text))
+    left = cells.sub("", text)
+    return hiding and re.search(r'(?:^|\t)"', left, re.M) is None
 
 
 def _regularity(rows: Sequence[Sequence[str]]) -> float:

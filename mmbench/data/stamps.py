@@ -69,7 +69,7 @@ def _since_midnight(column: pd.Series, path: Path) -> tuple[np.ndarray, np.ndarr
     parts = texts.str.rstrip("aApPmM ").str.split(":", expand=True).reindex(columns=range(3))
     hour, minute = (parts[k].astype(np.int64).to_numpy() for k in (0, 1))
     hour = np.where(half, hour % 12 + 12 * late, hour)
-    exact = parts[2].fillna("0").astype(np.float64).to_numpy()
+    exact = parts[2].where(parts[2].notna(), "0").astype(np.float64).to_numpy()
     refuse((hour > 23) | (minute > 59) | (exact >= 60), column, path, "time")
     whole = np.floor(exact)
     finer = np.round((exact - whole) * 1e6).astype(np.int64) * 1000

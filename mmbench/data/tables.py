@@ -75,12 +75,13 @@ def read_csv(
     *,
     headless: bool = False,
     escaped: bool = False,
+    skipped: int = 0,
 ) -> pa.Table:
     """A table whose columns ``names`` are strings as they stand in the file.
 
     ``quoted`` cells may hold delimiters, line ends and doubled quotes, and where it is ``escaped``
     quotes behind a backslash. A ``headless`` file has no header: ``names`` are given to its
-    columns.
+    columns. So many lines are ``skipped`` before all others.
     Raises pyarrow.ArrowInvalid, which tells the row.
     """
     import pyarrow as pa
@@ -92,7 +93,10 @@ def read_csv(
         pa.BufferReader(source) if isinstance(source, bytes) else source,
         # one thread, for messages with row numbers too
         read_options=pacsv.ReadOptions(
-            use_threads=False, block_size=1 << 24, column_names=list(names) if headless else None
+            use_threads=False,
+            block_size=1 << 24,
+            skip_rows=skipped,
+            column_names=list(names) if headless else None,
         ),
         parse_options=pacsv.ParseOptions(
             delimiter=delimiter,

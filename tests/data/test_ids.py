@@ -155,4 +155,4 @@ def test_pictures_that_fit_nothing_are_said(tmp_path, write_events, imported):
     write_events(tmp_path / "e.csv")
     (tmp_path / "shots").mkdir()
     Image.new("RGB", (4, 4)).save(tmp_path / "shots" / "office.png")
-    assert "shots: not used: 1 picture that are not used" in imported(tmp_path)[1]
+    assert "shots: not used: 1 picture, whose name holds no item's id" in imported(tmp_path)[1]

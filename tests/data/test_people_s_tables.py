@@ -1,0 +1,366 @@
+"""Tables and folders as people leave them: what is read of each, and what is said."""
+
+import json
+import math
+import zipfile
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from mmbench.data import folder as folders
+from mmbench.data.events import Unclear
+from mmbench.data.guess import guess
+from mmbench.data.log import DataError
+
+
+def times_of(done):
+    return folders.read(done.spec).events["time"].tolist()
+
+
+def written(visits, form):
+    """The visits, their moments as a date is written."""
+    return [(u, i, pd.Timestamp(t, unit="s").strftime(form)) for u, i, t in visits]
+
+
+# times
+
+
+@pytest.mark.parametrize(
+    ("form", "step"),
+    [
+        ("%m/%d/%Y %I:%M %p", 60),
+        ("%d.%m.%Y %H:%M", 60),
+        ("%m/%d/%y %H:%M", 60),
+        ("%d/%b/%Y:%H:%M:%S +0000", 1),
+        ("%Y-%m-%d %H:%M:%S UTC", 1),
+        ("%Y-%m-%d %H:%M:%S.250 UTC", 1),
+        ("%d-%b-%y", 86_400),
+        ("%d %b %Y %H:%M:%S", 1),
+    ],
+)
+def test_dates_that_programs_export(tmp_path, form, step, visits, write_events, imported):
+    write_events(tmp_path / "e.csv", "user_id,item_id,PurchaseDate", written(visits, form))
+    done, _ = imported(tmp_path)
+    assert times_of(done) == [t // step * step for *_, t in visits]
+    assert done.card["time"] == "timestamps"
+
+
+def test_a_time_that_is_not_read_is_no_source_without_times(
+    tmp_path, visits, write_events, imported
+):
+    rows = [(u, i, f"week {k} of spring") for k, (u, i, _) in enumerate(visits)]
+    write_events(tmp_path / "e.csv", "user_id,item_id,event_time", rows)
+    done, said = imported(tmp_path)
+    assert done.spec.interactions.time is None
+    assert done.spec.info.remarks == (
+        "times are positions: the source's own, in 'event_time', were not read, so the order of "
+        "its rows is taken",
+    )
+    assert "'event_time' is named like a time, but its cells, such as 'week 0 of spring'" in said
+    assert "--time-column event_time --time-format" in said
+    rows = [(u, i, pd.Timestamp(t, unit="s").strftime("%d|%m|%Y")) for u, i, t in visits]
+    write_events(tmp_path / "e.csv", "user_id,item_id,event_time", rows)
+    flags = {"time_column": "event_time", "time_format": "%d|%m|%Y", "replace_existing": True}
+    done, _ = imported(tmp_path, interactions="e.csv", **flags)
+    assert (done.card["time"], done.spec.info.remarks) == ("timestamps", ())
+
+
+@pytest.mark.parametrize("clock", ["%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%H:%M:%S.500"])
+def test_a_day_and_a_clock_in_two_columns_are_one_moment(
+    tmp_path, clock, visits, write_events, imported
+):
+    rows = [
+        (u, i, *pd.Timestamp(t, unit="s").strftime(f"%Y-%m-%d|{clock}").split("|"))
+        for u, i, t in visits
+    ]
+    write_events(tmp_path / "e.csv", "user_id,item_id,date,time", rows)
+    done, said = imported(tmp_path)
+    assert done.spec.interactions.time == "date+time"
+    step = 60 if clock == "%H:%M" else 1
+    assert times_of(done) == [t // step * step for *_, t in visits]
+    events = folders.read(done.spec).events
+    assert set(events.get("nanosecond", [0])) == {500_000_000 if clock.endswith("500") else 0}
+    assert "times are the days of 'date' and the clock of 'time'" in said
+    rows[3] = (*rows[3][:3], "25:00:00")
+    write_events(tmp_path / "e.csv", "user_id,item_id,date,time", rows)
+    with pytest.raises(DataError, match=r"row 4 .*'25:00:00' in column 'time' is no time"):
+        folders.read(done.spec)
+
+
+def test_a_calendar_in_three_columns_is_a_day(tmp_path, visits, write_events, imported):
+    """The day alone would put the 1st of June before the 13th of May."""
+    rows = [
+        (u, i, *pd.Timestamp(t + 86_400 * k, unit="s").strftime("%d %m %Y").split())
+        for k, (u, i, t) in enumerate(visits)
+    ]
+    write_events(tmp_path / "e.csv", "user_id,item_id,Day,Month,Year", rows)
+    done, said = imported(tmp_path)
+    assert done.spec.interactions.time == "Year+Month+Day"
+    day = 86_400
+    assert times_of(done) == [(t + day * k) // day * day for k, (*_, t) in enumerate(visits)]
+    assert "times are days, of three columns" in said
+
+
+def test_numbers_that_are_no_moments_are_said(tmp_path, visits, write_events, imported):
+    rows = [(u, i, 41_772 + k / 24) for k, (u, i, _) in enumerate(visits)]
+    write_events(tmp_path / "e.csv", "user_id,item_id,date", rows)
+    done, said = imported(tmp_path)
+    assert done.spec.interactions.time == "date"
+    assert "'date' holds no moments of recent decades but other numbers" in said
+
+
+# ratings
+
+
+def test_a_decimal_comma_is_one(tmp_path, visits, imported):
+    lines = ["user;item;rating;time", *(f"{u};{i};4,5;{t}" for u, i, t in visits)]
+    (tmp_path / "events.csv").write_text("\n".join(lines) + "\n")
+    done, _ = imported(tmp_path)
+    assert set(folders.read(done.spec).events["rating"]) == {4.5}
+
+
+def test_a_column_of_words_is_no_rating(tmp_path, visits, write_events, imported):
+    write_events(tmp_path / "e.csv", "user_id,item_id,score,timestamp",
+                 [(u, i, "A+", t) for u, i, t in visits])  # fmt: skip
+    done, said = imported(tmp_path)
+    assert (done.spec.interactions.rating, done.card["events"]) == (None, 30)
+    assert "'score' is no rating: its cells, such as 'A+', no numbers" in said
+
+
+def test_a_constant_of_a_headless_file_is_no_rating(tmp_path, visits, imported):
+    """Taobao's categories of a small part."""
+    rows = [f"{u[1:]},{i[1:]},77,pv,{t}" for u, i, t in visits]
+    (tmp_path / "UserBehavior.csv").write_text("\n".join(rows) + "\n")
+    events = imported(tmp_path)[0].spec.interactions
+    assert (events.user, events.item, events.time) == ("column 1", "column 2", "column 5")
+    assert events.rating is None
+
+
+# ids
+
+
+def titles_found(done):
+    raw = folders.read(done.spec, lambda note: None)
+    titles = dict(zip(raw.items["item"], raw.items["title"], strict=True))
+    return [titles.get(item, "") for item in sorted(set(raw.events["item"]), key=str)]
+
+
+@pytest.mark.parametrize("around", ["\u200b{}", "{}\ufeff", "{}\u00a0", "\u3000{}", "{}\u2060"])
+def test_what_has_no_width_splits_no_id(tmp_path, around, visits, write_events, imported):
+    write_events(tmp_path / "e.csv")
+    rows = ["item_id,title", *(f"{around.format(f'i{k}')},Thing {k}" for k in range(7))]
+    (tmp_path / "items.csv").write_text("\n".join(rows) + "\n", "utf-8")
+    done, said = imported(tmp_path)
+    assert titles_found(done) == [f"Thing {k}" for k in range(7)]
+    assert "7 ids of items.csv differ from the events' only by spaces around them" in said
+
+
+def test_powers_of_ten_are_the_numbers_that_they_were(tmp_path, visits, write_events, imported):
+    number = {f"i{k}": 100_000 * (k + 11) for k in range(7)}
+    write_events(tmp_path / "e.csv", rows=[(u, f"{number[i]:.1e}", t) for u, i, t in visits])
+    rows = ["item_id,title", *(f"{n},Thing {n}" for n in number.values())]
+    (tmp_path / "items.csv").write_text("\n".join(rows) + "\n")
+    done, said = imported(tmp_path)
+    assert titles_found(done) == [f"Thing {n}" for n in sorted(number.values())]
+    assert "a spreadsheet may have cut them off, and made one id of several" in said
+    assert "only by how powers of ten are written, such as '1100000' and '1.1e+06'" in said
+
+
+def test_a_table_that_fits_no_id_shows_ids_of_both(tmp_path, visits, write_events, imported):
+    write_events(tmp_path / "e.csv", rows=[(u, f"item_{i}", t) for u, i, t in visits])
+    (tmp_path / "items.csv").write_text("item_id,title\n10,Thing\n11,Other\n")
+    _, said = imported(tmp_path)
+    assert "items.csv: not used: none of its columns holds the ids of the events' items: " in said
+    assert "item_id is like '10', theirs like 'item_i0'" in said
+
+
+def test_parts_of_the_items_are_said_to_be_parts(tmp_path, write_events, write_items, imported):
+    write_events(tmp_path / "e.csv")
+    write_items(tmp_path / "books.csv", [f"i{k}" for k in range(4)])
+    write_items(tmp_path / "toys.csv", [f"i{k}" for k in range(4, 7)])
+    done, said = imported(tmp_path)
+    assert "toys.csv: not used: item_id holds 43% of the items" in said
+    assert "one table is read: put parts into one file" in said
+    assert "3 items have no title" in said
+    assert done.card["unknown_items"] == 3
+
+
+# columns that tell the order of rows
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0", "index", "row_id", "row number", "level_0"])
+def test_numbers_of_rows_reach_no_model(tmp_path, name, write_events, imported):
+    write_events(tmp_path / "e.csv")
+    rows = [f"{name},item_id,title", *(f"{k},i{k},Thing {k}" for k in range(7))]
+    (tmp_path / "items.csv").write_text("\n".join(rows) + "\n")
+    done, said = imported(tmp_path)
+    assert done.card["text"] == ["title"]
+    assert f"  {name}: no model reads it: it numbers rows, by its name" in said.split("\n")
+
+
+def test_numbers_of_rows_under_another_name_reach_none_either(tmp_path, imported):
+    events = [f"u{k % 5},i{k},{1_400_000_000 + k}" for k in range(30)]
+    (tmp_path / "e.csv").write_text("\n".join(["user_id,item_id,timestamp", *events]) + "\n")
+    rows = [f"i{k},Thing {k},{(k * 7) % 30 + 500},{k % 4}" for k in range(30)]
+    (tmp_path / "items.csv").write_text("\n".join(["item_id,title,seat,shelf", *rows]) + "\n")
+    done, said = imported(tmp_path)
+    assert done.card["text"] == ["title", "shelf"]
+    assert "seat: no model reads it: it numbers the items one by one" in said
+
+
+# objects
+
+
+def test_objects_within_rows_are_taken_apart(tmp_path, visits, imported):
+    rows = [
+        {"user": {"id": u, "age": 30}, "item": {"id": i, "title": f"Thing {i}"}, "ts": t}
+        for u, i, t in visits
+    ]
+    (tmp_path / "log.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    done, said = imported(tmp_path)
+    events = done.spec.interactions
+    assert (events.user, events.item, events.time) == ("user.id", "item.id", "ts")
+    raw = folders.read(done.spec, lambda note: None)
+    assert sorted(zip(raw.events["user"], raw.events["item"], strict=True)) == sorted(
+        (u, i) for u, i, _ in visits
+    )
+    assert raw.items.set_index("item")["item.title"].to_dict() == {
+        f"i{k}": f"Thing i{k}" for k in range(7)
+    }
+    assert "user.age: not used" in said
+
+
+def test_what_mongodb_wraps_is_unwrapped(tmp_path, visits, imported):
+    rows = [
+        {
+            "_id": {"$oid": f"{k:024x}"},
+            "user_id": {"$numberLong": u[1:]},
+            "item_id": i,
+            "timestamp": {"$date": {"$numberLong": str(t * 1000)}},
+        }
+        for k, (u, i, t) in enumerate(visits)
+    ]
+    (tmp_path / "events.json").write_text("\n".join(map(json.dumps, rows)))
+    done, _ = imported(tmp_path)
+    assert times_of(done) == [t for *_, t in visits]
+    assert set(folders.read(done.spec).events["user"]) == set("012345")
+
+
+# text
+
+
+def test_quotes_between_tabs_are_taken_off_where_they_hide_something(
+    tmp_path, write_events, imported
+):
+    titles = ['He said "yes"', "Tab\there", "Line\nbreak", "Plain", '"Quoted"', "Six", "Seven"]
+    write_events(tmp_path / "e.csv")
+    table = pd.DataFrame({"item_id": [f"i{k}" for k in range(7)], "title": titles})
+    table.to_csv(tmp_path / "items.tsv", sep="\t", index=False)
+    done, said = imported(tmp_path)
+    assert folders.read(done.spec).items["title"].tolist() == titles
+    assert "items.tsv: quotes stand around cells, and are taken off" in said
+
+
+def test_a_title_s_own_quotes_stay(tmp_path, write_events, imported):
+    titles = ['"Heroes"', '"A" is for Alibi', 'The "best"', '19" rack', "e", "f", "g"]
+    write_events(tmp_path / "e.csv")
+    rows = ["item_id\ttitle", *(f"i{k}\t{title}" for k, title in enumerate(titles))]
+    (tmp_path / "items.tsv").write_text("\n".join(rows) + "\n")
+    done, said = imported(tmp_path)
+    assert folders.read(done.spec).items["title"].tolist() == titles
+    assert "quotes" not in said
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("delimiter", [",", "\t", " ", "::"])
+def test_remarks_before_the_rows_are_left_out_and_said(
+    tmp_path, delimiter, packed, visits, imported
+):
+    """As SNAP and KONECT write them."""
+    lines = ["% bip weighted", "# made by hand: 30, 6 and 7"]
+    lines += [delimiter.join(map(str, row)) for row in (("user", "item", "time"), *visits)]
+    text = "\n".join(lines) + "\n"
+    if packed:
+        with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+            archive.writestr("events.dat", text)
+    else:
+        (tmp_path / "events.dat").write_text(text)
+    done, said = imported(tmp_path)
+    assert times_of(done) == [t for *_, t in visits]
+    assert "2 lines before its rows are taken for remarks, such as '# made by hand" in said
+
+
+def test_text_of_another_ending_is_read_where_it_is_named(tmp_path, visits, imported):
+    lines = ["% 30 6 7", *(f"{u} {i} 5 {t}" for u, i, t in visits)]
+    (tmp_path / "out.shop").write_text("\n".join(lines) + "\n")
+    with pytest.raises(DataError, match=r"text of any ending is read where it is named"):
+        guess(tmp_path)
+    done, _ = imported(
+        tmp_path, interactions="out.shop", table_columns=["user", "item", "rating", "time"]
+    )
+    assert done.card["events"] == 30
+
+
+@pytest.mark.parametrize(
+    ("name", "cure"),
+    [
+        ("all.tar.gz", "an archive: unpack it"),
+        ("all.7z", "an archive: unpack it"),
+        ("events.csv.zst", "an archive: unpack it"),
+        ("shop.xlsx", "a spreadsheet: save its sheets as CSV"),
+        ("shop.sqlite", "a database, or what fills one: export its tables as CSV"),
+        ("shop.feather", "save it as Parquet or CSV"),
+        ("inner.zip", "a zip within a zip, or one that cannot be read: unpack it"),
+    ],
+)
+def test_what_is_not_read_has_a_cure(tmp_path, name, cure):
+    (tmp_path / name).write_bytes(b"\x01\x02 no table")
+    with pytest.raises(DataError) as caught:
+        guess(tmp_path)
+    assert f"{name}: {cure}" in str(caught.value)
+
+
+def test_an_empty_folder_is_said_to_be_empty(tmp_path):
+    with pytest.raises(DataError, match="holds no file but pictures, or nothing at all"):
+        guess(tmp_path)
+
+
+def test_known_names_are_said_among_candidates(tmp_path, visits, write_events):
+    rows = [(u, k, i) for k, (u, i, _) in enumerate(visits)]
+    write_events(tmp_path / "e.csv", "customer_id,basket,thing", rows)
+    with pytest.raises(Unclear) as caught:
+        guess(tmp_path)
+    assert "customer_id: u0, u1, u2 (the user, by its name)" in str(caught.value)
+
+
+# pictures
+
+
+def draw(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (4, 4), (9, 99, 9)).save(path)
+
+
+@pytest.mark.parametrize(
+    ("names", "pattern"),
+    [
+        (["img_{}.jpg"], "*_{item}.*"),
+        (["photo{}.png"], "photo{item}.*"),
+        (["{}_0.jpg", "{}_1.jpg"], "{item}_*"),
+        (["a/front-{}.jpg"], "*/*-{item}.*"),
+    ],
+)
+def test_words_beside_an_id_in_a_picture_s_name(
+    tmp_path, names, pattern, visits, write_events, imported
+):
+    write_events(tmp_path / "e.csv", rows=[(u, int(i[1:]) + 10, t) for u, i, t in visits])
+    for k in range(10, 17):
+        for name in names:
+            draw(tmp_path / "pics" / name.format(k))
+    done, said = imported(tmp_path)
+    assert done.spec.images.pattern == pattern
+    assert done.card["without_image"] == 0
+    assert f"by the pattern {pattern}: 7 of 7 items have one" in said
+    assert ("7 more fit no item, or one that has another" in said) is (len(names) > 1)
+    assert math.isclose(done.card["pictures"]["decoded"], 7)
