@@ -17,6 +17,7 @@ from mmbench.data.packed import list_names
 from mmbench.data.spec import EventsSpec, FolderSpec
 from mmbench.hookspecs import RawDataset
 
+NOBODY = {"nan", "none", "null", "n/a", "<na>", "undefined", "nil", "\\n", "-", "?"}
 MANY = 12  # files alike that are told in one line
 
 
@@ -124,6 +125,8 @@ def _table(
 
 def _of_events(events: EventsSpec, column: str) -> str:
     """What a column of events is used for; empty where it is not."""
+    if column == events.item == events.history:
+        return "the items, oldest first"
     stamps = [events.time, *(events.time or "").split("+")]
     unit = f" ({events.unit or events.time_format})" if events.unit or events.time_format else ""
     roles = {
@@ -192,6 +195,26 @@ def _pictures(spec: FolderSpec, raw: RawDataset | None) -> list[FileUse]:
 
 def _files(count: int) -> str:
     return f"{count:,} picture{'s' * (count != 1)}"
+
+
+def placeholders(raw: RawDataset) -> list[str]:
+    """Ids and titles that may stand for none, in sentences; they are taken as they are."""
+    said = []
+    for column, whom in (("user", "a user"), ("item", "an item")):
+        counts = raw.events[column].value_counts()
+        odd = [one for one in counts.index if one.casefold().strip() in NOBODY]
+        said += [
+            f"{counts[one]:,} events are of {whom} called {one!r}, which may stand for none"
+            for one in odd
+        ]
+    if raw.items.shape[1] > 1:
+        titles = raw.items.iloc[:, 1]
+        odd = titles[titles.map(lambda text: text.casefold().strip() in NOBODY)]
+        if len(odd):
+            said.append(
+                f"{len(odd):,} items have a title such as {odd.iloc[0]!r}, which may stand for none"
+            )
+    return said
 
 
 def losses(card: Mapping[str, Any]) -> list[str]:

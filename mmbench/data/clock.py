@@ -163,6 +163,17 @@ def _form(column: pd.Series, path: Path) -> str:
     return fit[0] if fit else ""
 
 
+def share(column: pd.Series) -> float:
+    """The share of cells that are times, each for itself: a stamp, or a date of a known form."""
+    numbers = pd.to_numeric(column, errors="coerce")
+    good = np.array(numbers.abs() > UNITS[-1][1])
+    texts = column.astype(str).str.strip()
+    for form in ("ISO8601", *FORMATS):
+        left = texts[~good]
+        good[~good] = _parsed(left, form).notna().to_numpy() & ~left.str.isdigit().to_numpy()
+    return float(good.mean())
+
+
 def _parsed(texts: pd.Series, form: str) -> pd.Series:
     return pd.to_datetime(texts, errors="coerce", utc=True, format=form)
 

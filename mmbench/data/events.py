@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from mmbench.data import formats, whens
+from mmbench.data.lists import are_lists
 from mmbench.data.log import DataError
 from mmbench.data.looks import WITHOUT_COLUMNS, Look
 from mmbench.data.names import EVENT_FILE, NAMES, plain
@@ -207,6 +208,10 @@ def _roles(one: Look, columns: Mapping[str, str]) -> tuple[dict[str, str], list[
                 f"{roles[kind]!r} is taken for the {kind}: {found[0]!r} is empty in {share:.0%} of "
                 "the first rows"
             )
+    if "item" not in roles and "history" not in roles:
+        lists = [by_name[name][0] for name in NAMES["sequence"] if name in by_name]
+        lists = [column for column in lists if are_lists(one.rows[column].tolist())]
+        roles |= {"item": lists[0], "history": lists[0]} if lists else {}
     if all(re.fullmatch(r"column \d+", column) for column in one.columns):
         roles |= _by_values(one)
         said = ", ".join(f"{name} the {kind}" for kind, name in roles.items())

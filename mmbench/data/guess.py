@@ -206,8 +206,10 @@ def _sample_ids(folder: Path, spec: EventsSpec, rows: pd.DataFrame) -> set[str]:
         return likeness(events["item"].head(20 * SAMPLE))
     if spec.item not in rows:
         return set()
-    told = rows[spec.item].dropna()
-    found = likeness(identifiers(told[told.astype(str).str.strip() != ""], path))
+    found: set[str] = set()
+    if spec.history != spec.item:
+        told = rows[spec.item].dropna()
+        found = likeness(identifiers(told[told.astype(str).str.strip() != ""], path))
     if spec.history in rows:
         found |= likeness(item for cell in rows[spec.history] for item in cell_items(cell))
     return found
@@ -238,7 +240,11 @@ def _choose_items(
             reasons.setdefault(table.name, _why_no_ids(table, ids))
             continue
         if share == 0.0 and not named:
-            reasons.setdefault(table.name, f"{column} repeats its ids: its rows are no items")
+            reasons.setdefault(
+                table.name,
+                f"{column} repeats its ids: its rows are no items, or the first of each counts "
+                f"(--items {table.name} --repeated first)",
+            )
             continue
         text = _text_columns(table, column, columns)
         title = _title(table, columns) is not None

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from mmbench.data import croissant, hub
 from mmbench.data import folder as folders
-from mmbench.data.account import FileUse, account, left_out, losses
+from mmbench.data.account import FileUse, account, left_out, losses, placeholders
 from mmbench.data.guess import Survey, look_around, survey
 from mmbench.data.kinds import tell_kinds
 from mmbench.data.log import DataError
@@ -249,6 +249,7 @@ def import_folder(
     spec = _without(spec, card["left_out"])
     if raw.images_root is not None:
         notes += tell_kinds(raw.images_root, sorted(set(raw.images.values())))
+    notes += placeholders(raw)
     notes += losses(card)
     target = _write(spec, source, dest, target, replace_existing)
     protocol = None if marks is None else write_split(target.parent, spec.info.id, marks)

@@ -18,7 +18,7 @@ from mmbench.data.spec import EventsSpec
 def explode(
     table: pd.DataFrame, spec: EventsSpec, path: Path, say: Callable[[str], None]
 ) -> pd.DataFrame:
-    """Events of rows with a list of items and the item after them; no times.
+    """Events of rows with a list of items, and the item after them, if that stands apart; no times.
 
     A row that begins its neighbour is left out, and ``say`` is told: such files list every
     beginning of a session for training, and would count its events many times. Of the rest each
@@ -26,10 +26,10 @@ def explode(
     """
     assert spec.history is not None
     users = identifiers(table[spec.user], path).tolist()
-    lasts = identifiers(table[spec.item], path).tolist()
-    rows = [
-        [*cell_items(cell), last] for cell, last in zip(table[spec.history], lasts, strict=True)
-    ]
+    rows = [cell_items(cell) for cell in table[spec.history]]
+    if spec.item != spec.history:
+        lasts = identifiers(table[spec.item], path).tolist()
+        rows = [[*row, last] for row, last in zip(rows, lasts, strict=True)]
     kept = [
         k
         for k, row in enumerate(rows)
@@ -72,3 +72,8 @@ def cell_items(cell: Any) -> list[str]:
         except ValueError:
             text = text.strip("[]")
     return [one.strip("'\"") for one in text.replace(",", " ").split()]
+
+
+def are_lists(cells: Sequence[Any]) -> bool:
+    """Whether most cells hold two ids or more, in a list, or with spaces or commas between."""
+    return sum(len(cell_items(cell)) > 1 for cell in cells) > len(cells) / 2

@@ -16,7 +16,7 @@ from mmbench.data import formats, images, layouts, rows, sniff
 from mmbench.data.delimited import remarks
 from mmbench.data.log import DataError
 from mmbench.data.names import KNOWN_NAMES, plain
-from mmbench.data.packed import size
+from mmbench.data.packed import open_packed, size
 from mmbench.data.records import rows_of, value_of
 from mmbench.data.spec import FILE_NAME, MARKS, PROTOCOL, Reading, ending
 from mmbench.data.tables import as_frame, parquet_head
@@ -63,6 +63,14 @@ CURES: Mapping[str, str] = {
     **dict.fromkeys((".sqlite", ".sqlite3", ".db", ".sql", ".accdb", ".dump"), DATABASE),
     **dict.fromkeys((".feather", ".arrow", ".orc", ".avro", ".ipc"), "save it as Parquet or CSV"),
     **dict.fromkeys((".mat", ".rds", ".rdata", ".rda", ".dta", ".sav"), "save it as CSV"),
+}
+MARKS_OF = {
+    b"PAR1": "Parquet",
+    b"PK\x03\x04": "a zip, or a spreadsheet,",
+    b"\x1f\x8b": "packed by gzip",
+    b"BZh": "packed by bzip2",
+    b"SQLite f": "an SQLite database",
+    b"%PDF": "a PDF",
 }
 WITHOUT_COLUMNS = ("sequences", "rows")
 
@@ -199,6 +207,11 @@ def _encoding(path: Path, given: Given) -> tuple[str, tuple[str, ...]]:
 def _look_at_text(path: Path, name: str, given: Given) -> Look:
     """A file of lines: a table, sequences, or neither."""
     kind, known = ending(name), layouts.known_file(name)
+    with open_packed(path) as file:
+        start = file.read(8)
+    other = next((what for mark, what in MARKS_OF.items() if start.startswith(mark)), "")
+    if other:
+        return Look(name, why_not=f"{other} by its first bytes, whatever its name says")
     code, notes = _encoding(path, given)
     said = remarks(path, code)
     if said:

@@ -63,6 +63,11 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     ),
     "id": ("id",),
     "split": ("split", "fold", "xlabel", "subset", "partition", "set"),
+    # a user's items in one cell, where no other column names an item
+    "sequence": (
+        *("items", "itemids", "itemlist", "itemsequence", "sequence", "history", "itemseq"),
+        *("itemidlist", "itemhistory", "historyitems", "products", "productids", "articles"),
+    ),
     "history": ("itemidlist", "historyitems", "itemseq", "itemhistory"),
 }
 # A name that says that a number is no moment, however it looks.

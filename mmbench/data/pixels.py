@@ -12,6 +12,7 @@ be thrown away.
 from __future__ import annotations
 
 import io
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -72,7 +73,8 @@ def decode(data: bytes) -> Picture:
     except (ImageError, MemoryError):
         raise
     except Exception as error:  # Pillow's decoders raise many types on damaged files
-        raise ImageError(f"is damaged: {error}") from error
+        told = re.sub(r" <_io.BytesIO object at \w+>", "", str(error))  # differs in each process
+        raise ImageError(f"is damaged: {told}") from error
 
 
 def _upright(image: Picture) -> Picture:

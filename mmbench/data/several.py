@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,7 +44,7 @@ class Several(DataError):
         self.joinable = len(kinds) == 1
         self.folds = self.joinable and {fold_of(name) for name in self.names} == set(FOLDS)
         both = "both" if len(self.names) == 2 else "all"
-        together = ",".join(self.names)
+        together = shlex.quote(",".join(self.names))
         said = (
             f"{folder}: {', '.join(self.names[:-1])} and {self.names[-1]} {both} look like "
             "interactions; name one (`file` under [interactions] in dataset.toml, --interactions)"

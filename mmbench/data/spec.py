@@ -21,7 +21,8 @@ Everything is optional but ``id`` and ``[interactions] file``::
     encoding = "latin-1"              # where it is not UTF-8
     user = "user_id"                  # columns (not for sequences, rows and impressions)
     item = "item_id"
-    history = "item_id_list"          # lists the items before `item`, oldest first
+    history = "item_id_list"          # lists the items before `item`, oldest first; the same
+                                      # column as `item` where it lists them all
     time = "timestamp"                # left out: the order of the rows; "day+ms" adds
                                       # milliseconds to a day, "date+clock" what a clock says, and
                                       # "year+month+day" is a day

@@ -108,6 +108,8 @@ def _unread(look: Look, taken: Collection[str]) -> Chosen:
             continue
         if pd.to_numeric(values, errors="coerce").notna().all():
             continue  # numbers, which are no moments
+        if clock.share(values) > 0.5:
+            return Chosen(column)  # the row that is none is named when it is read
         return Chosen(
             notes=(
                 f"{column!r} is named like a time, but its cells, such as {str(values.iloc[0])!r}, "

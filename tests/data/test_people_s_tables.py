@@ -364,3 +364,114 @@ def test_words_beside_an_id_in_a_picture_s_name(
     assert f"by the pattern {pattern}: 7 of 7 items have one" in said
     assert ("7 more fit no item, or one that has another" in said) is (len(names) > 1)
     assert math.isclose(done.card["pictures"]["decoded"], 7)
+
+
+# cells that are not what the others are
+
+
+@pytest.mark.parametrize(
+    ("other", "row"),
+    [("int", 1), ("", 1), ("13/05/2014", 1), ("1400000000", 2)],
+)
+def test_a_column_of_times_with_other_cells_is_refused_by_its_row(
+    tmp_path, other, row, visits, write_events
+):
+    """Its times were dropped as a whole, and the order of rows taken."""
+    rows = written(visits, "%Y-%m-%d %H:%M:%S")
+    rows[0] = (*rows[0][:2], other)
+    write_events(tmp_path / "e.csv", "user_id,item_id,time", rows)
+    from mmbench.data import importer
+
+    with pytest.raises(DataError, match=rf"row {row} .*in column 'time' is no time"):
+        importer.import_folder(tmp_path)
+
+
+@pytest.mark.parametrize("word", ["NULL", "nan", "None", "-"])
+def test_ids_and_titles_that_may_stand_for_none_are_said(
+    tmp_path, word, visits, write_events, imported
+):
+    rows = [(word if k < 4 else u, i, t) for k, (u, i, t) in enumerate(visits)]
+    write_events(tmp_path / "e.csv", rows=rows)
+    titles = [f"i{k},{word if k > 4 else f'Thing {k}'}" for k in range(7)]
+    (tmp_path / "items.csv").write_text("\n".join(["item_id,title", *titles]) + "\n")
+    done, said = imported(tmp_path)
+    assert f"4 events are of a user called {word!r}, which may stand for none" in said
+    assert f"2 items have a title such as {word!r}, which may stand for none" in said
+    assert (done.card["events"], done.card["without_title"]) == (30, 0)
+
+
+@pytest.mark.parametrize("form", ["json", "spaces", "quoted", "parquet"])
+def test_a_cell_may_list_a_user_s_items(tmp_path, form, visits, imported):
+    lists = {}
+    for user, item, _ in visits:
+        lists.setdefault(user, []).append(item)
+    if form == "json":
+        rows = [{"user": user, "items": items} for user, items in lists.items()]
+        (tmp_path / "data.json").write_text(json.dumps(rows))
+    elif form == "parquet":
+        table = pd.DataFrame({"user_id": list(lists), "item_ids": list(lists.values())})
+        table.to_parquet(tmp_path / "data.parquet")
+    else:
+        cell = {"spaces": " ".join, "quoted": lambda items: f'"{items}"'}[form]
+        rows = [f"{user},{cell(items)}" for user, items in lists.items()]
+        (tmp_path / "data.csv").write_text("\n".join(["user_id,history", *rows]) + "\n")
+    done, said = imported(tmp_path)
+    events = folders.read(done.spec).events
+    found = events.groupby("user")["item"].agg(list).to_dict()
+    assert found == lists
+    assert done.card["time"] == "positions"
+    assert ": the items, oldest first" in said
+
+
+def test_a_list_beside_an_item_stays_what_it_was(tmp_path, visits, write_events, imported):
+    """Amazon 2023 with histories: each row is an event, with its time."""
+    rows = [(u, i, t, "i1 i2 i3") for u, i, t in visits]
+    write_events(tmp_path / "e.csv", "user_id,parent_asin,timestamp,history", rows)
+    done, said = imported(tmp_path)
+    assert (done.card["events"], done.card["time"]) == (30, "timestamps")
+    assert "history: not used" in said
+
+
+# files
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "what"),
+    [
+        ("events.csv", b"PAR1....PAR1", "Parquet"),
+        ("events.csv", b"PK\x03\x04....", "a zip, or a spreadsheet,"),
+        ("events.tsv", b"\x1f\x8b\x08....", "packed by gzip"),
+        ("readings.txt", b"%PDF-1.4 ....", "a PDF"),
+    ],
+)
+def test_a_file_of_another_kind_than_its_name_says(tmp_path, name, start, what):
+    (tmp_path / name).write_bytes(start)
+    with pytest.raises(DataError, match=f"{what} by its first bytes, whatever its name says"):
+        guess(tmp_path)
+
+
+def test_negatives_of_an_evaluation_are_no_events(tmp_path, visits, write_events, imported):
+    write_events(tmp_path / "train.csv", rows=visits)
+    write_events(tmp_path / "test_negative.csv", rows=visits[:3])
+    done, said = imported(tmp_path)
+    assert done.spec.interactions.file == "train.csv"
+    assert (
+        "test_negative.csv: not used: negatives that targets are ranked with, by its name" in said
+    )
+
+
+def test_names_with_spaces_are_offered_as_a_shell_takes_them(tmp_path, visits, write_events):
+    write_events(tmp_path / "events.csv", rows=visits[:15])
+    write_events(tmp_path / "events (1).csv", rows=visits[15:])
+    with pytest.raises(DataError, match=r"--join 'events \(1\)\.csv,events\.csv'"):
+        guess(tmp_path)
+
+
+def test_items_with_several_texts_say_how_to_take_the_first(tmp_path, write_events, imported):
+    write_events(tmp_path / "e.csv")
+    rows = [f"i{k},{word} {k}" for word in ("Thing", "Other") for k in range(7)]
+    (tmp_path / "items.csv").write_text("\n".join(["item_id,title", *rows]) + "\n")
+    _, said = imported(tmp_path)
+    assert "(--items items.csv --repeated first)" in said
+    flags = {"items": "items.csv", "repeated": "first", "replace_existing": True}
+    assert titles_found(imported(tmp_path, **flags)[0]) == [f"Thing {k}" for k in range(7)]
