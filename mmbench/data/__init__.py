@@ -34,6 +34,8 @@ def load(
     Raises:
         DataError: says what is wrong, where, and how to mend it.
     """
+    from dataclasses import replace
+
     from mmbench.data import cache as entries
     from mmbench.data.find import resolve
     from mmbench.data.places import cache_home
@@ -57,5 +59,6 @@ def load(
 
     raw = source.read(home / "datasets", progress)
     log = prepare(raw, source.info, entries.pictures_folder(entry), progress)
+    log = replace(log, card={**log.card, **source.facts})
     entries.store(log, entry, memory)
     return log

@@ -38,7 +38,17 @@ def with_pictures(source: Source, kind: str) -> Source:
         return {**source.stamp(memory), "pictures": _identity(source.info, kind)}
 
     info = replace(source.info, remarks=(_remark(source.info, kind), *source.info.remarks))
-    return replace(source, info=info, read=read, stamp=stamp, pictured=True)
+    facts = {**source.facts, **_facts(source.info, kind)}
+    return replace(source, info=info, read=read, stamp=stamp, pictured=True, facts=facts)
+
+
+def _facts(info: DatasetInfo, kind: str) -> dict[str, Any]:
+    """What the card tells of addresses."""
+    if kind == DRAWN:
+        return {}
+    from mmbench.data.fetch.photographs import Shelf
+
+    return {"addresses": Shelf.of(info.id).told()}
 
 
 def _identity(info: DatasetInfo, kind: str) -> str:

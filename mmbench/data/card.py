@@ -175,9 +175,11 @@ def _facts(card: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("without title", f"{card['without_title']:.2%} of items"),
         ("without image", f"{card['without_image']:.2%} of items{_unusable(card)}"),
         ("pictures", _pictures(card)),
+        ("addresses", _addresses(card)),
         ("unknown items", f"{card['unknown_items']:,}" if card["unknown_items"] else ""),
         ("licence", card["licence"] or "not stated"),
         ("origin", card["origin"]),
+        ("fetched", card.get("untried", "")),
         ("lineage", "" if card["lineage"] == card["id"] else card["lineage"]),
         ("remarks", "\n".join(card["remarks"])),
         ("ceilings", "\n".join(f"{k}: {v:.4f}" for k, v in card["ceilings"].items())),
@@ -211,6 +213,18 @@ def _pictures(card: Mapping[str, Any]) -> str:
     """How many of the pictures that are named can be decoded."""
     named, decoded = card["pictures"]["named"], card["pictures"]["decoded"]
     return f"{decoded:,} of {named:,} decode ({decoded / named:.2%})" if named else ""
+
+
+def _addresses(card: Mapping[str, Any]) -> str:
+    """What came of the addresses that photographs were asked for at."""
+    told = card.get("addresses")
+    if not told:
+        return ""
+    why = ", ".join(f"{reason} {count:,}" for reason, count in told["why"].items())
+    return (
+        f"{told['used']:,} of {told['asked']:,} gave a photograph, {told['dead']:.2%} none"
+        f"{f' ({why})' if why else ''}"
+    )
 
 
 def _unusable(card: Mapping[str, Any]) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmbench.data import folder, plugin
-from mmbench.data.fetch.recipe import recipes
+from mmbench.data.fetch.recipe import RECORD, UNTRIED, recipes
 from mmbench.data.log import DataError
 from mmbench.data.places import data_home, search_folders
 from mmbench.data.published import held, published
@@ -30,6 +30,7 @@ class Source:
         read: ``read(cache, progress)`` answers the ``RawDataset``; ``cache`` is a folder in which
             each dataset that fetches its source has one of its own.
         pictured: whether it has pictures; None where only reading it tells.
+        facts: further fields of its card.
     """
 
     info: DatasetInfo
@@ -37,6 +38,7 @@ class Source:
     stamp: Callable[[Path], Mapping[str, Any]]
     read: Callable[[Path, Callable[..., None]], RawDataset]
     pictured: bool | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Row(NamedTuple):
@@ -133,7 +135,7 @@ def list_datasets() -> list[Row]:
     """Every dataset that can be named, sorted by id; no plugin is imported."""
     rows = {}
     for identity, spec in published().items():
-        rows[identity] = Row(identity, spec.info.aliases, "", "not here")
+        rows[identity] = Row(identity, spec.info.aliases, "", f"not here{_untried(identity)}")
     for identity, path in _folders().items():
         row = _row(identity, path)
         rows[row.id] = row
@@ -141,6 +143,12 @@ def list_datasets() -> list[Row]:
         where = " and ".join(plugin.package(point) for point in points)
         rows[name] = Row(name, (), where, "here" if len(points) == 1 else "claimed twice")
     return [rows[identity] for identity in sorted(rows)]
+
+
+def _untried(identity: str) -> str:
+    """What is to be known of a recipe that never met the real files, behind a semicolon."""
+    recipe = recipes().get(identity)
+    return f"; {UNTRIED}: {recipe.untried}" if recipe is not None and recipe.untried else ""
 
 
 def _row(identity: str, path: Path) -> Row:
@@ -207,12 +215,15 @@ def _alias(name: str, found: Mapping[str, Path]) -> str:
 
 
 def _folder_source(spec: FolderSpec) -> Source:
+    fetched = (spec.root / RECORD).is_file()
+    told = _untried(spec.info.id.partition("[")[0]).removeprefix("; ") if fetched else ""
     return Source(
         spec.info,
         str(spec.root.absolute()),
         lambda memory: folder.stamp(spec, memory),
         lambda cache, progress: folder.read(spec),
         spec.images is not None,
+        {"untried": told} if told else {},
     )
 
 
@@ -227,7 +238,9 @@ def _plugin_source(found: plugin.Plugin, settings: Mapping[str, str]) -> Source:
 
 def _how_to_get(spec: FolderSpec) -> str:
     info = spec.info
-    brought = info.id in recipes() and f"`mmbench data fetch {info.id}` brings it. "
+    brought = info.id in recipes() and (
+        f"`mmbench data fetch {info.id}` brings it{_untried(info.id)}. "
+    )
     return (
         f"{info.id} ({info.name}) is known, but not on this machine. {brought or ''}How to get it: "
         f"{info.origin} "

@@ -14,13 +14,11 @@ from typing import Any
 
 from mmbench.data.fetch.http import Progress, differs, digest, download
 from mmbench.data.fetch.makers import MAKERS
-from mmbench.data.fetch.recipe import FetchRecipe, Output, Proof, Source, recipes
+from mmbench.data.fetch.recipe import RECORD, UNTRIED, FetchRecipe, Output, Proof, Source, recipes
 from mmbench.data.log import DataError
 from mmbench.data.places import cache_home, data_home
 from mmbench.data.scratch import make_scratch
 from mmbench.files import put_in_place, remove_tree, write_atomically
-
-RECORD = "fetched.json"  # in the dataset's folder: what each source was when it was first used
 
 logger = logging.getLogger("mmbench.data")
 
@@ -76,6 +74,8 @@ def describe(lack: Lack) -> list[str]:
         origin = source.addresses[0] if source.addresses else "by hand"
         lines.append(f"  {source.name}, {_size(source)}, from {origin}")
         lines.append(f"    licence: {source.licence or 'none told'}")
+    if lack.recipe.untried:
+        lines.append(f"  {UNTRIED}: {lack.recipe.untried}")
     if lack.by_hand:
         lines.append("  a form or an account stands before some of it:")
         lines += [f"    {n}. {step}" for n, step in enumerate(lack.recipe.steps, 1)]

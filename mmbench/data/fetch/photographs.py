@@ -107,14 +107,24 @@ class Shelf:
         told = sorted((one.item, one.sha256) for one in self.tries().values())
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 
+    def told(self) -> dict[str, Any]:
+        """For the card: how many items were asked for, and what came of their addresses.
+
+        ``asked`` and ``used`` are counts, ``dead`` the share of addresses that gave no photograph,
+        ``why`` the count of each reason; what lies behind a colon is left out of it.
+        """
+        outcomes = Counter(one.outcome.partition(":")[0] for one in self.tries().values())
+        asked, used = outcomes.total(), outcomes.pop(USED, 0)
+        dead = (asked - used) / max(1, asked)
+        return {"asked": asked, "used": used, "dead": dead, "why": dict(outcomes.most_common())}
+
     def remark(self) -> str:
         """What a reader of a board is told: how many addresses are dead."""
-        found = self.tries().values()
-        used = sum(one.outcome == USED for one in found)
-        share = 100 * (len(found) - used) / max(1, len(found))
+        told = self.told()
         return (
-            f"photographs were fetched by address: {used:,} of {len(found):,} items, {share:.1f}% "
-            "of the addresses gave none; they may differ from those of another day"
+            f"photographs were fetched by address: {told['used']:,} of {told['asked']:,} items, "
+            f"{told['dead']:.1%} of the addresses gave none; they may differ from those of another "
+            "day"
         )
 
 

@@ -3,6 +3,8 @@
 ``recipes/<id>.toml``::
 
     id = "shop"                        # a dataset that mmbench knows, see mmbench/data/known
+    untried = "its pictures"           # what was made for files of that layout alone, and never
+                                       # tried on the real ones; people are told
 
     [categories]                       # a template: all of it may hold {category} and {slug}
     Books = "amazon-books"             # with the dataset's lineage
@@ -63,6 +65,8 @@ from mmbench.data.spec import ItemsSpec
 Part = Literal["events", "text", "pictures", "step"]
 PARTS: tuple[Part, ...] = get_args(Part)
 Range = tuple[int, int]
+RECORD = "fetched.json"  # in the dataset's folder: what each source was when it was first used
+UNTRIED = "its recipe is not tried on the real files yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +121,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class FetchRecipe:
-    """How a dataset is fetched."""
+    """How a dataset is fetched; ``untried`` says what of it never met the real files."""
 
     id: str
     sources: tuple[Source, ...]
@@ -127,6 +131,7 @@ class FetchRecipe:
     items: ItemsSpec | None = None
     hosts: tuple[str, ...] = ()
     photographs_licence: str = ""
+    untried: str = ""
 
     def source(self, name: str) -> Source | None:
         """The source of that name; None for an output."""
@@ -229,6 +234,7 @@ def parse_recipe(table: Mapping[str, Any], where: str) -> FetchRecipe:
         items=_items(table.get("items")),
         hosts=tuple(photographs.get("hosts", ())),
         photographs_licence=photographs.get("licence", ""),
+        untried=table.get("untried", ""),
     )
     known = {one.name for one in recipe.sources}
     for output in recipe.outputs:

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from mmbench.data import load
+from mmbench.data.card import _facts
 from mmbench.data.fetch import photographs
 from mmbench.data.fetch.photographs import AT_ONCE, USED, Fetcher, Shelf, read_addresses
 from mmbench.data.pixels import LONGEST
@@ -163,6 +164,10 @@ def test_photographs_are_a_datasets_pictures_with_their_share_of_dead_addresses(
     assert shown.fingerprints.events == bare.fingerprints.events
     assert len(shown.items.images.items()) == 3
     assert "3 of 4 items, 25.0% of the addresses gave none" in shown.card["remarks"][0]
+    told = {"asked": 4, "used": 3, "dead": 0.25, "why": {"HTTP 404": 1}}
+    assert shown.card["addresses"] == told and "addresses" not in bare.card
+    text = str(dict(_facts(shown.card)))
+    assert "3 of 4 gave a photograph, 25.00% none (HTTP 404 1)" in text
     pixels = np.asarray(shown.items.images.open(shown.item_ids.index("1")))
     assert pixels[0, 0].tolist() == [37, 91, 120]
     host.put(address("3b"), picture(9))
