@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import html
 import json
+import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmbench.data.fetch.bounded import records
+from mmbench.data.fetch.matching import match_items
 from mmbench.data.fetch.tables import (
     read_csv,
     read_tsv,
     sequence_items,
+    sequence_rows,
     write_csv,
     write_tsv,
 )
 from mmbench.data.log import DataError
 
 DAY = 24 * 3600
+
+logger = logging.getLogger("mmbench.data")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -88,12 +93,59 @@ def numbers_with_asin(inputs: Sequence[Path], output: Path, options: Mapping[str
     sequences, maps, metadata = inputs
     asin_of = part_of(maps, read_json(maps), "id2item")
     items = {item: str(asin_of.get(item, "")) for item in sequence_items(sequences)}
+    _write_described(items, metadata, options["form"], output)
+
+
+def described(inputs: Sequence[Path], output: Path, options: Mapping[str, Any]) -> None:
+    """As ``numbers_with_asin``, of a table of items with their ASIN, and the metadata."""
+    table, metadata = inputs
+    items = {row["item_id"]: row["asin"] for row in read_tsv(table)}
+    _write_described(items, metadata, options["form"], output)
+
+
+def _write_described(items: Mapping[str, str], metadata: Path, form: str, output: Path) -> None:
     found = {
         one["asin"]: (_title(one), _path(one.get("categories")), one.get("brand") or "")
-        for one in _wanted(metadata, options["form"], "asin", set(items.values()))
+        for one in _wanted(metadata, form, "asin", set(items.values()))
     }
     rows = ((item, asin, *found.get(asin, ("", "", ""))) for item, asin in items.items())
     write_tsv(output, ("item_id", "asin", "title", "categories", "brand"), rows)
+
+
+def asins_by_numbers(inputs: Sequence[Path], output: Path, options: Mapping[str, Any]) -> None:
+    """Items with their ASIN, by another numbering of the same log.
+
+    ``inputs``: sequences, the same log in other numbers, and the ``datamaps.json`` of these.
+    """
+    sequences, others, maps = inputs
+    asin_of = part_of(maps, read_json(maps), "id2item")
+    other = [[str(asin_of.get(item, item)) for item in row] for row in sequence_rows(others)]
+    _write_matched(sequences, other, others.name, output)
+
+
+def asins_by_reviews(inputs: Sequence[Path], output: Path, options: Mapping[str, Any]) -> None:
+    """Items with their ASIN, by the reviews that the log is made of.
+
+    ``inputs``: sequences and the 5-core reviews. A user's reviews stand by day, and inside a day
+    by ASIN, as in all published sequences.
+    """
+    sequences, reviews = inputs
+    events: dict[str, list[tuple[int, str]]] = {}
+    for one in records(reviews, "json"):
+        event = (int(one["unixReviewTime"]) // DAY, str(one["asin"]))
+        events.setdefault(str(one["reviewerID"]), []).append(event)
+    other = [[asin for _, asin in sorted(found)] for found in events.values()]
+    _write_matched(sequences, other, reviews.name, output)
+
+
+def _write_matched(
+    sequences: Path, other: Sequence[Sequence[str]], name: str, output: Path
+) -> None:
+    asin_of = match_items(sequence_rows(sequences), other, (sequences.name, name))
+    items = sequence_items(sequences)
+    if lost := sum(item not in asin_of for item in items):
+        logger.warning("%s: %s items have twins and stay without a title", output, f"{lost:,}")
+    write_tsv(output, ("item_id", "asin"), ((item, asin_of.get(item, "")) for item in items))
 
 
 def _wanted(path: Path, form: str, key: str, ids: set[str]) -> Iterator[Mapping[str, Any]]:

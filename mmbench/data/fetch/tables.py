@@ -55,10 +55,12 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]])
         writer.writerows(rows)
 
 
+def sequence_rows(path: Path) -> list[list[str]]:
+    """The items of each user of a file of sequences, in their order."""
+    with path.open(encoding="utf-8") as file:
+        return [line.split()[1:] for line in file if line.strip()]
+
+
 def sequence_items(path: Path) -> list[str]:
     """The distinct items of a file of sequences, in order of appearance."""
-    found: dict[str, None] = {}
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            found.update(dict.fromkeys(line.split()[1:]))
-    return list(found)
+    return list(dict.fromkeys(item for row in sequence_rows(path) for item in row))

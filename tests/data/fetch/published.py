@@ -70,6 +70,59 @@ def beauty_sources(text, table):
     }
 
 
+def toys_sources(text, table):
+    """The sources of amazon2014-toys: the log, the same in other numbers, and who these are."""
+    rng = np.random.default_rng(3)
+    number = dict(
+        zip([item for item, *_ in table], map(str, rng.permutation(len(table))), strict=True)
+    )
+    rows = [line.split() for line in text.decode().splitlines()]
+    others = [[row[0], *(number[item] for item in row[1:])] for row in rows]
+    maps = {"id2item": {number[item]: asin for item, asin, *_ in table}}
+    return {
+        "Toys_and_Games.txt": text,
+        "sequential.txt": "".join(f"{' '.join(row)}\n" for row in reversed(others)).encode(),
+        "datamaps.json": json.dumps(maps).encode(),
+        "meta_Toys_and_Games.json.gz": literals(metadata(table)),
+    }
+
+
+def clothing_sources(text, table):
+    """The sources of amazon2014-clothing: the log, its reviews in another order, the metadata."""
+    asin_of = {item: asin for item, asin, *_ in table}
+    reviews = []
+    for line in text.decode().splitlines():
+        user, *items = line.split()
+        moment = 1_400_000_000
+        for before, item in zip(["", *items], items, strict=False):
+            # a new day, unless the product numbers ascend as they do inside one
+            moment += 86_400 * (not before or asin_of[item] < asin_of[before])
+            reviews.append(
+                {"reviewerID": f"A{user}", "asin": asin_of[item], "unixReviewTime": moment}
+            )
+    reviews.sort(key=lambda one: (one["asin"], one["reviewerID"]))
+    text_of = "".join(f"{json.dumps(one)}\n" for one in reviews)
+    return {
+        "Clothing.txt": text,
+        "reviews_Clothing_Shoes_and_Jewelry_5.json.gz": gzip.compress(text_of.encode()),
+        "meta_Clothing_Shoes_and_Jewelry.json.gz": literals(metadata(table)),
+    }
+
+
+def metadata(table):
+    """The crawl's rows, without some keys where there is nothing to tell."""
+    return [
+        {
+            "asin": asin,
+            **({"title": html.escape(title)} if title else {}),
+            "categories": [words],
+            "brand": "OPI",
+            "imUrl": f"http://ecx.images-amazon.com/images/I/{item}.jpg",
+        }
+        for item, asin, title, words in table
+    ]
+
+
 def literals(rows):
     return gzip.compress("".join(f"{row!r}\n" for row in rows).encode())
 

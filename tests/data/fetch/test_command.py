@@ -12,7 +12,7 @@ import termios
 import time
 
 import pytest
-from published import beauty_sources, films, items_table, publish, sequences
+from published import beauty_sources, films, items_table, publish, sequences, toys_sources
 
 from mmbench.data.fetch.cards import REMARK
 
@@ -162,7 +162,7 @@ def test_photographs_are_fetched_for_the_catalogue_and_their_failures_counted(ma
 @pytest.mark.slow
 def test_films_and_toys_are_fetched_described_and_run(machine, host, tmp_path):
     publish(host, tmp_path / "recipes", "ml-1m", {"ml-1m.zip": films()})
-    publish(host, tmp_path / "recipes", "amazon2014-toys", {"Toys_and_Games.txt": TEXT}, **COUNTS)
+    publish(host, tmp_path / "recipes", "amazon2014-toys", toys_sources(TEXT, TABLE), **COUNTS)
     for name, kind in (("ml-1m", "timestamps"), ("toys", "positions")):
         done = machine.run("data", "fetch", name, "--yes", "--json")
         assert done.code == 0, done.err
@@ -173,7 +173,10 @@ def test_films_and_toys_are_fetched_described_and_run(machine, host, tmp_path):
     kinds = [row["status"]["kind"] for row in done.json]
     assert done.code == 0 and kinds.count("done") >= 3, done.err
     assert real is False or kinds == ["done"] * 6
-    assert "no recipe brings its text" in machine.run("data", "fetch", "toys").out
+    assert machine.run("data", "describe", "toys", "--json").json["without_title"] > 0
+    untried = machine.run("data", "fetch", "steam", "--images", "--dry-run").out
+    assert "no recipe brings its pictures" in untried
+    assert "its recipe is not tried on the real files yet: all of its files" in untried
 
 
 def test_a_dataset_behind_a_form_says_its_steps(machine):
@@ -181,6 +184,19 @@ def test_a_dataset_behind_a_form_says_its_steps(machine):
     assert done.code == 2
     assert "a form or an account stands before some of it:" in done.out
     assert "has to be got by hand: 1. read the terms" in done.err
+
+
+def test_a_recipe_that_never_met_the_real_files_says_so(machine, host):
+    lines = machine.run("ls", "data").out
+    told = " ".join(lines.split())
+    assert "not here; its recipe is not tried on the real files yet" in told
+    assert (
+        "not tried on the real files yet: all of its files"
+        in machine.run("data", "describe", "steam").err
+    )
+    assert machine.run("data", "fetch", "beauty", "--yes").code == 0
+    card = machine.run("data", "describe", "beauty", "--json").json
+    assert card["untried"].endswith("the metadata that tells the addresses of photographs")
 
 
 def test_what_cannot_be_fetched_is_told(machine):
