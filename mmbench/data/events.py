@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from mmbench.data import formats, whens
-from mmbench.data.lists import are_lists
+from mmbench.data.lists import are_lists, cell_items
 from mmbench.data.log import DataError
 from mmbench.data.looks import WITHOUT_COLUMNS, Look
 from mmbench.data.names import EVENT_FILE, NAMES, plain
@@ -163,7 +163,7 @@ def candidate(one: Look, columns: Mapping[str, str], asked: bool = False) -> Can
     )
     taken = (spec.user, spec.item, spec.rating, spec.split, spec.history)
     chosen = _time(one, columns, {name for name in taken if name is not None})
-    time = chosen.column if history is None else None
+    time = chosen.column if history is None else _list_of_times(one, history)
     sure = (
         not reading.columns or one.known is not None or time is not None or spec.rating is not None
     )
@@ -225,6 +225,18 @@ def _filled(rows: pd.DataFrame, column: str) -> float:
         return 0.0
     values = rows[column]
     return float((values.notna() & (values.astype(str).str.strip() != "")).mean())
+
+
+def _list_of_times(one: Look, history: str) -> str | None:
+    """A column that lists as many times as another one lists items."""
+    items = [len(cell_items(cell)) for cell in one.rows[history]]
+    for column in one.columns:
+        name = re.sub(r"(s|list|seq)$", "", plain(column))
+        if column != history and (name in NAMES["time"] or plain(column) in NAMES["time"]):
+            times = [len(cell_items(cell)) for cell in one.rows[column]]
+            if times == items:
+                return column
+    return None
 
 
 def _no_number(one: Look, column: str) -> str:

@@ -150,7 +150,7 @@ def identity(name: str) -> str:
 
 
 def _remarks(events: EventsSpec, unread: str) -> tuple[str, ...]:
-    if events.format in WITHOUT_COLUMNS or events.history:
+    if events.format in WITHOUT_COLUMNS or (events.history and events.time is None):
         return ("times are positions: the source tells only an order",)
     if events.format == "impressions":
         return ("times are positions: the source tells no moments of what was clicked earlier",)

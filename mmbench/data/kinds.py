@@ -6,22 +6,33 @@ import io
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mmbench.data.pictures import open_files
-from mmbench.data.pixels import FORMATS
+from mmbench.data.pixels import FORMATS, white_of
 from mmbench.views import ImageError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
 
 MOST = 2000  # pictures that are looked at
 SAID = {
     "moving": "move: their first frame counts",
     "deep": "have greys of 16 bits: they are scaled to 8, over the whole range",
+    "dim": (
+        "have greys of 16 bits and use 12 of them at most: if a camera of 12 bits wrote them, they "
+        "are nearly black, and should be scaled beforehand"
+    ),
     "palette": "have a palette: they are drawn in its colours",
     "transparent": "are transparent in part: they are laid on white",
 }
 
 
 def tell_kinds(root: Path, names: Sequence[str]) -> list[str]:
-    """A sentence for each kind of picture that is changed, with its count; none is decoded."""
+    """A sentence for each kind of picture that is changed, with its count.
+
+    Only those with greys of 16 bits are decoded.
+    """
     some = list(names)[:: max(1, -(-len(names) // MOST))]
     counts = dict.fromkeys(SAID, 0)
     with open_files(root) as read, warnings.catch_warnings():
@@ -48,9 +59,15 @@ def _kinds(data: bytes) -> set[str]:
             told = {
                 "moving": getattr(image, "n_frames", 1) > 1,
                 "deep": image.mode.startswith("I"),
+                "dim": image.mode.startswith("I") and _is_dim(image),
                 "palette": image.mode == "P",
                 "transparent": image.has_transparency_data,
             }
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return set()
     return {kind for kind, found in told.items() if found}
+
+
+def _is_dim(image: Picture) -> bool:
+    """Whether a picture that declares 16 bits has no grey above those of 12."""
+    return image.getextrema()[1] < 1 << 12 and white_of(image) > 1 << 12

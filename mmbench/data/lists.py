@@ -13,16 +13,19 @@ import pandas as pd
 from mmbench.data.ids import identifiers
 from mmbench.data.log import DataError
 from mmbench.data.spec import EventsSpec
+from mmbench.data.stamps import moments
 
 
 def explode(
     table: pd.DataFrame, spec: EventsSpec, path: Path, say: Callable[[str], None]
 ) -> pd.DataFrame:
-    """Events of rows with a list of items, and the item after them, if that stands apart; no times.
+    """Events of rows with a list of items, and the item after them, if that stands apart.
+
+    They have times where another column lists as many of them.
 
     A row that begins its neighbour is left out, and ``say`` is told: such files list every
     beginning of a session for training, and would count its events many times. Of the rest each
-    row is a user. Raises DataError where a user has several rows.
+    row is a user. Raises DataError where a user has several rows, and for lists of other lengths.
     """
     assert spec.history is not None
     users = identifiers(table[spec.user], path).tolist()
@@ -48,12 +51,24 @@ def explode(
             "is the beginning of another; join them in time order"
         )
     lengths = [len(rows[k]) for k in kept]
-    return pd.DataFrame(
+    events = pd.DataFrame(
         {
             "user": np.repeat(np.array(named, dtype=object), lengths),
             "item": np.array([item for k in kept for item in rows[k]], dtype=object),
         }
     )
+    if spec.time is None:
+        return events
+    stamps = [cell_items(table[spec.time].iloc[k]) for k in kept]
+    for k, found, length in zip(kept, stamps, lengths, strict=True):
+        if len(found) != length:
+            raise DataError(
+                f"{path}, row {k + 1} (without the header): {len(found)} times in {spec.time!r} "
+                f"for {length} items; mend it, or leave `time` out"
+            )
+    flat = pd.DataFrame({spec.time: [one for found in stamps for one in found]}, dtype=object)
+    second, finer = moments(flat, [spec.time], path, spec.unit, spec.time_format)
+    return events.assign(time=second, nanosecond=finer)
 
 
 def _begins(row: Sequence[str], other: Sequence[str], before: bool) -> bool:

@@ -30,6 +30,7 @@ MAX_BYTES = 64 * 1024 * 1024
 # what is drawn by running another program, as EPS is, is no picture
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 ORIENTATION = 0x0112  # in EXIF; its values by how the picture is turned upright
+BITS = 0x0102  # in TIFF, of each sample
 TURNS = {
     2: "FLIP_LEFT_RIGHT",
     3: "ROTATE_180",
@@ -110,18 +111,26 @@ def _to_rgb(image: Picture) -> Picture:
 
 
 def _from_deep_grey(image: Picture) -> Picture:
-    """A picture of 16-bit greys in 8 bits; where one grey is transparent, with that."""
+    """A picture of greys of 12 or 16 bits in 8; where one grey is transparent, with that."""
     from PIL import Image
 
     deep = np.asarray(image).astype(np.int64)
     if deep.min() < 0 or deep.max() > 0xFFFF:
         raise ImageError("has greys of more than 16 bits")
-    grey = Image.fromarray(((deep * 0xFF + 0x7FFF) // 0xFFFF).astype(np.uint8))
+    white = white_of(image)
+    grey = Image.fromarray(((deep * 0xFF + white // 2) // white).astype(np.uint8))
     clear = image.info.get("transparency")
     if clear is None:
         return grey
     there = Image.fromarray(np.where(deep == clear, 0, 0xFF).astype(np.uint8))
     return Image.merge("LA", (grey, there))
+
+
+def white_of(image: Picture) -> int:
+    """The largest grey that a picture's file may hold: of 12 bits, where it declares that many."""
+    tags = getattr(image, "tag_v2", {})  # of TIFF
+    bits = tags.get(BITS, (16,))
+    return (1 << 12) - 1 if tuple(bits) == (12,) else 0xFFFF
 
 
 def _shrink(picture: Picture) -> Picture:

@@ -144,6 +144,17 @@ def test_pictures_of_every_kind_are_found_and_said(tmp_path, write_events, impor
     assert done.card["pictures"] == {"named": 7, "decoded": 6}
 
 
+def test_greys_that_use_few_of_their_bits_are_said(tmp_path, write_events, imported):
+    write_events(tmp_path / "e.csv")
+    (tmp_path / "pictures").mkdir()
+    for k, most in enumerate((4095, 65_535)):
+        greys = np.linspace(0, most, 64).reshape(8, 8).astype(np.uint16)
+        Image.fromarray(greys).save(tmp_path / "pictures" / f"i{k}.png")
+    said = imported(tmp_path)[1]
+    assert "pictures: 2 pictures have greys of 16 bits: they are scaled to 8" in said
+    assert "pictures: 1 pictures have greys of 16 bits and use 12 of them at most" in said
+
+
 def test_pictures_beside_the_tables_are_found(tmp_path, write_events, imported):
     write_events(tmp_path / "e.csv")
     for k in range(7):

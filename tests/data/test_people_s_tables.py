@@ -423,6 +423,28 @@ def test_a_cell_may_list_a_user_s_items(tmp_path, form, visits, imported):
     assert ": the items, oldest first" in said
 
 
+@pytest.mark.parametrize("name", ["timestamps", "time_list", "dates"])
+def test_a_list_of_times_beside_it_is_read(tmp_path, name, visits, imported):
+    lists = {}
+    for user, item, time in visits:
+        lists.setdefault(user, []).append((item, time))
+    rows = [
+        {"user": user, "items": [i for i, _ in found], name: [t * 1000 for _, t in found]}
+        for user, found in lists.items()
+    ]
+    (tmp_path / "data.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    done, said = imported(tmp_path)
+    events = folders.read(done.spec).events
+    found = set(events[["user", "item", "time"]].itertuples(index=False, name=None))
+    assert found == set(visits)
+    assert (done.card["time"], done.spec.info.remarks) == ("timestamps", ())
+    assert f"{name}: the time" in said
+    rows[2][name] = rows[2][name][1:]
+    (tmp_path / "data.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    with pytest.raises(DataError, match=rf"row 3 .*: 4 times in '{name}' for 5 items"):
+        folders.read(done.spec)
+
+
 def test_a_list_beside_an_item_stays_what_it_was(tmp_path, visits, write_events, imported):
     """Amazon 2023 with histories: each row is an event, with its time."""
     rows = [(u, i, t, "i1 i2 i3") for u, i, t in visits]

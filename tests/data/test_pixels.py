@@ -63,6 +63,19 @@ def test_greys_of_16_bits_are_scaled_and_not_cut_off():
     assert seen(saved(whole, "TIFF")) == expected
 
 
+def tiff_of_12_bits(values):
+    """A TIFF of one row whose greys declare 12 bits, two in three bytes."""
+    packed = int("".join(f"{value:03x}" for value in values), 16).to_bytes(len(values) * 3 // 2)
+    tags = {256: len(values), 257: 1, 258: 12, 259: 1, 262: 1, 273: 0, 277: 1, 278: 1}
+    tags |= {279: len(packed), 273: 8 + 2 + 12 * 9 + 4}
+    entries = [struct.pack("<HHII", tag, 4, 1, value) for tag, value in sorted(tags.items())]
+    return struct.pack("<2sHIH", b"II", 42, 8, 9) + b"".join(entries) + bytes(4) + packed
+
+
+def test_greys_of_12_bits_reach_white():
+    assert seen(tiff_of_12_bits([0, 4095, 2048, 16])) == greys(0, 255, 128, 1)
+
+
 def test_a_transparent_grey_of_16_bits_is_white():
     extra = chunk(b"tRNS", struct.pack(">H", 300))
     assert seen(deep_png([300, 301, 65_535], 16, 0, extra)) == greys(255, 1, 255)
