@@ -48,7 +48,7 @@ def fetch_data(
         demand_consent,
         known_id,
     )
-    from mmbench.data.fetch.bring import bring, describe, lacking
+    from mmbench.data.fetch.bring import bring, demand_given, describe, lacking
     from mmbench.data.places import data_home
 
     identity = known_id(name)
@@ -67,6 +67,7 @@ def fetch_data(
     outcomes: dict[str, int] = {}
     with spinning(console, f"fetching {identity}") as spinner:
         if lack.outputs:
+            demand_given(lack, given)
             demand_consent(spinner, "\n".join(describe(lack)), yes)
         folder = bring(lack, given=given, progress=spinner.count, say=spinner)
         if images:

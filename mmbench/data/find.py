@@ -135,7 +135,7 @@ def list_datasets() -> list[Row]:
     """Every dataset that can be named, sorted by id; no plugin is imported."""
     rows = {}
     for identity, spec in published().items():
-        rows[identity] = Row(identity, spec.info.aliases, "", f"not here{_untried(identity)}")
+        rows[identity] = Row(identity, spec.info.aliases, "", _absent(identity))
     for identity, path in _folders().items():
         row = _row(identity, path)
         rows[row.id] = row
@@ -146,9 +146,17 @@ def list_datasets() -> list[Row]:
 
 
 def _untried(identity: str) -> str:
-    """What is to be known of a recipe that never met the real files, behind a semicolon."""
+    """Which parts of a recipe never met the real files; empty where all did."""
+    recipe = recipes().get(identity.partition("[")[0])
+    if recipe is None or not recipe.untried:
+        return ""
+    return f"{', '.join(recipe.untried)}: {UNTRIED}, but on small ones of that layout"
+
+
+def _absent(identity: str) -> str:
     recipe = recipes().get(identity)
-    return f"; {UNTRIED}: {recipe.untried}" if recipe is not None and recipe.untried else ""
+    untried = recipe.untried if recipe is not None else []
+    return f"not here; untried: {', '.join(untried)}" if untried else "not here"
 
 
 def _row(identity: str, path: Path) -> Row:
@@ -216,7 +224,7 @@ def _alias(name: str, found: Mapping[str, Path]) -> str:
 
 def _folder_source(spec: FolderSpec) -> Source:
     fetched = (spec.root / RECORD).is_file()
-    told = _untried(spec.info.id.partition("[")[0]).removeprefix("; ") if fetched else ""
+    told = _untried(spec.info.id) if fetched else ""
     return Source(
         spec.info,
         str(spec.root.absolute()),
@@ -238,12 +246,11 @@ def _plugin_source(found: plugin.Plugin, settings: Mapping[str, str]) -> Source:
 
 def _how_to_get(spec: FolderSpec) -> str:
     info = spec.info
-    brought = info.id in recipes() and (
-        f"`mmbench data fetch {info.id}` brings it{_untried(info.id)}. "
-    )
+    brought = info.id in recipes() and f"`mmbench data fetch {info.id}` brings it. "
+    untried = f"({_untried(info.id)}.) " if _untried(info.id) else ""
     return (
-        f"{info.id} ({info.name}) is known, but not on this machine. {brought or ''}How to get it: "
-        f"{info.origin} "
+        f"{info.id} ({info.name}) is known, but not on this machine. {brought or ''}{untried}"
+        f"How to get it: {info.origin} "
         f"Put {', '.join(spec.files())} into {data_home() / info.id}, or into a folder "
         f"{info.id} of one that the environment variable MMBENCH_DATA names."
     )

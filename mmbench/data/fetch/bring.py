@@ -71,11 +71,11 @@ def describe(lack: Lack) -> list[str]:
     """What a person is told beforehand: a line for each source, or the steps that are theirs."""
     lines = [f"{lack.id}: {_amount(lack.sources)} into {data_home() / lack.id}"]
     for source in lack.sources:
-        origin = source.addresses[0] if source.addresses else "by hand"
-        lines.append(f"  {source.name}, {_size(source)}, from {origin}")
+        origin = f"from {source.addresses[0]}" if source.addresses else "got by hand"
+        lines.append(f"  {source.name}, {_size(source)}, {origin}")
         lines.append(f"    licence: {source.licence or 'none told'}")
-    if lack.recipe.untried:
-        lines.append(f"  {UNTRIED}: {lack.recipe.untried}")
+        if source.untried:
+            lines.append(f"    {UNTRIED}, but on small ones of that layout")
     if lack.by_hand:
         lines.append("  a form or an account stands before some of it:")
         lines += [f"    {n}. {step}" for n, step in enumerate(lack.recipe.steps, 1)]
@@ -193,9 +193,7 @@ def _get(
             raise DataError(f"{found} is another file than the recipe's: {wrong}")
         return found
     if source.by_hand:
-        steps = "; ".join(f"{n}. {step}" for n, step in enumerate(lack.recipe.steps, 1))
-        where = f" ({given} has none)" if given is not None else ""
-        raise DataError(f"{lack.id}: {source.name} has to be got by hand{where}: {steps}")
+        raise _by_hand(source, lack, given)
     path = cache_home() / "downloads" / lack.id / source.name
     try:
         download(source.addresses, path, proof, at_most=source.at_most, progress=progress)
@@ -207,6 +205,19 @@ def _get(
             f"reissued, remove {data_home() / lack.id} to start from the new one"
         ) from error
     return path
+
+
+def demand_given(lack: Lack, given: Path | None) -> None:
+    """Raise DataError where a file that a person has to get is not in what was given."""
+    for source in lack.by_hand:
+        if given is None or find_given(given, source.name) is None:
+            raise _by_hand(source, lack, given)
+
+
+def _by_hand(source: Source, lack: Lack, given: Path | None) -> DataError:
+    steps = "; ".join(f"{n}. {step}" for n, step in enumerate(lack.recipe.steps, 1))
+    where = f" ({given} has none)" if given is not None else ""
+    return DataError(f"{lack.id}: {source.name} has to be got by hand{where}: {steps}")
 
 
 def find_given(given: Path, name: str) -> Path | None:

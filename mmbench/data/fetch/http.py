@@ -280,5 +280,7 @@ def _validator(part: Path, address: str, proof: Proof) -> str | None:
 
 def _short(error: BaseException) -> str:
     """The innermost reason of requests' nested ones."""
-    text = str(error)
-    return text.rsplit(": ", 1)[-1].strip("')\"") or type(error).__name__
+    text = str(error).rsplit(": ", 1)[-1].strip("'\"")
+    while text.count(")") > text.count("("):  # those that close what is cut off
+        text = text.removesuffix(")").strip("'\"")
+    return text or type(error).__name__

@@ -3,8 +3,6 @@
 ``recipes/<id>.toml``::
 
     id = "shop"                        # a dataset that mmbench knows, see mmbench/data/known
-    untried = "its pictures"           # what was made for files of that layout alone, and never
-                                       # tried on the real ones; people are told
 
     [categories]                       # a template: all of it may hold {category} and {slug}
     Books = "amazon-books"             # with the dataset's lineage
@@ -25,6 +23,8 @@
     sha256 = "…"                       # or md5; neither: recorded on first use
     at_most = 100_000_000              # bytes, where the size is not known
     licence = "CC-BY-4.0"
+    untried = true                     # the recipe met only small files of its layout so far, and
+                                       # not the real one: people are told
 
     [[output]]
     file = "events.csv"                # as the dataset's description names it
@@ -66,7 +66,7 @@ Part = Literal["events", "text", "pictures", "step"]
 PARTS: tuple[Part, ...] = get_args(Part)
 Range = tuple[int, int]
 RECORD = "fetched.json"  # in the dataset's folder: what each source was when it was first used
-UNTRIED = "its recipe is not tried on the real files yet"
+UNTRIED = "not tried on the real files yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +86,14 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file as others publish it."""
+    """A file as others publish it; ``untried``: the recipe never met the real one."""
 
     name: str
     addresses: tuple[str, ...] = ()
     proof: Proof = Proof()
     at_most: int = 4 * 1024**3
     licence: str = ""
+    untried: bool = False
 
     @property
     def by_hand(self) -> bool:
@@ -121,7 +122,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class FetchRecipe:
-    """How a dataset is fetched; ``untried`` says what of it never met the real files."""
+    """How a dataset is fetched."""
 
     id: str
     sources: tuple[Source, ...]
@@ -131,11 +132,21 @@ class FetchRecipe:
     items: ItemsSpec | None = None
     hosts: tuple[str, ...] = ()
     photographs_licence: str = ""
-    untried: str = ""
 
     def source(self, name: str) -> Source | None:
         """The source of that name; None for an output."""
         return next((one for one in self.sources if one.name == name), None)
+
+    @property
+    def untried(self) -> list[Part]:
+        """The parts that are made of a file that the recipe never met."""
+        strange = {one.name for one in self.sources if one.untried}
+        return [
+            part
+            for part in PARTS
+            if part != "step"
+            and any(strange & set(output.inputs) for output in self.making([part]))
+        ]
 
     def making(self, parts: Iterable[str], here: Container[str] = ()) -> list[Output]:
         """The outputs of these parts that are not ``here``, after those that they are made of."""
@@ -234,7 +245,6 @@ def parse_recipe(table: Mapping[str, Any], where: str) -> FetchRecipe:
         items=_items(table.get("items")),
         hosts=tuple(photographs.get("hosts", ())),
         photographs_licence=photographs.get("licence", ""),
-        untried=table.get("untried", ""),
     )
     known = {one.name for one in recipe.sources}
     for output in recipe.outputs:

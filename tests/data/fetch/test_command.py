@@ -176,7 +176,7 @@ def test_films_and_toys_are_fetched_described_and_run(machine, host, tmp_path):
     assert machine.run("data", "describe", "toys", "--json").json["without_title"] > 0
     untried = machine.run("data", "fetch", "steam", "--images", "--dry-run").out
     assert "no recipe brings its pictures" in untried
-    assert "its recipe is not tried on the real files yet: all of its files" in untried
+    assert untried.count("not tried on the real files yet, but on small ones of that layout") == 2
 
 
 def test_a_dataset_behind_a_form_says_its_steps(machine):
@@ -184,19 +184,23 @@ def test_a_dataset_behind_a_form_says_its_steps(machine):
     assert done.code == 2
     assert "a form or an account stands before some of it:" in done.out
     assert "has to be got by hand: 1. read the terms" in done.err
+    done = machine.run("data", "fetch", "microlens-100k")  # no licence is asked about before that
+    assert done.code == 2 and "has to be got by hand: 1. read the terms" in done.err
+    assert "add --yes" not in done.err
 
 
 def test_a_recipe_that_never_met_the_real_files_says_so(machine, host):
-    lines = machine.run("ls", "data").out
-    told = " ".join(lines.split())
-    assert "not here; its recipe is not tried on the real files yet" in told
-    assert (
-        "not tried on the real files yet: all of its files"
-        in machine.run("data", "describe", "steam").err
-    )
-    assert machine.run("data", "fetch", "beauty", "--yes").code == 0
+    rows = {row["id"]: row["status"] for row in machine.run("ls", "data", "--json").json}
+    assert rows["steam"] == "not here; untried: events, text"
+    assert rows["amazon2014-sports"] == "not here; untried: text, pictures"
+    assert rows["amazon2014-toys"] == "not here; untried: text, pictures"
+    assert rows["amazon2023-pixrec"] == "not here"
+    told = machine.run("data", "describe", "steam").err
+    assert "(events, text: not tried on the real files yet, but on small ones" in told
+    done = machine.run("data", "fetch", "beauty", "--yes")
+    assert done.code == 0 and "not tried" not in done.out  # of what it fetches all was seen
     card = machine.run("data", "describe", "beauty", "--json").json
-    assert card["untried"].endswith("the metadata that tells the addresses of photographs")
+    assert card["untried"].startswith("pictures: not tried on the real files yet")
 
 
 def test_what_cannot_be_fetched_is_told(machine):

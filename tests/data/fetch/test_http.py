@@ -5,7 +5,7 @@ import os
 import pytest
 
 from mmbench.data.fetch import http
-from mmbench.data.fetch.http import FetchError, download
+from mmbench.data.fetch.http import FetchError, _short, download
 from mmbench.data.fetch.recipe import Proof
 
 DATA = bytes(range(256)) * 4000  # 1,024,000 bytes, no two neighbours equal
@@ -195,3 +195,21 @@ def test_a_full_disk_says_so_before_anything_is_written(host, served, monkeypatc
     monkeypatch.setattr(http.shutil, "disk_usage", lambda path: usage(1, 1, 1000))
     with pytest.raises(OSError, match="No space left"):
         served()
+
+
+@pytest.mark.parametrize(
+    ("said", "short"),
+    [
+        (
+            "HTTPSConnectionPool(host='h', port=443): Max retries (Caused by NameError(\"x: "
+            "Failed to resolve 'h' ([Errno -2] Name or service not known)\"))",
+            "Failed to resolve 'h' ([Errno -2] Name or service not known)",
+        ),
+        ("('Connection aborted.', RemoteDisconnected('closed'))", None),
+        ("", "OSError"),
+    ],
+)
+def test_the_innermost_reason_is_told_with_its_brackets_closed(said, short):
+    found = _short(OSError(said))
+    assert found.count("(") == found.count(")")
+    assert short is None or found == short
