@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from mmbench.problems import UserError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from mmbench.cli.status import Spinner
     from mmbench.data.fetch.bring import Lack
     from mmbench.data.log import Log
 
+MANY = 5  # hosts that are told by name
 Needs = frozenset[str]  # of "text" and "image"
 
 
@@ -211,19 +213,22 @@ def bring_photographs(name: str, wishes: Wishes, spinner: Spinner) -> dict[str, 
     from mmbench.data.fetch.recipe import recipes
     from mmbench.data.find import place_of, resolve
 
-    if resolve(name).pictured:
+    source = resolve(name)
+    if source.pictured:
         return {}
-    identity, _ = place_of(name)
-    table, recipe = addresses_of(name), recipes().get(identity)
-    if table is None or recipe is None:
+    identity = source.info.id.partition("[")[0]
+    table, recipe = addresses_of(name), recipes().get(place_of(name)[0])
+    if table is None:
         raise NoPictures(
             "no addresses of photographs are here; `mmbench data fetch NAME --images` brings those "
-            "of known datasets, and --draw draws cards"
+            "of known datasets, an import keeps those that an items table tells, and --draw draws "
+            "cards"
         )
     log = data.load(name, progress=spinner.count)
     known = read_addresses(table)
     wanted = {item: known[item] for item in log.item_ids[1:] if item in known}
-    shelf = Shelf.of(identity)
+    hosts = recipe.hosts if recipe is not None else hosts_of(wanted.values())
+    shelf = Shelf.of(identity, Path(source.where))
     tried = shelf.tries()
     left = sum(item not in tried or not tried[item].lasts for item in wanted)
     if left and (wishes.plan_only or not wishes.fetch):
@@ -231,22 +236,36 @@ def bring_photographs(name: str, wishes: Wishes, spinner: Spinner) -> dict[str, 
     if left:
         told = (
             f"{identity}: {left:,} photographs of {log.n_items:,} items, from "
-            f"{', '.join(recipe.hosts)} into {shelf.folder}; their size is not told, often 20 to "
-            f"100 KB each\n  licence: {recipe.photographs_licence or 'none told'}"
+            f"{', '.join(hosts[:MANY])}{f' and {len(hosts) - MANY:,} more' * (len(hosts) > MANY)} "
+            f"into {shelf.folder}; their size is not told, often 20 to 100 KB each\n  licence: "
+            f"{(recipe and recipe.photographs_licence) or 'none told'}"
         )
         demand_consent(spinner, told, wishes.yes)
         spinner(f"fetching photographs of {identity}")
-        return dict(Fetcher(shelf, recipe.hosts).run(wanted, spinner.count))
+        return dict(Fetcher(shelf, hosts).run(wanted, spinner.count))
     return {}
+
+
+def hosts_of(addresses: Iterable[str]) -> tuple[str, ...]:
+    """The hosts that addresses name, those named most first."""
+    return tuple(host for host, _ in Counter(map(_host, addresses)).most_common() if host)
+
+
+def _host(address: str) -> str:
+    try:
+        return (urlsplit(address).hostname or "").lower()
+    except ValueError:
+        return ""
 
 
 def addresses_of(name: str) -> Path | None:
     """The table of a dataset's addresses of pictures, beside its files or in what was fetched."""
     from mmbench.data.find import place_of
     from mmbench.data.places import data_home
+    from mmbench.data.spec import ADDRESSES
 
     identity, folder = place_of(name)
     for place in (folder, data_home() / identity):
-        if place is not None and (place / "addresses.tsv").is_file():
-            return place / "addresses.tsv"
+        if place is not None and (place / ADDRESSES).is_file():
+            return place / ADDRESSES
     return None

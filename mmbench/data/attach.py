@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmbench.data.find import Source
 from mmbench.data.log import DataError
 from mmbench.hookspecs import DatasetInfo, RawDataset
+
+if TYPE_CHECKING:
+    from mmbench.data.fetch.photographs import Shelf
 
 DRAWN, PHOTOGRAPHS = "drawn", "photographs"
 ADDED = ("pictures are cards drawn by mmbench", "photographs were fetched by address")
@@ -29,47 +32,25 @@ def with_pictures(source: Source, kind: str) -> Source:
     """
     if "image" in source.info.recipe.require:
         return source
-    add = {DRAWN: _draw, PHOTOGRAPHS: _take}[kind]
+    from mmbench.data.fetch import cards
+    from mmbench.data.fetch.photographs import Shelf
+
+    shelf = Shelf.of(source.info.id, Path(source.where)) if kind == PHOTOGRAPHS else None
 
     def read(cache: Path, progress: Progress) -> RawDataset:
-        return add(source.read(cache, progress), source.info, cache, progress)
+        raw = source.read(cache, progress)
+        if shelf is None:
+            return _draw(raw, source.info, cache, progress)
+        return _take(raw, source.info, shelf)
 
     def stamp(memory: Path) -> Mapping[str, Any]:
-        return {**source.stamp(memory), "pictures": _identity(source.info, kind)}
+        told = f"cards {cards.VERSION}" if shelf is None else f"photographs {shelf.identity()}"
+        return {**source.stamp(memory), "pictures": told}
 
-    info = replace(source.info, remarks=(_remark(source.info, kind), *source.info.remarks))
-    facts = {**source.facts, **_facts(source.info, kind)}
+    remark = cards.REMARK if shelf is None else shelf.remark()
+    facts = {**source.facts} if shelf is None else {**source.facts, "addresses": shelf.told()}
+    info = replace(source.info, remarks=(remark, *source.info.remarks))
     return replace(source, info=info, read=read, stamp=stamp, pictured=True, facts=facts)
-
-
-def _facts(info: DatasetInfo, kind: str) -> dict[str, Any]:
-    """What the card tells of addresses."""
-    if kind == DRAWN:
-        return {}
-    from mmbench.data.fetch.photographs import Shelf
-
-    return {"addresses": Shelf.of(info.id).told()}
-
-
-def _identity(info: DatasetInfo, kind: str) -> str:
-    """What tells the added pictures from others: the drawing's version, or the journal's digest."""
-    if kind == DRAWN:
-        from mmbench.data.fetch.cards import VERSION
-
-        return f"cards {VERSION}"
-    from mmbench.data.fetch.photographs import Shelf
-
-    return f"photographs {Shelf.of(info.id).identity()}"
-
-
-def _remark(info: DatasetInfo, kind: str) -> str:
-    if kind == DRAWN:
-        from mmbench.data.fetch.cards import REMARK
-
-        return REMARK
-    from mmbench.data.fetch.photographs import Shelf
-
-    return Shelf.of(info.id).remark()
 
 
 def _draw(raw: RawDataset, info: DatasetInfo, cache: Path, progress: Progress) -> RawDataset:
@@ -79,13 +60,11 @@ def _draw(raw: RawDataset, info: DatasetInfo, cache: Path, progress: Progress) -
     return replace(raw, images_root=path, images=names)
 
 
-def _take(raw: RawDataset, info: DatasetInfo, cache: Path, progress: Progress) -> RawDataset:
-    from mmbench.data.fetch.photographs import Shelf
-
-    shelf = Shelf.of(info.id)
+def _take(raw: RawDataset, info: DatasetInfo, shelf: Shelf) -> RawDataset:
     names = shelf.files()
     if not names:
         raise DataError(
-            f"{info.id}: no photograph is here; `mmbench data fetch {info.id} --images` brings them"
+            f"{info.id}: no photograph is here; `mmbench run --images` and `mmbench data fetch "
+            f"{info.id} --images` bring them"
         )
     return replace(raw, images_root=shelf.folder, images=names)

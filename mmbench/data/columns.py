@@ -128,7 +128,8 @@ def _why_code(some: Mapping[str, str], words: set[str], ids: Mapping[str, int]) 
         return "holds the items' own ids"
     tokens = [TOKEN.findall(text) for text in values]
     every = [token for found in tokens for token in found]
-    if _share(FILE.fullmatch(token) is not None for token in every) > 0.5:
+    linked = (text[0] in "{[" and re.search(r"\w+://", text) is not None for text in values)
+    if _share(FILE.fullmatch(token) is not None for token in every) > 0.5 or _share(linked) > 0.5:
         return "names files or links"
     # Where ids are plain numbers, so is much else: then only a list of nothing else will do.
     plain = _share(item.isdigit() for item in ids) > 0.5

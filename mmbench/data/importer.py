@@ -10,6 +10,7 @@ from typing import Any, get_args
 from mmbench.data import croissant, hub
 from mmbench.data import folder as folders
 from mmbench.data.account import FileUse, account, left_out, losses, placeholders
+from mmbench.data.addresses import find_addresses, write_addresses
 from mmbench.data.guess import Survey, look_around, survey
 from mmbench.data.kinds import tell_kinds
 from mmbench.data.log import DataError
@@ -18,6 +19,7 @@ from mmbench.data.places import cache_home, data_home
 from mmbench.data.prepare import prepare
 from mmbench.data.several import fold_marks, write_split
 from mmbench.data.spec import (
+    ADDRESSES,
     FILE_NAME,
     FolderSpec,
     ImagesSpec,
@@ -252,8 +254,24 @@ def import_folder(
     notes += placeholders(raw)
     notes += losses(card)
     target = _write(spec, source, dest, target, replace_existing)
+    if replace_existing or not (target.parent / ADDRESSES).exists():
+        notes += _note_addresses(spec, raw, target.parent)
     protocol = None if marks is None else write_split(target.parent, spec.info.id, marks)
     return Imported(spec, card, target, tuple(files), tuple(dict.fromkeys(notes)), protocol)
+
+
+def _note_addresses(spec: FolderSpec, raw: RawDataset, folder: Path) -> list[str]:
+    """Keep the addresses of photographs that the items' table tells; a sentence on them."""
+    if spec.images is not None or spec.items is None:
+        return []
+    column, found = find_addresses(spec.root, spec.items, set(raw.events["item"]))
+    if not found:
+        return []
+    path = write_addresses(folder, found)
+    return [
+        f"{spec.items.file}: {column} holds addresses of photographs of {len(found):,} items, kept "
+        f"in {path.name}: mmbench run --images fetches them"
+    ]
 
 
 def _marks(spec: FolderSpec, raw: RawDataset) -> dict[str, list[str | int]]:

@@ -18,7 +18,7 @@ from mmbench.data.log import DataError
 from mmbench.data.names import KNOWN_NAMES, plain
 from mmbench.data.packed import open_packed, size
 from mmbench.data.records import rows_of, value_of
-from mmbench.data.spec import FILE_NAME, MARKS, PROTOCOL, Reading, ending
+from mmbench.data.spec import ADDRESSES, FILE_NAME, MARKS, PROTOCOL, Reading, ending
 from mmbench.data.tables import as_frame, parquet_head
 
 SAMPLE = 2000  # rows
@@ -150,6 +150,8 @@ def _look(path: Path, name: str, given: Given) -> Look:
         return Look(name, why_not="describes the dataset")
     if name in (PROTOCOL, MARKS) and (path.parent / PROTOCOL).is_file():
         return Look(name, why_not="the published split, as a protocol (--protocol)")
+    if name == ADDRESSES:
+        return Look(name, why_not="addresses of photographs, for --images")
     if images.is_image(name):
         return Look(name, why_not="a picture")
     if kind in FEATURES:

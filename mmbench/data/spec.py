@@ -84,6 +84,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 FILE_NAME = "dataset.toml"
+ADDRESSES = "addresses.tsv"  # of photographs: item_id, address
 PROTOCOL, MARKS = "split.toml", "split.parquet"  # of a published split, see mmbench.data.several
 Format = Literal[
     "", "csv", "tsv", "parquet", "jsonl", "json", "atomic", "sequences", "rows", "impressions"

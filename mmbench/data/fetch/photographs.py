@@ -23,6 +23,7 @@ from mmbench.data.fetch.http import AGAIN, AGENT, LONGEST_PAUSE, TIMEOUT, readdr
 from mmbench.data.fetch.tables import read_tsv
 from mmbench.data.pixels import LONGEST, decode, encode
 from mmbench.data.places import data_home
+from mmbench.data.spec import ADDRESSES
 from mmbench.files import slug, write_atomically
 from mmbench.views import ImageError
 
@@ -64,14 +65,26 @@ class Try:
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """The photographs of a dataset."""
+    """The photographs of a dataset.
+
+    Attributes:
+        folder: where they lie.
+        addresses: ``{item: address}`` of the dataset, if it tells: another dataset of the same id
+            may have been here, and photographs of other addresses are none of this one.
+    """
 
     folder: Path
+    addresses: Mapping[str, str] | None = None
 
     @staticmethod
-    def of(identity: str) -> Shelf:
-        """The shelf of a dataset, whichever its recipe: ``name[core=10]`` has that of ``name``."""
-        return Shelf(data_home().parent / "photographs" / slug(identity.partition("[")[0]))
+    def of(identity: str, place: Path | None = None) -> Shelf:
+        """The shelf of a dataset, whichever its recipe: ``name[core=10]`` has that of ``name``.
+
+        ``place`` is the dataset's folder, which may tell the addresses.
+        """
+        folder = data_home().parent / "photographs" / slug(identity.partition("[")[0])
+        table = place / ADDRESSES if place is not None else None
+        return Shelf(folder, read_addresses(table) if table and table.is_file() else None)
 
     @property
     def journal(self) -> Path:
@@ -91,7 +104,8 @@ class Shelf:
             except (ValueError, TypeError):
                 logger.warning("%s: a line is damaged, its picture is fetched again", self.journal)
                 continue
-            found[one.item] = one
+            if self.addresses is None or self.addresses.get(one.item) == one.address:
+                found[one.item] = one
         return found
 
     def files(self) -> dict[str, str]:

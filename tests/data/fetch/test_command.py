@@ -160,6 +160,32 @@ def test_photographs_are_fetched_for_the_catalogue_and_their_failures_counted(ma
 
 
 @pytest.mark.slow
+def test_photographs_of_a_dataset_of_one_s_own(machine, host):
+    """Imported with a column of addresses, under an id that is not its folder's name."""
+    from test_photographs import picture
+
+    folder = machine.folder / "mine"
+    folder.mkdir()
+    rows = [f"u{u},i{(u + k) % 9},{1_400_000_000 + 60 * k}" for u in range(12) for k in range(5)]
+    (folder / "e.csv").write_text("\n".join(["user_id,item_id,timestamp", *rows]) + "\n")
+    items = [f"i{k},Thing {k},https://pictures.example/{k}.png" for k in range(9)]
+    (folder / "items.csv").write_text("\n".join(["item_id,title,image_url", *items]) + "\n")
+    for k in range(7):
+        host.put(f"https://pictures.example/{k}.png", picture(k))
+    assert machine.run("data", "import", "mine", "--id", "tea").code == 0
+    words = ["run", "-m", "painter", "-d", "./mine", "--images"]
+    done = machine.run(*words)
+    assert done.code == 2 and "add --yes" in done.err and host.asked == []
+    told = " ".join(done.out.split())
+    assert "9 photographs of 9 items, from pictures.example into" in told
+    assert "licence: none told" in told
+    assert machine.run(*words, "--yes").code == 0
+    card = machine.run("data", "describe", "./mine", "--images", "--json").json
+    assert (card["addresses"]["used"], card["addresses"]["asked"]) == (7, 9)
+    assert card["without_image"] == pytest.approx(2 / 9)
+
+
+@pytest.mark.slow
 def test_films_and_toys_are_fetched_described_and_run(machine, host, tmp_path):
     publish(host, tmp_path / "recipes", "ml-1m", {"ml-1m.zip": films()})
     publish(host, tmp_path / "recipes", "amazon2014-toys", toys_sources(TEXT, TABLE), **COUNTS)
