@@ -251,7 +251,6 @@ def _choose_items(
         role = table.known is not None and table.known.role == "items"
         worth = (round(share, 1), role, title, len(text))
         why = f"{column} holds {share:.0%} of the items that some events name"
-        why += ", and one table is read: put parts into one file" if 0 < share < 0.9 else ""
         if text and worth > best:
             if chosen is not None:
                 reasons[chosen.file] = f"{table.name} fits better (--items {chosen.file})"
@@ -265,6 +264,10 @@ def _choose_items(
         else:
             other = chosen.file if chosen else ""
             reasons.setdefault(table.name, f"{why}, but {other} fits better (--items {table.name})")
+    if chosen is not None and best[0] < 0.9:
+        for name, why in list(reasons.items()):
+            if f"but {chosen.file} fits better" in why:
+                reasons[name] = f"{why}; one table is read: put parts of the items into one file"
     if named and chosen is None:
         raise DataError(
             f"{folder / named}: none of its columns holds the ids of the events' items; name it "

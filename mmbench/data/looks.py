@@ -137,7 +137,7 @@ def look(folder: Path, name: str, given: Given = AS_IT_LOOKS) -> Look:
     try:
         return _look(folder / name, name, given)
     except DataError as error:
-        return Look(name, why_not=_short(error, folder), error=error)
+        return Look(name, why_not=_short(error, folder).removeprefix(f"{name}: "), error=error)
     except (OSError, ValueError, csv.Error) as error:
         return Look(name, why_not=f"cannot be read: {error}")
 

@@ -92,11 +92,15 @@ def fold_marks(identity: str, events: pd.DataFrame) -> dict[str, list[str | int]
             f"{identity}: no split is published with these events: join its files (--join "
             "train.csv,valid.csv,test.csv), or name a file with a column that tells the fold"
         )
-    told = {str(value): fold_of(str(value)) for value in events["split"].unique()}
+    values = {str(value) for value in events["split"].unique()}
+    told = {value: fold_of(value) for value in values}
+    if values == {"0", "1", "2"}:  # MMRec's x_label
+        told = dict(zip(sorted(values), FOLDS, strict=True))
     wrong = next((value for value, fold in told.items() if not fold), None)
     if wrong is not None:
         raise DataError(
-            f"{identity}: {wrong!r} tells no fold of a split: a word such as train, valid or test"
+            f"{identity}: {wrong!r} tells no fold of a split, as words such as train, valid and test "
+            "do, or the numbers 0, 1 and 2 for these"
         )
     lacking = [fold for fold in FOLDS if fold not in told.values()]
     if lacking:

@@ -181,7 +181,7 @@ def test_parts_of_the_items_are_said_to_be_parts(tmp_path, write_events, write_i
     write_items(tmp_path / "toys.csv", [f"i{k}" for k in range(4, 7)])
     done, said = imported(tmp_path)
     assert "toys.csv: not used: item_id holds 43% of the items" in said
-    assert "one table is read: put parts into one file" in said
+    assert "one table is read: put parts of the items into one file" in said
     assert "3 items have no title" in said
     assert done.card["unknown_items"] == 3
 

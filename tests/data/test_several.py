@@ -97,9 +97,10 @@ def test_a_published_split_becomes_a_local_protocol(
     assert "split.parquet: not used: the published split, as a protocol (--protocol)" in said
 
 
-def test_a_column_of_folds_becomes_one_too(tmp_path, visits, write_events, imported):
+@pytest.mark.parametrize("words", [("training", "dev", "test"), (0, 1, 2)], ids=["words", "MMRec"])
+def test_a_column_of_folds_becomes_one_too(tmp_path, words, visits, write_events, imported):
     rows = [
-        (*row, {"train": "training", "valid": "dev", "test": "test"}[fold])
+        (*row, dict(zip(FOLDS, words, strict=True))[fold])
         for fold, part in shares(visits).items()
         for row in part
     ]
