@@ -99,8 +99,8 @@ def fold_marks(identity: str, events: pd.DataFrame) -> dict[str, list[str | int]
     wrong = next((value for value, fold in told.items() if not fold), None)
     if wrong is not None:
         raise DataError(
-            f"{identity}: {wrong!r} tells no fold of a split, as words such as train, valid and test "
-            "do, or the numbers 0, 1 and 2 for these"
+            f"{identity}: {wrong!r} tells no fold of a split, as train, valid and test do, or the "
+            "numbers 0, 1 and 2 for these"
         )
     lacking = [fold for fold in FOLDS if fold not in told.values()]
     if lacking:
