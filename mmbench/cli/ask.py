@@ -61,7 +61,7 @@ def _ask_which(error: Several) -> dict[str, Any]:
     for number, (told, _) in enumerate(ways, 1):
         console.print(f"  {number} {told}", markup=False)
     while True:
-        number = typer.prompt("Which?", type=int, default=1)
+        number = int(typer.prompt("Which?", type=int, default=1))
         if 1 <= number <= len(ways):
             return ways[number - 1][1]
         typer.echo(f"say 1 to {len(ways)}")

@@ -256,8 +256,9 @@ def _queries(done: Imported) -> dict[str, int]:
     """
     from mmbench import data
     from mmbench.data.spec import MARKS
+    from mmbench.protocol.parts import SplitError
     from mmbench.protocol.protocols import get_protocol
-    from mmbench.protocol.split import SplitError, split
+    from mmbench.protocol.split import split
 
     if done.protocol is None or done.path is None:
         return {}

@@ -209,10 +209,10 @@ def placeholders(raw: RawDataset) -> list[str]:
         ]
     if raw.items.shape[1] > 1:
         titles = raw.items.iloc[:, 1]
-        odd = titles[titles.map(lambda text: text.casefold().strip() in NOBODY)]
-        if len(odd):
+        empty = [text for text in titles.tolist() if text.casefold().strip() in NOBODY]
+        if empty:
             said.append(
-                f"{len(odd):,} items have a title such as {odd.iloc[0]!r}, which may stand for none"
+                f"{len(empty):,} items have a title such as {empty[0]!r}, which may stand for none"
             )
     return said
 

@@ -19,7 +19,20 @@ from mmbench.data.looks import look
 
 T = 1_500_000_000
 SECONDS = {"s": 1, "ms": 1000, "us": 10**6}
-TIMES = ("s", "ms", "us", "mixed", "iso", "day", "compact", "none")
+FORMATS = {
+    "iso": "%Y-%m-%d %H:%M:%S",
+    "day": "%Y-%m-%d",
+    "compact": "%Y%m%d",
+    "american": "%m/%d/%Y %I:%M:%S %p",
+    "exported": "%Y-%m-%d %H:%M:%S UTC",
+}
+# of which column: what is in it
+SEVERAL = {
+    "clock": {"date": "%Y-%m-%d", "time": "%H:%M:%S"},
+    "calendar": {"year": "%Y", "month": "%m", "day": "%d"},
+}
+TIMES = ("s", "ms", "us", "mixed", "none", *FORMATS, *SEVERAL)
+DAYS = ("day", "compact", "calendar")
 FORMS = (
     "csv",
     "tsv",
@@ -42,6 +55,10 @@ JUNK = {
     "broken.zip": b"PK nothing",
     "page.html": b"<p>words</p>",
     "latin.csv": "größe,maß\nklein,1\n".encode("latin-1"),
+    "old.xlsx": b"PK\x03\x04 a sheet",
+    "more.tar.gz": b"\x1f\x8b an archive",
+    "test_negatives.csv": b"user_id,item_id\nu100,7\nu101,8\nu102,9\n",
+    "index.csv": b",item_id\n0,zz\n1,yy\n2,xx\n",
 }
 
 
@@ -51,8 +68,10 @@ def folders_of_a_shop(draw):
     n_users, n_items = draw(st.integers(2, 5)), draw(st.integers(2, 6))
     n = draw(st.integers(12, 30))
     step = draw(st.integers(1, 5))
-    whole = draw(st.sampled_from(TIMES))
-    gap = 86_400 if whole in ("day", "compact") else 977
+    form = draw(st.sampled_from(FORMS))
+    # without names nothing tells that three columns are a calendar
+    whole = draw(st.sampled_from(TIMES[:-1] if form == "headless" else TIMES))
+    gap = 86_400 if whole in DAYS else 977
     events = [
         (100 + k % n_users, 7 + (k * step + k // n_users) % n_items, T + gap * k) for k in range(n)
     ]
@@ -60,7 +79,7 @@ def folders_of_a_shop(draw):
     return {
         "events": events,
         "times": whole,
-        "form": draw(st.sampled_from(FORMS)),
+        "form": form,
         "packing": draw(st.sampled_from(("", "", "gz", "zip", "folder"))),
         "ids": draw(st.sampled_from(sorted(IDS))),
         "item_ids": draw(st.sampled_from(sorted(IDS))),
@@ -77,10 +96,7 @@ def spell_time(kind, moment, k):
         return moment * SECONDS[kind]
     if kind == "mixed":
         return moment * (1000 if k % 2 else 1)
-    stamp = pd.Timestamp(moment, unit="s")
-    return stamp.strftime(
-        {"iso": "%Y-%m-%d %H:%M:%S", "day": "%Y-%m-%d", "compact": "%Y%m%d"}[kind]
-    )
+    return pd.Timestamp(moment, unit="s").strftime(FORMATS[kind])
 
 
 def table_of(shop, events):
@@ -90,7 +106,11 @@ def table_of(shop, events):
         "user_id": [f"u{u}" for u, *_ in events],
         "item_id": [spell(i) for _, i, _ in events],
     }
-    if shop["times"] != "none":
+    if shop["times"] in SEVERAL:
+        stamps = [pd.Timestamp(t, unit="s") for *_, t in events]
+        for name, form in SEVERAL[shop["times"]].items():
+            columns[name] = [stamp.strftime(form) for stamp in stamps]
+    elif shop["times"] != "none":
         columns["event_time"] = [
             spell_time(shop["times"], t, k) for k, (*_, t) in enumerate(events)
         ]
@@ -188,7 +208,7 @@ def look_at(folder, shop):
     if shop["times"] == "none":
         assert any("the source has no times" in one for one in done.spec.info.remarks)
     else:
-        day = 86_400 if shop["times"] in ("day", "compact") else 1
+        day = 86_400 if shop["times"] in DAYS else 1
         wanted = sorted((f"u{u}", i, t // day * day) for u, i, t in shop["events"])
         found = zip(
             raw.events["user"], map(number_of, raw.events["item"]), raw.events["time"], strict=True
