@@ -400,6 +400,19 @@ def test_ids_and_titles_that_may_stand_for_none_are_said(
     assert (done.card["events"], done.card["without_title"]) == (30, 0)
 
 
+@pytest.mark.parametrize(
+    ("title", "said_of"),
+    [("Tom &amp; Jerry", True), ("<b>Bold</b>", True), ("A & B", False), ("x < y > z", False)],
+)
+def test_titles_with_html_are_said(tmp_path, title, said_of, write_events, imported):
+    write_events(tmp_path / "e.csv")
+    rows = ["item_id,title", f"i0,{title}", *(f"i{k},Thing {k}" for k in range(1, 7))]
+    (tmp_path / "items.csv").write_text("\n".join(rows) + "\n")
+    done, said = imported(tmp_path)
+    assert (f"1 titles hold HTML, such as {title!r}: models read it as it is" in said) is said_of
+    assert folders.read(done.spec).items["title"][0] == title
+
+
 @pytest.mark.parametrize("form", ["json", "spaces", "quoted", "parquet"])
 def test_a_cell_may_list_a_user_s_items(tmp_path, form, visits, imported):
     lists = {}
