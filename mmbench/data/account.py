@@ -219,7 +219,8 @@ def oddities(raw: RawDataset) -> list[str]:
         marked = [text for text in titles.tolist() if HTML.search(text)]
         if marked:
             said.append(
-                f"{len(marked):,} titles hold HTML, such as {marked[0][:60]!r}: models read it as it is"
+                f"{len(marked):,} titles hold HTML, such as {marked[0][:60]!r}: models read it as "
+                "it is"
             )
     return said
 
