@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from mmbench.data.spec import EventsSpec, FolderSpec
 from mmbench.hookspecs import RawDataset
 
 NOBODY = {"nan", "none", "null", "n/a", "<na>", "undefined", "nil", "\\n", "-", "?"}
+HTML = re.compile(r"&(?:#\d+|amp|lt|gt|quot|apos|nbsp);|</?(?:b|i|p|br|em|span|a)\b[^>]*>")
 MANY = 12  # files alike that are told in one line
 
 
@@ -197,8 +199,8 @@ def _files(count: int) -> str:
     return f"{count:,} picture{'s' * (count != 1)}"
 
 
-def placeholders(raw: RawDataset) -> list[str]:
-    """Ids and titles that may stand for none, in sentences; they are taken as they are."""
+def oddities(raw: RawDataset) -> list[str]:
+    """Ids and titles that may stand for none, and titles with HTML; all are taken as they are."""
     said = []
     for column, whom in (("user", "a user"), ("item", "an item")):
         counts = raw.events[column].value_counts()
@@ -213,6 +215,12 @@ def placeholders(raw: RawDataset) -> list[str]:
         if empty:
             said.append(
                 f"{len(empty):,} items have a title such as {empty[0]!r}, which may stand for none"
+            )
+        marked = [text for text in titles.tolist() if HTML.search(text)]
+        if marked:
+            said.append(
+                f"{len(marked):,} titles hold HTML, such as {marked[0][:60]!r}: models read it as "
+                "it is"
             )
     return said
 

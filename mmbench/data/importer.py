@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from mmbench.data import croissant, hub
 from mmbench.data import folder as folders
-from mmbench.data.account import FileUse, account, left_out, losses, placeholders
+from mmbench.data.account import FileUse, account, left_out, losses, oddities
 from mmbench.data.addresses import find_addresses, write_addresses
 from mmbench.data.guess import Survey, look_around, survey
 from mmbench.data.kinds import tell_kinds
@@ -251,7 +251,7 @@ def import_folder(
     spec = _without(spec, card["left_out"])
     if raw.images_root is not None:
         notes += tell_kinds(raw.images_root, sorted(set(raw.images.values())))
-    notes += placeholders(raw)
+    notes += oddities(raw)
     notes += losses(card)
     target = _write(spec, source, dest, target, replace_existing)
     if replace_existing or not (target.parent / ADDRESSES).exists():

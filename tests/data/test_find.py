@@ -92,7 +92,7 @@ def test_ids_and_aliases_are_looked_for_in_the_named_folders(shop, tmp_path, mon
         assert find.resolve(name).info.id == "the-shop"
     rows = {row.id: row for row in find.list_datasets()}
     assert rows["the-shop"] == find.Row("the-shop", ("s",), str(shop), "here")
-    assert rows["amazon2014-toys"].status == "not here"
+    assert rows["amazon2014-toys"].status == "not here; untried: text, pictures"
 
 
 def test_the_data_home_is_looked_at_last(shop, tmp_path, monkeypatch):

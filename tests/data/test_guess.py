@@ -62,6 +62,9 @@ def test_two_alike_are_asked_about(shop):
 
 
 def test_nothing_alike_tells_what_was_found(tmp_path):
+    with pytest.raises(DataError, match="holds no file but pictures, or nothing at all"):
+        guess(tmp_path)
+    (tmp_path / "plan.pdf").write_bytes(b"%PDF")
     with pytest.raises(DataError, match="Found no table"):
         guess(tmp_path)
     (tmp_path / "a.csv").write_text("foo,bar\n1,2\n")

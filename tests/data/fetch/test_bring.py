@@ -370,7 +370,7 @@ def test_a_folder_of_sequences_alone_serves(tmp_path, monkeypatch):
     assert load("toys").n_users == 60
     rows = {row.id: row.status for row in find.list_datasets()}
     assert rows["amazon2014-toys"] == "here, without items.tsv"
-    assert rows["amazon2014-clothing"] == "not here"
+    assert rows["amazon2014-clothing"] == "not here; untried: text, pictures"
 
 
 def test_what_a_recipe_requires_is_not_left_out(host, own):

@@ -187,8 +187,19 @@ def test_photographs_of_a_dataset_of_one_s_own(machine, host):
 
 @pytest.mark.slow
 def test_films_and_toys_are_fetched_described_and_run(machine, host, tmp_path):
+    from test_photographs import picture
+
     publish(host, tmp_path / "recipes", "ml-1m", {"ml-1m.zip": films()})
     publish(host, tmp_path / "recipes", "amazon2014-toys", toys_sources(TEXT, TABLE), **COUNTS)
+    commit = "1d450572b990db652f22727cf822054c9ff29bf9"
+    posters = f"https://raw.githubusercontent.com/antonsteenvoorden/ml1m-images/{commit}/images"
+    for film in range(1, 20):  # the twentieth has none
+        host.put(f"{posters}/{film}.jpg", picture(film))
+    done = machine.run("data", "fetch", "ml-1m", "--images", "--yes", "--json")
+    assert done.json["photographs"] == {"used": 19, "HTTP 404": 1}, done.err
+    card = machine.run("data", "describe", "ml-1m", "--images", "--json").json
+    assert card["addresses"] == {"asked": 20, "used": 19, "dead": 0.05, "why": {"HTTP 404": 1}}
+    assert card["without_image"] == pytest.approx(1 / card["items"])
     for name, kind in (("ml-1m", "timestamps"), ("toys", "positions")):
         done = machine.run("data", "fetch", name, "--yes", "--json")
         assert done.code == 0, done.err
