@@ -44,7 +44,8 @@ def costs(board: Board, view: View) -> Iterator[Section]:
     ]
     if not rows:
         return
-    before, after = (), ()
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
     if len(names) > 1:
         before = ("Measured on different machines; compare costs only within one.",)
         after = tuple(f"{letter}: {plain(name)}" for name, letter in letters.items())

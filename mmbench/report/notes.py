@@ -91,7 +91,10 @@ def _added_pictures(record: Record) -> list[str]:
 
 
 def _smoke(limit: int | None) -> str:
-    return f"Smoke run: only {limit} users were asked for, so its queries are not the board's."
+    return (
+        f"Smoke run: only {limit} users were kept, in training too, so that neither its model nor "
+        "its queries are the board's."
+    )
 
 
 def _budget(tokens: object) -> str:

@@ -15,7 +15,7 @@ from functools import cache
 from importlib import resources
 
 from mmbench.report.html.drawings import draw
-from mmbench.report.html.room import fit
+from mmbench.report.html.room import ROWS, fit
 from mmbench.report.html.tables import escape, table
 from mmbench.report.markdown import CONCLUDED
 from mmbench.report.markdown import GENERATED as COMMENT
@@ -131,7 +131,7 @@ def _body(section: Section, first: bool) -> Iterator[str]:
     if section.concluded:
         yield f"<p class=concluded><b>{CONCLUDED}:</b> {escape(section.concluded)}</p>"
     if section.table is not None:
-        yield table(section, linked=first)
+        yield table(section, linked=first and len(section.table.rows) <= ROWS)
     yield from _after(section, first)
     if section.drawings:
         yield "<div class=drawn>"

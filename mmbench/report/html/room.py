@@ -11,9 +11,9 @@ from dataclasses import replace
 from mmbench.report.page import Column, Curves, Drawing, Page, Pairs, Section, Table, Trade
 
 ROWS = 80  # up to which a page is whole
-ASIDE = 30  # rows that tables beside are cut to
-POINTS = 60  # of cost against accuracy, beside those that no cheaper one reaches
-CURVES = 8  # rows with curves
+ASIDE = 25  # rows that tables beside are cut to
+POINTS = 40  # of cost against accuracy, beside those that no cheaper one reaches
+CURVES = 6  # rows with curves
 WHERE = "the board's other formats hold all"
 
 

@@ -48,8 +48,9 @@ function show() {
     for (const r of t.rows) r.hidden = !match(named(r));
   }
   const first = bodies[0], shown = first ? first.rows.filter(r => !r.hidden).length : 0;
-  told.textContent = !state.find ? "" : `${shown} of ${first.rows.length} rows. Groups, places and `
-    + `decisions on pairs stay those of all ${first.rows.length}.`;
+  const stay = document.querySelector(".concluded") ? " Groups, places and decisions on pairs stay those "
+    + `of all ${first.rows.length}.` : "";
+  told.textContent = !state.find || !first ? "" : `${shown} of ${first.rows.length} rows.${stay}`;
   for (const g of all(document, ".trade g")) g.classList.toggle("off", !match(g.dataset.n));
   for (const d of all(document, ".curves")) d.hidden = !match(d.dataset.n);
   for (const l of all(document, ".settings li")) l.hidden = !match(l.textContent.split(" (")[0]);

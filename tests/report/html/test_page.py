@@ -11,7 +11,7 @@ import pytest
 from mmbench.report import make_pages
 from mmbench.report.html.drawings import draw
 from mmbench.report.html.render import to_html
-from mmbench.report.html.room import ASIDE, ROWS
+from mmbench.report.html.room import ASIDE, CURVES, ROWS
 from mmbench.report.html.tables import escape
 from mmbench.report.page import (
     Cell,
@@ -171,7 +171,7 @@ def test_three_hundred_rows_are_less_than_300_kb():
     assert f"The first {ASIDE} of 300 rows" in page
     assert page.count("<figure class=pairs>") == 1
     assert len(re.findall("<code>([=123e]+)</code>", page)[-1]) == 299  # the whole family
-    assert "class=front" in page and page.count("<details class=curves") == 8
+    assert "class=front" in page and page.count("<details class=curves") == CURVES
 
 
 def test_a_page_of_some_rows_is_whole():
