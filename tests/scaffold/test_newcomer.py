@@ -53,7 +53,7 @@ def test_from_new_dataset_to_its_card(scratch):
 def test_a_stranger_s_package_runs_by_name(scratch, tmp_path):
     shutil.copytree(ROOT / "tests" / "thirdparty", tmp_path / "stranger")
     scratch.sh(f"python -m pip install {tmp_path / 'stranger'}")
-    listed = json.loads(scratch.sh("mmbench ls models --json"))
+    listed = json.loads(scratch.sh("mmbench ls models --names --json"))
     mine = next(row for row in listed if row["model"] == "successor")
     assert (mine["package"], mine["version"]) == ("mmbench-successor", "1.2.3")
     shop = scratch.folder / "shop"
