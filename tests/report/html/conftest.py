@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pyarrow as pa
 import pytest
+from playwright.sync_api import sync_playwright
 
 from mmbench.report import make_pages
 from mmbench.report.html.render import to_html
@@ -26,8 +27,7 @@ def chromium():
     path = named or next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         pytest.skip("no Chromium here: `apt-get install chromium`, or name one in MMBENCH_CHROMIUM")
-    driver = pytest.importorskip("playwright.sync_api", reason="the extra `dev` brings playwright")
-    with driver.sync_playwright() as started:
+    with sync_playwright() as started:
         browser = started.chromium.launch(executable_path=path, args=list(QUIET))
         yield browser
         browser.close()

@@ -1,6 +1,7 @@
 """What a reader can do with a board in a browser, with its script and without."""
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 ROWS = "#unseen tbody tr:not([hidden]) th"
 
@@ -226,10 +227,9 @@ def test_in_print_all_of_a_table_is_on_paper(visit):
 @pytest.mark.parametrize("width", [360, 1400])
 def test_axe_finds_nothing(visit, width, scheme):
     """Roles, labels, names, contrast, order of headings, heads of tables: what axe-core checks."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     page = visit(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page.evaluate("document.querySelectorAll('details').forEach(e => e.open = true)")
-    found = axe.Axe().run(page).response
+    found = Axe().run(page).response
     told = [
         (one["id"], node["html"][:120], node.get("failureSummary", "")[:200])
         for one in found["violations"]
