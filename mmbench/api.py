@@ -377,7 +377,7 @@ def carry_out(
 ) -> list[Finished]:
     """Run what is due of a plan and store it. Raises Interrupted, UsageError, OSError."""
     from mmbench.data.places import cache_home
-    from mmbench.grid.execute import demand_overwrite, execute
+    from mmbench.grid.execute import demand_overwrite, due, execute
     from mmbench.grid.family import Limits
     from mmbench.grid.observers import Narrator, Observers
     from mmbench.grid.runner import Circumstances
@@ -385,7 +385,9 @@ def carry_out(
     demand_overwrite(overwrite)
     how = Circumstances(isolated=isolated, limits=limits or Limits(), cache=cache_home())
     first = watching if watching is not None else Narrator(say)
-    return execute(rows, out, how, Observers(first, observers), jobs=jobs, overwrite=overwrite)
+    told = Observers(first, observers)
+    with told.told_of_run(rows, due(rows, overwrite, out), out):
+        return execute(rows, out, how, told, jobs=jobs, overwrite=overwrite)
 
 
 def results_of(finished: Sequence[Finished], out: Path) -> Results:

@@ -274,12 +274,21 @@ class DatasetHooks:
 class ObserverHooks:
     """1:N hooks of observers; they are told, and cannot change a thing.
 
-    What they are given is a copy of their own that refuses to be written to.
+    What they are given is a copy of their own that refuses to be written to. ``cell`` is a cell's
+    identity, with the row's ``label`` and its ``preset`` beside.
     """
 
     @hookspec
+    def run_started(self, run: Mapping[str, Any]) -> None:
+        """A run begins: ``results``, the folder; ``due`` and ``stored``, the cells of each kind."""
+
+    @hookspec
+    def cell_stored(self, cell: Mapping[str, Any], result: Mapping[str, Any]) -> None:
+        """A cell of the run was stored before it, and is not run again; told after the start."""
+
+    @hookspec
     def cell_started(self, cell: Mapping[str, Any]) -> None:
-        """A cell begins; ``cell`` is its identity."""
+        """A cell begins."""
 
     @hookspec
     def cell_logged(self, cell: Mapping[str, Any], step: int, values: Mapping[str, float]) -> None:
@@ -288,3 +297,9 @@ class ObserverHooks:
     @hookspec
     def cell_finished(self, cell: Mapping[str, Any], result: Mapping[str, Any]) -> None:
         """A cell ended, in whichever way; ``result`` is what was stored."""
+
+    @hookspec
+    def run_finished(self, run: Mapping[str, Any]) -> None:
+        """A run ended: ``results`` as before; ``ended``, how many cells by status; ``stopped``, the
+        name of the exception where something stopped it, such as ``Interrupted``, else empty.
+        """

@@ -124,7 +124,11 @@ class Nothing: ...
     [
         (ModelHooks, ("fit", "score"), "here has no hook fit and no score"),
         (DatasetHooks, ("read",), "here has no hook read"),
-        (ObserverHooks, (), "here has no hook; there are cell_started, cell_logged, cell_finished"),
+        (
+            ObserverHooks,
+            (),
+            "here has no hook; there are run_started, cell_stored, cell_",
+        ),
     ],
 )
 def test_a_class_without_its_hooks(specs, needed, said):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pluggy
@@ -26,6 +29,30 @@ class Observers:
         self.first = first
         # a manager each: where one throws, the others still hear
         self.managers = {name: open_observer(name) for name in names}
+        self.ended: Counter[str] = Counter()  # cells of the run, by status
+
+    @contextlib.contextmanager
+    def told_of_run(
+        self, rows: Sequence[Planned], todo: Sequence[Planned], results: Path
+    ) -> Iterator[None]:
+        """Tell of a run's start, of the cells that were stored before it, and of its end."""
+        known = {id(row) for row in todo}
+        stored = [row for row in rows if id(row) not in known and row.job and row.known]
+        cells = {"due": list(map(_cell, todo)), "stored": list(map(_cell, stored))}
+        self.ended.clear()
+        self._tell("run_started", run={"results": str(results), **cells})
+        for row in stored:
+            assert row.known is not None
+            self._tell("cell_stored", cell=_cell(row), result=row.known.to_json())
+        stopped = ""
+        try:
+            yield
+        except BaseException as error:
+            stopped = type(error).__name__
+            raise
+        finally:
+            ended = {"ended": dict(self.ended), "stopped": stopped}
+            self._tell("run_finished", run={"results": str(results), **ended})
 
     def cell_started(self, row: Planned) -> None:
         """A cell begins."""
@@ -41,6 +68,7 @@ class Observers:
     def cell_finished(self, row: Planned, record: Record) -> None:
         """A cell ended."""
         self.first.cell_finished(row, record)
+        self.ended[record.status.kind] += 1
         self._tell("cell_finished", cell=_cell(row), result=record.to_json())
 
     def _tell(self, hook: str, **notice: Any) -> None:
@@ -109,4 +137,4 @@ def open_observer(name: str) -> pluggy.PluginManager:
 
 def _cell(row: Planned) -> Mapping[str, Any]:
     assert row.job is not None
-    return row.job.cell.to_json()
+    return {**row.job.cell.to_json(), "label": row.label, "preset": row.job.preset}

@@ -13,6 +13,19 @@ class Notes:
             print(*words, file=file)
 
     @hookimpl
+    def run_started(self, run):
+        for kind in ("due", "stored"):
+            self.write(kind, *(f"{cell['label']}/{cell['preset']}" for cell in run[kind]))
+
+    @hookimpl
+    def cell_stored(self, cell, result):
+        self.write("stored", cell["label"], result["status"]["kind"])
+
+    @hookimpl
+    def run_finished(self, run):
+        self.write("ended", run["ended"], run["stopped"] or "-")
+
+    @hookimpl
     def cell_started(self, cell):
         self.write("started", cell["model"])
 
@@ -86,14 +99,26 @@ def test_observers_are_told_and_stop_nothing(bench):
     assert "observer thrower failed in cell_started: RuntimeError: no time" in done.err
     assert "Traceback" not in done.err
     assert (bench.folder / "notes").read_text().splitlines() == [
+        "due counts/paper noise/paper",
+        "stored",
         "started counts",
         "logged counts 0 valid",
         "logged counts 1 valid",
         "finished counts done",
         "started noise",
         "finished noise done",
+        "ended {'done': 2} -",
+    ]
+    (bench.folder / "notes").unlink()
+    assert bench.run(*run, "--seeds", "1", "--observer", "notes").code == 0
+    assert (bench.folder / "notes").read_text().splitlines() == [
+        "due",
+        "stored counts/paper noise/paper",
+        "stored counts done",
+        "stored noise done",
+        "ended {} -",
     ]
     wrong = bench.run(*run, "--observer", "wrong")
     assert wrong.code == 2
     assert "observer 'wrong' of watchers 1.0 cannot be used" in wrong.err
-    assert "there is no hook 'cell_stopped'. Did you mean cell_started" in wrong.err
+    assert "there is no hook 'cell_stopped'. Did you mean cell_stored or cell_started" in wrong.err
