@@ -6,7 +6,11 @@ import pickle
 
 import pytest
 
-from mmbench.grid.observers import read_only
+from mmbench import hookimpl
+from mmbench.grid.host import Interrupted
+from mmbench.grid.observers import Narrator, Observers, read_only
+from mmbench.hooks import open_manager
+from mmbench.hookspecs import ObserverHooks
 
 RESULT = {"metrics": {"full": {"ndcg@10": 0.5}}, "curves": {"valid": [[0, 0.1], [1, 0.2]]}}
 
@@ -47,3 +51,27 @@ def test_its_copies_can_be_written_to(copied):
     plain["metrics"]["full"]["ndcg@10"] = 0.6
     assert plain["metrics"] == {"full": {"ndcg@10": 0.6}}
     assert type(read_only(RESULT).copy()) is dict
+
+
+class Notes:
+    def __init__(self):
+        self.told = []
+
+    @hookimpl
+    def run_started(self, run):
+        self.told.append(run)
+
+    @hookimpl
+    def run_finished(self, run):
+        self.told.append(run)
+
+
+@pytest.mark.parametrize("stop", [Interrupted, OSError])
+def test_the_end_of_a_run_is_told_where_something_stopped_it(tmp_path, stop):
+    notes, observers = Notes(), Observers(Narrator(print))
+    observers.managers["notes"] = open_manager(notes, ObserverHooks, "notes")
+    with pytest.raises(stop), observers.told_of_run([], [], tmp_path):
+        raise stop
+    start, end = notes.told
+    assert start == {"results": str(tmp_path), "due": (), "stored": ()}
+    assert end == {"results": str(tmp_path), "ended": {}, "stopped": stop.__name__}
