@@ -69,7 +69,7 @@ class Notes:
 @pytest.mark.parametrize("stop", [Interrupted, OSError])
 def test_the_end_of_a_run_is_told_where_something_stopped_it(tmp_path, stop):
     notes, observers = Notes(), Observers(Narrator(print))
-    observers.managers["notes"] = open_manager(notes, ObserverHooks, "notes")
+    observers.managers["notes"] = open_manager(lambda: notes, ObserverHooks, "notes")
     with pytest.raises(stop), observers.told_of_run([], [], tmp_path):
         raise stop
     start, end = notes.told
