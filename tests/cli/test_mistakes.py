@@ -65,10 +65,16 @@ def test_a_name_that_two_packages_claim(bench):
     done = bench.run("run", "-m", "noise", "-d", "shop")
     assert done.code == 2
     assert "mmbench-rival (shelf:Counts) and mmbench-shelf (shelf:Noise)" in done.err
-    listed = bench.run("ls", "models", "--json")
+    listed = bench.run("ls", "models", "--names", "--json")
     assert listed.code == 0
-    twice = [row["package"] for row in listed.json if row["problem"] == "name declared twice"]
-    assert twice == ["mmbench-rival", "mmbench-shelf"]
+    twice = [row["problem"] for row in listed.json if row["problem"]]
+    assert twice == [
+        f"name declared twice: ask for {package}/noise"
+        for package in ("mmbench-rival", "mmbench-shelf")
+    ]
+    chosen = bench.run("run", "-m", "mmbench-rival/noise", "-d", "shop", "--dry-run", "--json").json
+    assert chosen[0]["cell"]["distribution"] == "mmbench-rival"
+    assert chosen[0]["label"] == "mmbench-rival/noise"
 
 
 def test_what_cannot_apply_is_planned_so_and_recorded(bench):
