@@ -227,7 +227,7 @@ def test_what_is_there_stays(tmp_path):
 
 
 def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(scaffold, "render", lambda kind, names: {"a": "1", "a/b": "2"})
+    monkeypatch.setattr(scaffold, "render", lambda *given: {"a": "1", "a/b": "2"})
     with pytest.raises(ScaffoldError, match="cannot be written"):
         make_package("model", "taste", tmp_path)
     assert not list(tmp_path.iterdir())
