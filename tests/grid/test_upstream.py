@@ -121,7 +121,7 @@ def test_each_seed_starts_from_the_upstream_of_its_seed(shop):
     board = shop.run("leaderboard", "results", "-o", "boards")
     assert board.code == 0, board.err
     (page,) = shop.folder.glob("boards/*/*.md")
-    assert re.search(r"\n\| taker\S* [^|]*\| +2 \|", page.read_text())  # both seeds are one row
+    assert re.search(r"\n\| taker\S* [^\n]*\| +2 \|", page.read_text())  # both seeds are one row
 
 
 def test_a_setting_of_the_upstream_is_part_of_the_identity(shop):
