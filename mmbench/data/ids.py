@@ -102,13 +102,21 @@ def alike(column: pd.Series) -> tuple[pd.Series, list[str]]:
     new: dict[str, str] = {}
     said = []
     for why, key in RULES[: 2 if numbers else 1]:
-        groups: dict[str, list[str]] = {}
+        groups: dict[str, dict[str, list[str]]] = {}  # by how an earlier rule spells them
         for value in values:
-            groups.setdefault(key(new.get(value, value)), []).append(value)
+            now = new.get(value, value)
+            groups.setdefault(key(now), {}).setdefault(now, []).append(value)
         split = {plain: found for plain, found in groups.items() if len(found) > 1}
-        changed = {value: plain for plain, found in split.items() for value in found}
+        changed = {
+            value: plain
+            for plain, found in split.items()
+            for same in found.values()
+            for value in same
+        }
         if key is trimmed:  # a lone id loses its spaces too: no other table has them
-            changed |= {found[0]: plain for plain, found in groups.items() if plain != found[0]}
+            changed |= {
+                value: plain for plain, found in groups.items() for value in found if value != plain
+            }
         new |= changed
         if changed:
             old, one = next((o, n) for o, n in changed.items() if o != n or len(changed) == 1)

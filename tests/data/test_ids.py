@@ -1,10 +1,12 @@
 """Ids that were written otherwise on two sides, ids of datasets, and names of pictures."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from mmbench.data.guess import identity
+from mmbench.data.ids import alike
 
 # ids on two sides
 
@@ -167,3 +169,13 @@ def test_pictures_that_fit_nothing_are_said(tmp_path, write_events, imported):
     (tmp_path / "shots").mkdir()
     Image.new("RGB", (4, 4)).save(tmp_path / "shots" / "office.png")
     assert "shots: not used: 1 picture, whose name holds no item's id" in imported(tmp_path)[1]
+
+
+def test_what_an_earlier_rule_made_one_is_not_told_again():
+    column, said = alike(pd.Series(["4", "4 ", "3.0", "7"]))
+    assert column.tolist() == ["4", "4", "3.0", "7"]
+    (note,) = said
+    assert "2 ids" in note and "spaces around them" in note and "1 that were two" in note
+    column, said = alike(pd.Series(["4", "4 ", "4.0"]))
+    assert column.tolist() == ["4", "4", "4"]
+    assert [note.split(" differ")[0].split(" in ")[0] for note in said] == ["2 ids", "3 ids"]
