@@ -10,6 +10,7 @@ RUN = ["run", "-m", "counts,noise", "-d", "shop"]
     [
         (["run", "-m", "cunts", "-d", "shop"], "no model is called 'cunts'. Did you mean counts?"),
         (["run", "-m", "counts", "-d", "shp"], "no dataset 'shp'; did you mean 'shop'?"),
+        ([*RUN, "--protocol", "gone.toml"], "cannot read gone.toml: No such file"),
         ([*RUN, "--protocol", "lo@1"], "unknown protocol 'lo@1'; did you mean 'loo@2'?"),
         ([*RUN, "--set", "counts.epoch=1"], "no setting 'epoch'. Did you mean epochs?"),
         ([*RUN, "--set", "count.epochs=1"], "count is not run. Did you mean counts?"),
@@ -58,6 +59,12 @@ def test_broken_plugins_are_rows_that_name_the_package_and_others_run(bench):
     assert "done noise on shop, seed 0" in done.out
     listed = bench.run(*words, "--json").json
     assert [row.get("state", "done") for row in listed] == ["broken"] * 4 + ["done"]
+
+
+def test_a_name_between_colons_is_no_picture(bench):
+    (bench.folder / "ruin.py").write_text("raise OSError('no such luck')\n")
+    done = bench.run("run", "-m", "./ruin.py:X", "-d", "shop", "--dry-run")
+    assert "broken ruin:X: not packaged 0: OSError: no such luck" in done.out
 
 
 def test_a_name_that_two_packages_claim(bench):
