@@ -24,6 +24,7 @@ from mmbench.grid.unpackaged import locate
 from mmbench.problems import did_you_mean
 from mmbench.results.cell import canonical
 from mmbench.results.tuning import Tuning, config_digest
+from mmbench.tune.journal import demand_whole
 from mmbench.tune.space import Range, Space
 from mmbench.tune.trial import OnEvent, TrialFailed, Trials
 from mmbench.tune.tuned import write_tuned
@@ -224,6 +225,7 @@ def _opened(folder: Path, name: str) -> Iterator[optuna.Study]:
     except ImportError:
         raise UsageError("tuning needs Optuna: pip install 'mmbench[tune]'") from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    demand_whole(folder / JOURNAL)
     storage = JournalStorage(JournalFileBackend(str(folder / JOURNAL)))
     yield optuna.create_study(
         storage=storage, study_name=name, direction="maximize", load_if_exists=True
