@@ -30,7 +30,8 @@ def model_card(name: str, results: Path | None, say: Say) -> dict[str, Any]:
     from mmbench.grid.readiness import lacking, readiness
     from mmbench.grid.unpackaged import find_model, locate
 
-    plugin = find_model(locate(name))
+    ref = locate(name)
+    plugin = find_model(ref)
     about = acquaint([plugin], say)[plugin]
     if isinstance(about, str):
         raise UserError(f"{plugin.name} of {plugin.distribution} {plugin.version}: {about}")
@@ -38,7 +39,7 @@ def model_card(name: str, results: Path | None, say: Say) -> dict[str, Any]:
     ready = readiness(about, plugin.name, models, gpu)
     told = asdict(about)
     return {
-        "model": plugin.name,
+        "model": ref.name,  # of a file, module:Class, which rows and --set take
         "package": plugin.distribution,
         "version": plugin.version,
         "from": plugin.value,
@@ -50,7 +51,7 @@ def model_card(name: str, results: Path | None, say: Say) -> dict[str, Any]:
         "runs_here": ready.preset,
         "why": ready.why,
         "spaces": _spaces(plugin.name),
-        "costs": _costs(results, plugin.name),
+        "costs": _costs(results, ref.name),
     }
 
 
