@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from mmbench.grid.registry import UsageError
 
 
-def demand_whole(journal: Path) -> None:
-    """Raise UsageError, with the line, where a journal holds something else than Optuna's lines.
+def mend(journal: Path) -> None:
+    """Cut a last line that was not written to its end, as a full disk or a power cut leaves it.
 
-    A full disk cuts the last line. Optuna would go on behind it, and fail at the line thus made.
+    Optuna would write on in that line, and never read the file again. Nobody else may write
+    meanwhile. Raises UsageError, with the line, where the file holds anything but entries; OSError.
     """
     if not journal.exists():
         return
-    for number, line in enumerate(journal.read_bytes().splitlines(keepends=True), 1):
-        if not (line.endswith(b"\n") and _is_entry(line)):
+    lines = journal.read_bytes().splitlines(keepends=True)
+    if lines and not lines[-1].endswith(b"\n"):
+        os.truncate(journal, sum(map(len, lines[:-1])))
+        del lines[-1]
+    for number, line in enumerate(lines, 1):
+        if not _is_entry(line):
             raise UsageError(
                 f"{journal}: line {number} is damaged; cut the file before it, to go on with the "
                 "trials that stand above, or move the folder away, to search anew"

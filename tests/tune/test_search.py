@@ -242,19 +242,21 @@ def test_the_folder_holds_a_grid_file_and_no_pickle(tuner):
     assert (refused.code, "tuned.tunable.trials" in refused.err) == (2, True)
 
 
-def test_a_damaged_journal_is_told_by_its_line_and_goes_on_when_cut(tuner):
+def test_a_damaged_journal_is_told_by_its_line_and_one_that_was_cut_goes_on(tuner):
     told = json.loads(tune(tuner, "--trials", "1", "--json").out)
     journal = tuner.folder / told["folder"] / "journal.jsonl"
     whole = journal.read_bytes()
     lines = whole.count(b"\n")
-    for damage in (b'{"op_code":4,"wor', b"\xff\n", b"{}\n"):
+    for damage in (b'{"op_code":4,"wor\n', b"\xff\n", b"{}\n"):
         journal.write_bytes(whole + damage)
         refused = tune(tuner, "--trials", "2")
         assert refused.code == 2
         assert f"journal.jsonl: line {lines + 1} is damaged; cut the file before it" in refused.err
         assert "Traceback" not in refused.err
-    journal.write_bytes(whole)
+    journal.write_bytes(whole + b'{"op_code":4,"wor')  # as a full disk leaves it: no line's end
     assert len(json.loads(tune(tuner, "--trials", "2", "--json").out)["trials"]) == 2
+    assert journal.read_bytes().startswith(whole)
+    assert all(json.loads(line) for line in journal.read_bytes().splitlines())
 
 
 def test_settings_that_were_found_for_another_model_name_no_flag_that_was_not_given(tuner):
