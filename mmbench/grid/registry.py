@@ -219,6 +219,11 @@ def parse_setting(text: str) -> tuple[str, str]:
 
 def split_list(text: str, mark: str = ",") -> list[str]:
     """Split at commas, or another mark, that stand outside brackets; empty parts vanish."""
+    return [part for part in _split(text, mark) if part]
+
+
+def _split(text: str, mark: str) -> list[str]:
+    """As ``split_list``, with the empty parts."""
     parts, depth = [""], 0
     for letter in text:
         depth += {"[": 1, "]": -1}.get(letter, 0)
@@ -226,14 +231,14 @@ def split_list(text: str, mark: str = ",") -> list[str]:
             parts.append("")
         else:
             parts[-1] += letter
-    return [part.strip() for part in parts if part.strip()]
+    return [part.strip() for part in parts]
 
 
 def spread(text: str) -> list[str]:
     """The models of a text whose settings name alternatives, as ``a[x=1|2,y=3|4]``: here four.
 
-    ``|`` stands between values, also in brackets within: ``a[init=b[dim=8|16]]``. The last
-    setting varies fastest.
+    ``|`` stands between values, also in brackets within: ``a[init=b[dim=8|16]]``. A value may be
+    empty: ``a[init=|b]`` starts from nothing, and from ``b``. The last setting varies fastest.
     """
     head, bracket, inside = text.strip().partition("[")
     if not bracket or not text.strip().endswith("]"):
@@ -245,8 +250,8 @@ def spread(text: str) -> list[str]:
 def _alternatives(setting: str) -> list[str]:
     """``key=value`` for each value."""
     key, equals, values = setting.partition("=")
-    found = [one for value in split_list(values, "|") for one in spread(value)]
-    return [f"{key}{equals}{value}" for value in found] if found else [setting]
+    found = [one for value in _split(values, "|") for one in spread(value)]
+    return [f"{key}{equals}{value}" for value in found]
 
 
 def _balanced(text: str) -> bool:
