@@ -8,6 +8,7 @@ import importlib
 import importlib.util
 import itertools
 import re
+import traceback
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distributions, entry_points, requires
 from pathlib import Path
@@ -41,15 +42,20 @@ class Plugin:
     def load(self) -> Any:
         """Import the plugin's module and return what the entry point names.
 
-        Raises ContractError where there is no such module or nothing of that name in it.
+        Raises ContractError where there is no such module or nothing of that name in it, and what
+        the module raises, with its line as a note.
         """
         module, _, name = self.value.partition(":")
         try:
             found: Any = importlib.import_module(module)
         except ModuleNotFoundError as error:
             if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+                _note_line(error, module)
                 raise  # the module is there, and lacks another one
             raise ContractError(f"there is no module {error.name!r}{self._named()}") from error
+        except (Exception, SystemExit) as error:
+            _note_line(error, module)
+            raise
         for part in name.split("."):
             if not hasattr(found, part):
                 classes = [key for key, one in vars(found).items() if isinstance(one, type)]
@@ -67,6 +73,17 @@ class Plugin:
             f'{self.name} = "module:Class" below [project.entry-points."{self.group}"] in its '
             "pyproject.toml, and install it again."
         )
+
+
+def _note_line(error: BaseException, module: str) -> None:
+    """Note the innermost line of a module's own package at which its import failed."""
+    if isinstance(error, SyntaxError):
+        return  # it names its line
+    package = module.partition(".")[0]
+    places = [(Path(one.filename), one.lineno) for one in traceback.extract_tb(error.__traceback__)]
+    own = [(file, line) for file, line in places if package in (file.stem, *file.parts)]
+    if own:
+        error.add_note(f"({own[-1][0].name}, line {own[-1][1]})")
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,10 +61,14 @@ def test_broken_plugins_are_rows_that_name_the_package_and_others_run(bench):
     assert [row.get("state", "done") for row in listed] == ["broken"] * 4 + ["done"]
 
 
-def test_a_name_between_colons_is_no_picture(bench):
+def test_a_file_that_fails_is_named_as_it_is_with_its_line(bench):
     (bench.folder / "ruin.py").write_text("raise OSError('no such luck')\n")
     done = bench.run("run", "-m", "./ruin.py:X", "-d", "shop", "--dry-run")
-    assert "broken ruin:X: not packaged 0: OSError: no such luck" in done.out
+    assert "broken ruin:X: not packaged 0: OSError: no such luck (ruin.py, line 1)" in done.out
+    source = "import json\n\ndef read():\n    return json.loads('{')\n\nread()\n"
+    (bench.folder / "deep.py").write_text(source)
+    done = bench.run("run", "-m", "./deep.py:X", "-d", "shop", "--dry-run")
+    assert "(char 1) (deep.py, line 4)" in done.out  # its own line, not one of json's
 
 
 def test_a_name_that_two_packages_claim(bench):
