@@ -25,6 +25,7 @@ def model_card(name: str, results: Path | None, say: Say) -> dict[str, Any]:
     """A model's card as JSON-able data. Raises UserError: no such model, or it cannot be asked."""
     from mmbench.data.places import cache_home
     from mmbench.grid.acquaint import acquaint
+    from mmbench.grid.config import choose_preset
     from mmbench.grid.environment import cuda_gpus
     from mmbench.grid.fetch import models_folder
     from mmbench.grid.readiness import lacking, readiness
@@ -35,6 +36,7 @@ def model_card(name: str, results: Path | None, say: Say) -> dict[str, Any]:
     about = acquaint([plugin], say)[plugin]
     if isinstance(about, str):
         raise UserError(f"{plugin.name} of {plugin.distribution} {plugin.version}: {about}")
+    choose_preset({preset.name: None for preset in about.presets}, ref, "paper")  # or say so
     gpu, models = bool(cuda_gpus()), models_folder(plugin, cache_home())
     ready = readiness(about, plugin.name, models, gpu)
     told = asdict(about)

@@ -125,6 +125,9 @@ def test_an_unknown_model_and_a_broken_one_say_so(bench):
     assert broken.code == 2
     assert "ruin of ruin 1.0: OSError: no such luck" in broken.err
     assert bench.run("ls", "data", "ruin").code == 2
+    variant = bench.run("ls", "models", "noise/topj")
+    assert (variant.code, "no variant 'topj'. Did you mean topk?" in variant.err) == (2, True)
+    assert bench.run("ls", "models", "noise/topk").code == 0
 
 
 def test_absent_data_says_how_to_get_it(bench):
