@@ -82,7 +82,7 @@ def datasets(say: Say) -> Rows:
     known = recipes()
     rows = []
     for row in list_datasets():
-        absent = row.status == "not here" or row.status.startswith("lacks")
+        absent = row.status.startswith(("not here", "lacks"))
         how = f"mmbench data fetch {row.id}" if row.id in known else "see: mmbench data describe"
         rows.append({**row._asdict(), "how to get it": how if absent else ""})
     return rows
