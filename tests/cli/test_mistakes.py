@@ -23,6 +23,7 @@ RUN = ["run", "-m", "counts,noise", "-d", "shop"]
         ([*RUN, "--seeds", "many"], "seeds is a count or a list"),
         ([*RUN, "--in-proces"], "--in-process"),
         ([*RUN, "--observer", "spy"], "no observer is called 'spy'"),
+        ([*RUN, "--observer", "spy", "--dry-run"], "no observer is called 'spy'"),
         (["run", "-m", "noise"], "say which data"),
         (["run", "absent.toml"], "cannot read absent.toml: No such file"),
         (["run", "-m", "noise", "-d", "toys"], "agreed to: add --yes"),
