@@ -221,13 +221,12 @@ def _run_grid(
     from mmbench.grid.execute import demand_overwrite, due
     from mmbench.grid.family import Limits
     from mmbench.grid.host import Interrupted
-    from mmbench.grid.registry import UsageError, find_plugin
-    from mmbench.hookspecs import OBSERVER_GROUP
+    from mmbench.grid.observers import demand_observers
+    from mmbench.grid.registry import UsageError
     from mmbench.report.words import duration
 
     demand_overwrite(overwrite)
-    for name in observers:
-        find_plugin(name, OBSERVER_GROUP)  # told before a plan is made, and in a dry run
+    demand_observers(observers)
     console = make_console(stderr=as_json)
     dry_run = wishes.plan_only
     with spinning(console, "reading the plan") as status:
