@@ -25,20 +25,23 @@ def model_card(name: str, results: Path | None, say: Say) -> dict[str, Any]:
     """A model's card as JSON-able data. Raises UserError: no such model, or it cannot be asked."""
     from mmbench.data.places import cache_home
     from mmbench.grid.acquaint import acquaint
+    from mmbench.grid.config import choose_preset
     from mmbench.grid.environment import cuda_gpus
     from mmbench.grid.fetch import models_folder
     from mmbench.grid.readiness import lacking, readiness
     from mmbench.grid.unpackaged import find_model, locate
 
-    plugin = find_model(locate(name))
+    ref = locate(name)
+    plugin = find_model(ref)
     about = acquaint([plugin], say)[plugin]
     if isinstance(about, str):
         raise UserError(f"{plugin.name} of {plugin.distribution} {plugin.version}: {about}")
+    choose_preset({preset.name: None for preset in about.presets}, ref, "paper")  # or say so
     gpu, models = bool(cuda_gpus()), models_folder(plugin, cache_home())
     ready = readiness(about, plugin.name, models, gpu)
     told = asdict(about)
     return {
-        "model": plugin.name,
+        "model": ref.name,  # of a file, module:Class, which rows and --set take
         "package": plugin.distribution,
         "version": plugin.version,
         "from": plugin.value,
@@ -50,7 +53,7 @@ def model_card(name: str, results: Path | None, say: Say) -> dict[str, Any]:
         "runs_here": ready.preset,
         "why": ready.why,
         "spaces": _spaces(plugin.name),
-        "costs": _costs(results, plugin.name),
+        "costs": _costs(results, ref.name),
     }
 
 

@@ -221,10 +221,12 @@ def _run_grid(
     from mmbench.grid.execute import demand_overwrite, due
     from mmbench.grid.family import Limits
     from mmbench.grid.host import Interrupted
+    from mmbench.grid.observers import demand_observers
     from mmbench.grid.registry import UsageError
     from mmbench.report.words import duration
 
     demand_overwrite(overwrite)
+    demand_observers(observers)
     console = make_console(stderr=as_json)
     dry_run = wishes.plan_only
     with spinning(console, "reading the plan") as status:

@@ -40,9 +40,10 @@ STYLES = {"done": "green", "new": "cyan", "not-applicable": "dim"}
 
 def make_console(*, stderr: bool = False) -> Console:
     """A console that keeps its lines whole where nobody looks at it (files, pipes, CI)."""
-    console = Console(stderr=stderr, highlight=False)
+    # no emoji: `file:X:` is a model's name, not a picture
+    console = Console(stderr=stderr, highlight=False, emoji=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
-        console = Console(stderr=stderr, highlight=False, width=120)
+        console = Console(stderr=stderr, highlight=False, emoji=False, width=120)
     return console
 
 

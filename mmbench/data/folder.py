@@ -34,6 +34,8 @@ def known() -> Mapping[str, FolderSpec]:
 
 def described(folder: Path) -> FolderSpec | None:
     """What the folder's ``dataset.toml`` or its known name says; ``None`` where neither does."""
+    if folder.is_file():
+        raise DataError(f"{folder} is a file; give the folder that it is in")
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder")
     if (folder / FILE_NAME).is_file():

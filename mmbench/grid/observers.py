@@ -121,6 +121,12 @@ def read_only(value: Any) -> Any:
     return value
 
 
+def demand_observers(names: Sequence[str]) -> None:
+    """Raise UsageError for a name that no observer has; none is imported."""
+    for name in names:
+        find_plugin(name, OBSERVER_GROUP)
+
+
 def open_observer(name: str) -> pluggy.PluginManager:
     """A manager that holds the named observer. Raises UsageError for one that is not to be had."""
     plugin = find_plugin(name, OBSERVER_GROUP)

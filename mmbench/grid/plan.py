@@ -195,7 +195,7 @@ def make_plan(
     refs = [locate(one) for text in grid.models for one in spread(text)]
     settings = [split_setting(text) for text in grid.settings]
     described = describe_all(refs, settings, grid.preset, isolated, cache_home())
-    _refuse_idle(settings, described)
+    _refuse_idle(settings, described, grid.tuned)
     places = Circumstances(isolated=isolated, cache=cache_home())
     described = {
         ref: weigh(found, named_by(ref, settings), places, say if download else None)
@@ -376,15 +376,19 @@ def demand_member(ref: ModelRef, declared: Declaration) -> None:
         raise UsageError(f"say which {declared.unnamed}, as in {ref.name}:Name")
 
 
-def _refuse_idle(settings: Iterable[Setting], refs: Iterable[ModelRef]) -> None:
-    """Raise UsageError where a setting belongs to no model of the grid."""
+def _refuse_idle(
+    settings: Iterable[Setting], refs: Iterable[ModelRef], tuned: Iterable[str]
+) -> None:
+    """Raise UsageError where a setting belongs to no model of the grid.
+
+    ``tuned`` are the models whose settings may come from a search.
+    """
     known = {name for ref in refs for name in names_of(ref)}
     for target, key, value in settings:
         if target not in known:
             names = sorted({ref.model for ref in refs})
-            raise UsageError(
-                f"--set {target}.{key}={value}: {target} is not run.{did_you_mean(target, names)}"
-            )
+            what = "tuned settings" if target in tuned else f"--set {target}.{key}={value}"
+            raise UsageError(f"{what}: {target} is not run.{did_you_mean(target, names)}")
 
 
 def _as_text(value: Any) -> str:

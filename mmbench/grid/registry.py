@@ -8,6 +8,7 @@ import importlib
 import importlib.util
 import itertools
 import re
+import traceback
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distributions, entry_points, requires
 from pathlib import Path
@@ -41,15 +42,20 @@ class Plugin:
     def load(self) -> Any:
         """Import the plugin's module and return what the entry point names.
 
-        Raises ContractError where there is no such module or nothing of that name in it.
+        Raises ContractError where there is no such module or nothing of that name in it, and what
+        the module raises, with its line as a note.
         """
         module, _, name = self.value.partition(":")
         try:
             found: Any = importlib.import_module(module)
         except ModuleNotFoundError as error:
             if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+                _note_line(error, module)
                 raise  # the module is there, and lacks another one
             raise ContractError(f"there is no module {error.name!r}{self._named()}") from error
+        except (Exception, SystemExit) as error:
+            _note_line(error, module)
+            raise
         for part in name.split("."):
             if not hasattr(found, part):
                 classes = [key for key, one in vars(found).items() if isinstance(one, type)]
@@ -67,6 +73,17 @@ class Plugin:
             f'{self.name} = "module:Class" below [project.entry-points."{self.group}"] in its '
             "pyproject.toml, and install it again."
         )
+
+
+def _note_line(error: BaseException, module: str) -> None:
+    """Note the innermost line of a module's own package at which its import failed."""
+    if isinstance(error, SyntaxError):
+        return  # it names its line
+    package = module.partition(".")[0]
+    places = [(Path(one.filename), one.lineno) for one in traceback.extract_tb(error.__traceback__)]
+    own = [(file, line) for file, line in places if package in (file.stem, *file.parts)]
+    if own:
+        error.add_note(f"({own[-1][0].name}, line {own[-1][1]})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +236,11 @@ def parse_setting(text: str) -> tuple[str, str]:
 
 def split_list(text: str, mark: str = ",") -> list[str]:
     """Split at commas, or another mark, that stand outside brackets; empty parts vanish."""
+    return [part for part in _split(text, mark) if part]
+
+
+def _split(text: str, mark: str) -> list[str]:
+    """As ``split_list``, with the empty parts."""
     parts, depth = [""], 0
     for letter in text:
         depth += {"[": 1, "]": -1}.get(letter, 0)
@@ -226,14 +248,14 @@ def split_list(text: str, mark: str = ",") -> list[str]:
             parts.append("")
         else:
             parts[-1] += letter
-    return [part.strip() for part in parts if part.strip()]
+    return [part.strip() for part in parts]
 
 
 def spread(text: str) -> list[str]:
     """The models of a text whose settings name alternatives, as ``a[x=1|2,y=3|4]``: here four.
 
-    ``|`` stands between values, also in brackets within: ``a[init=b[dim=8|16]]``. The last
-    setting varies fastest.
+    ``|`` stands between values, also in brackets within: ``a[init=b[dim=8|16]]``. A value may be
+    empty: ``a[init=|b]`` starts from nothing, and from ``b``. The last setting varies fastest.
     """
     head, bracket, inside = text.strip().partition("[")
     if not bracket or not text.strip().endswith("]"):
@@ -245,8 +267,8 @@ def spread(text: str) -> list[str]:
 def _alternatives(setting: str) -> list[str]:
     """``key=value`` for each value."""
     key, equals, values = setting.partition("=")
-    found = [one for value in split_list(values, "|") for one in spread(value)]
-    return [f"{key}{equals}{value}" for value in found] if found else [setting]
+    found = [one for value in _split(values, "|") for one in spread(value)]
+    return [f"{key}{equals}{value}" for value in found]
 
 
 def _balanced(text: str) -> bool:

@@ -25,6 +25,8 @@ from mmbench.problems import did_you_mean
 
 _FILE = re.compile(r"(?P<file>[^\[\]]+\.py):(?P<rest>\w+.*)")
 
+_CLASSLESS = re.compile(r"[^\[\]]+\.py:?")
+
 
 def locate(text: str) -> ModelRef:
     """What a text means as a model: an installed one, ``module:Class`` or ``file.py:Class``.
@@ -39,6 +41,8 @@ def locate(text: str) -> ModelRef:
     match = _FILE.fullmatch(text.strip())
     if match:
         return _in_file(Path(match["file"]).expanduser(), match["rest"])
+    if _CLASSLESS.fullmatch(text.strip()):
+        raise UsageError(f"{text!r} names no class; say which, as in {text.strip(': ')}:MyModel")
     ref = parse_ref(text)
     plugins = list_plugins()
     names = {plugin.name for plugin in plugins}

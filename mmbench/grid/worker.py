@@ -251,11 +251,12 @@ def clear(folder: Path) -> None:
 
 
 def explain(error: BaseException) -> Message:
-    """An exception as data, of a size that fits into a message."""
+    """An exception with its notes as data, of a size that fits into a message."""
     kind = type(error)
+    message = " ".join([str(error), *map(str, getattr(error, "__notes__", ()))])
     return {
         "type": kind.__name__,
-        "message": str(error)[: 2 * REASON],  # who reads it cuts it, and says so
+        "message": message[: 2 * REASON],  # who reads it cuts it, and says so
         "usage": isinstance(error, UsageError),
         "memory": isinstance(error, MemoryError) or kind.__name__ == "OutOfMemoryError",
         "traceback": "".join(traceback.format_exception(error))[-TRACEBACK:],

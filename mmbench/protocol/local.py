@@ -77,7 +77,7 @@ class LocalFile(BaseModel):
 
 def read_local(path: Path) -> dict[str, Any]:
     """The fields of a ``Protocol`` that a file tells. Raises UserError, DataError, OSError."""
-    data = path.read_bytes()
+    data = _read(path)
     try:
         told = LocalFile.model_validate(tomllib.loads(data.decode()))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -88,7 +88,7 @@ def read_local(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: {where}: {problem['msg']}, not {problem['input']!r}") from error
     digest = hashlib.sha256(data)
     for name in filter(None, [told.file, *told.files.values(), told.negatives]):
-        digest.update(hashlib.sha256((path.parent / name).read_bytes()).digest())
+        digest.update(hashlib.sha256(_read(path.parent / name)).digest())
     given = Given(
         marks=_marks(path, told),
         moments=_moments(path, told),
@@ -104,6 +104,13 @@ def read_local(path: Path) -> dict[str, Any]:
         "candidate_sets": _sets(path, told, given),
         "given": given,
     }
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
 
 
 def _sets(path: Path, told: LocalFile, given: Given) -> tuple[CandidateSet, ...]:

@@ -97,8 +97,8 @@ WHY_RETIRED = (
 def get_protocol(name: str) -> Protocol:
     """The protocol of that name, or of that file (``.toml``, see ``mmbench.protocol.local``).
 
-    Raises OSError where there is no such file, and UserError: a retired name says why it is gone
-    and what to use, an unknown one what is near.
+    Raises UserError: a file cannot be read, a retired name says why it is gone and what to use, an
+    unknown one what is near.
     """
     if name.endswith(".toml"):
         return Protocol(**read_local(Path(name).expanduser()))

@@ -33,7 +33,8 @@ class CostRow:
 def read_costs(results: Path, model: str) -> list[CostRow]:
     """The costs of a model's rows below a folder; files that are no results are passed over.
 
-    ``model`` is its name without a family or a variant.
+    ``model`` is its name without a family or a variant; of a class that no package declares,
+    ``module:Class``.
     """
     groups: dict[tuple[str, str, str, str], list[Record]] = defaultdict(list)
     for path in sorted(results.glob(f"*/*/{slug(model)}*/*.json")):
@@ -41,7 +42,8 @@ def read_costs(results: Path, model: str) -> list[CostRow]:
             record = load_record(path)
         except (OSError, ResultError):
             continue  # boards tell what cannot be read
-        if record.done and record.cell.model.partition(":")[0] == model:
+        name = record.cell.model
+        if record.done and model in (name, name.partition(":")[0]):
             machine = record.environment
             where = (machine.gpu if record.device == "cuda" else machine.cpu) or record.device
             cell = record.cell

@@ -121,8 +121,12 @@ def make_names(plugin: str, kind: Kind) -> Names:
 def clashes(names: Names, kind: Kind) -> list[str]:
     """What is installed under the same name, one sentence each."""
     return [
-        f"{plugin.distribution} {plugin.version} already brings a {kind} {plugin.name!r}; two "
-        "packages with one name cannot be used side by side"
+        f"{plugin.distribution} {plugin.version} already brings a {kind} {plugin.name!r}; "
+        + (
+            f"beside it, yours is {names.package}/{plugin.name}"
+            if kind == "model"
+            else "two packages with one name cannot be used side by side"
+        )
         for plugin in list_plugins(GROUPS[kind])
         if plugin.name == names.plugin
     ]

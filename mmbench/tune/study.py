@@ -24,6 +24,7 @@ from mmbench.grid.unpackaged import locate
 from mmbench.problems import did_you_mean
 from mmbench.results.cell import canonical
 from mmbench.results.tuning import Tuning, config_digest
+from mmbench.tune.journal import mend
 from mmbench.tune.space import Range, Space
 from mmbench.tune.trial import OnEvent, TrialFailed, Trials
 from mmbench.tune.tuned import write_tuned
@@ -220,11 +221,18 @@ def _opened(folder: Path, name: str) -> Iterator[optuna.Study]:
     try:
         import optuna
         from optuna.storages import JournalStorage
-        from optuna.storages.journal import JournalFileBackend
+        from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
     except ImportError:
         raise UsageError("tuning needs Optuna: pip install 'mmbench[tune]'") from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    storage = JournalStorage(JournalFileBackend(str(folder / JOURNAL)))
+    journal = str(folder / JOURNAL)
+    lock = JournalFileSymlinkLock(journal)
+    lock.acquire()
+    try:
+        mend(folder / JOURNAL)
+    finally:
+        lock.release()
+    storage = JournalStorage(JournalFileBackend(journal, lock))
     yield optuna.create_study(
         storage=storage, study_name=name, direction="maximize", load_if_exists=True
     )

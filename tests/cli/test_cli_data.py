@@ -154,6 +154,7 @@ def test_json_tells_the_card_and_the_place(command, films):
     ("words", "message"),
     [
         (["nowhere"], "nowhere: no such folder"),
+        (["films/ratings.csv"], "films/ratings.csv is a file; give the folder that it is in"),
         (["films", "--text", "plot"], "no column 'plot'"),
         (["films", "--duplicates", "some"], "duplicates must be one of keep, first, last"),
         (["films", "--core", "99"], "leaves no event"),

@@ -108,6 +108,15 @@ def test_what_a_model_cost_is_read_from_stored_rows(bench):
     assert "nowhere is not a folder of results" in refused.err
 
 
+def test_a_file_s_model_is_called_as_its_rows_and_settings_are(bench):
+    (bench.folder / "mine.py").write_text("import shelf\nclass Told(shelf.Noise): ...\n")
+    run = ("run", "-m", "./mine.py:Told", "-d", "shop")
+    assert bench.run(*run, "--set", "mine:Told.k=4").code == 0
+    card = bench.run("ls", "models", "./mine.py:Told", "--json").json
+    assert card["model"] == "mine:Told"
+    assert [row["row"] for row in card["costs"]] == ["mine:Told[k=4] (unpublished)"]
+
+
 def test_an_unknown_model_and_a_broken_one_say_so(bench):
     unknown = bench.run("ls", "models", "tolt")
     assert (unknown.code, "no model is called 'tolt'" in unknown.err) == (2, True)
@@ -116,6 +125,9 @@ def test_an_unknown_model_and_a_broken_one_say_so(bench):
     assert broken.code == 2
     assert "ruin of ruin 1.0: OSError: no such luck" in broken.err
     assert bench.run("ls", "data", "ruin").code == 2
+    variant = bench.run("ls", "models", "noise/topj")
+    assert (variant.code, "no variant 'topj'. Did you mean topk?" in variant.err) == (2, True)
+    assert bench.run("ls", "models", "noise/topk").code == 0
 
 
 def test_absent_data_says_how_to_get_it(bench):

@@ -10,6 +10,7 @@ RUN = ["run", "-m", "counts,noise", "-d", "shop"]
     [
         (["run", "-m", "cunts", "-d", "shop"], "no model is called 'cunts'. Did you mean counts?"),
         (["run", "-m", "counts", "-d", "shp"], "no dataset 'shp'; did you mean 'shop'?"),
+        ([*RUN, "--protocol", "gone.toml"], "cannot read gone.toml: No such file"),
         ([*RUN, "--protocol", "lo@1"], "unknown protocol 'lo@1'; did you mean 'loo@2'?"),
         ([*RUN, "--set", "counts.epoch=1"], "no setting 'epoch'. Did you mean epochs?"),
         ([*RUN, "--set", "count.epochs=1"], "count is not run. Did you mean counts?"),
@@ -22,6 +23,7 @@ RUN = ["run", "-m", "counts,noise", "-d", "shop"]
         ([*RUN, "--seeds", "many"], "seeds is a count or a list"),
         ([*RUN, "--in-proces"], "--in-process"),
         ([*RUN, "--observer", "spy"], "no observer is called 'spy'"),
+        ([*RUN, "--observer", "spy", "--dry-run"], "no observer is called 'spy'"),
         (["run", "-m", "noise"], "say which data"),
         (["run", "absent.toml"], "cannot read absent.toml: No such file"),
         (["run", "-m", "noise", "-d", "toys"], "agreed to: add --yes"),
@@ -58,6 +60,16 @@ def test_broken_plugins_are_rows_that_name_the_package_and_others_run(bench):
     assert "done noise on shop, seed 0" in done.out
     listed = bench.run(*words, "--json").json
     assert [row.get("state", "done") for row in listed] == ["broken"] * 4 + ["done"]
+
+
+def test_a_file_that_fails_is_named_as_it_is_with_its_line(bench):
+    (bench.folder / "ruin.py").write_text("raise OSError('no such luck')\n")
+    done = bench.run("run", "-m", "./ruin.py:X", "-d", "shop", "--dry-run")
+    assert "broken ruin:X: not packaged 0: OSError: no such luck (ruin.py, line 1)" in done.out
+    source = "import json\n\ndef read():\n    return json.loads('{')\n\nread()\n"
+    (bench.folder / "deep.py").write_text(source)
+    done = bench.run("run", "-m", "./deep.py:X", "-d", "shop", "--dry-run")
+    assert "(char 1) (deep.py, line 4)" in done.out  # its own line, not one of json's
 
 
 def test_a_name_that_two_packages_claim(bench):

@@ -86,6 +86,8 @@ def test_a_module_here_is_found_last_of_all(here):
     [
         ("./absent.py:Mine", "there is no file absent.py"),
         ("./two-words.py:Mine", "as in two_words.py"),
+        ("./mine.py", "'./mine.py' names no class; say which, as in ./mine.py:MyModel"),
+        ("./mine.py:", "say which, as in ./mine.py:MyModel"),
         ("./json.py:Mine", "which comes first; give the file another name"),
         ("no_such_module:Mine", "no model and no module is called 'no_such_module'"),
     ],

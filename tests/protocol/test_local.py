@@ -235,7 +235,7 @@ def test_a_file_that_says_nothing_is_refused(write, text, said):
 
 
 def test_files_that_are_not_there_are_named(write):
-    with pytest.raises(OSError, match=r"gone\.csv"):
+    with pytest.raises(UserError, match=r"cannot read .*gone\.csv"):
         get_protocol(write("split = 'loo'\nnegatives = 'gone.csv'\n"))
     with pytest.raises(DataError, match="no column 'split'"):
         get_protocol(write("split = 'column'\nfile = 'e.csv'\n", e__csv="user_id,item_id\nu0,i1\n"))

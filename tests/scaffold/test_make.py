@@ -247,6 +247,7 @@ def test_a_clash_with_an_installed_model_is_told(bench):
     done = bench.run("new", "model", "counts")
     assert done.code == 0
     assert "warning: mmbench-shelf 1.0 already brings a model 'counts'" in done.err
+    assert "beside it, yours is mmbench-counts/counts" in done.err
     assert bench.run("new", "dataset", "counts", "--dir", "site").err == ""
     assert "brings a dataset 'demo'" in bench.run("new", "dataset", "demo").err
 

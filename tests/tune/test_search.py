@@ -242,6 +242,31 @@ def test_the_folder_holds_a_grid_file_and_no_pickle(tuner):
     assert (refused.code, "tuned.tunable.trials" in refused.err) == (2, True)
 
 
+def test_a_damaged_journal_is_told_by_its_line_and_one_that_was_cut_goes_on(tuner):
+    told = json.loads(tune(tuner, "--trials", "1", "--json").out)
+    journal = tuner.folder / told["folder"] / "journal.jsonl"
+    whole = journal.read_bytes()
+    lines = whole.count(b"\n")
+    for damage in (b'{"op_code":4,"wor\n', b"\xff\n", b"{}\n"):
+        journal.write_bytes(whole + damage)
+        refused = tune(tuner, "--trials", "2")
+        assert refused.code == 2
+        assert f"journal.jsonl: line {lines + 1} is damaged; cut the file before it" in refused.err
+        assert "Traceback" not in refused.err
+    journal.write_bytes(whole + b'{"op_code":4,"wor')  # as a full disk leaves it: no line's end
+    assert len(json.loads(tune(tuner, "--trials", "2", "--json").out)["trials"]) == 2
+    assert journal.read_bytes().startswith(whole)
+    assert all(json.loads(line) for line in journal.read_bytes().splitlines())
+
+
+def test_settings_that_were_found_for_another_model_name_no_flag_that_was_not_given(tuner):
+    told = json.loads(tune(tuner, "--trials", "6", "--json").out)
+    refused = tuner.run("run", "-m", "noise", "-d", "shop", "--tuned", told["file"])
+    assert refused.code == 2
+    assert "tuned settings: tunable is not run" in refused.err
+    assert "--set" not in refused.err
+
+
 def test_help_needs_no_optuna():
     code = "import sys; sys.modules['optuna'] = None; from mmbench.cli import main; main()"
 

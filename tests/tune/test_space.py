@@ -78,3 +78,7 @@ def test_alternatives_in_brackets_span_a_grid_of_models():
     assert spread("a[x=[1,2]|[3]]") == ["a[x=[1,2]]", "a[x=[3]]"]
     assert spread("a/b") == ["a/b"]
     assert spread("a[x=]") == ["a[x=]"]
+    assert spread("a[init=|b]") == ["a[init=]", "a[init=b]"]  # an empty value is one
+    assert spread("a[x=1|]") == ["a[x=1]", "a[x=]"]
+    assert spread("a[x]") == ["a[x]"]
+    assert spread("a[]") == ["a[]"]
