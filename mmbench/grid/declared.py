@@ -60,16 +60,17 @@ def choose(options: Sequence[Declaration], models: Path) -> Declaration:
     """
     reasons: list[str] = []
     for number, option in enumerate(options[:-1]):
-        why = "no CUDA GPU" if number == 0 and not cuda_gpus() else _lacking(option, models)
+        without_gpu = number == 0 and not cuda_gpus()
+        why = "no CUDA GPU" if without_gpu else lacking_weights(option.pretrained, models)
         if not why:
             return replace(option, why="; ".join(reasons))
         reasons.append(why)
     return replace(options[-1], why="; ".join(reasons))
 
 
-def _lacking(option: Declaration, models: Path) -> str:
-    """Why a preset's weights cannot be loaded here, or an empty text."""
-    for source in option.pretrained:
+def lacking_weights(sources: Iterable[str], models: Path) -> str:
+    """Why weights that a preset names cannot be loaded here, or an empty text."""
+    for source in sources:
         try:
             if problem := missing(source, models):
                 return problem

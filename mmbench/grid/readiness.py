@@ -8,8 +8,8 @@ from pathlib import Path
 
 from mmbench.grid.about import About, Preset
 from mmbench.grid.config import SMALL, auto_presets
+from mmbench.grid.declared import lacking_weights
 from mmbench.grid.registry import ModelRef
-from mmbench.toolkit.weights import WeightsError, missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +37,7 @@ def lacking(preset: Preset, about: About, models: Path, gpu: bool) -> str:
     """What a preset lacks here: a CUDA GPU, its weights, or nothing (an empty text)."""
     if about.stand_ins and preset.size not in (SMALL, *about.stand_ins) and not gpu:
         return "no CUDA GPU"
-    for source in preset.pretrained:
-        try:
-            if problem := missing(source, models):
-                return problem
-        except WeightsError as error:
-            return str(error)
-    return ""
+    return lacking_weights(preset.pretrained, models)
 
 
 def variants(about: About) -> Iterator[str]:
