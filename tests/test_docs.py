@@ -9,10 +9,10 @@ from mmbench.report import board_json, make_boards, read_results
 
 ROOT = Path(__file__).parents[1]
 COLUMNS = (
-    ("full", "ndcg@10"),
-    ("full", "hit@10"),
     ("unseen", "ndcg@10"),
     ("unseen", "hit@10"),
+    ("full", "ndcg@10"),
+    ("full", "hit@10"),
     ("neg100", "ndcg@10"),
 )
 

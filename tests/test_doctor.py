@@ -107,7 +107,7 @@ def test_every_broken_plugin_is_told_apart(bench):
     found = by_name(done)
     for good in ("counts", "demo", "clan", "goodwatcher"):
         assert found[good]["problem"] == ""
-    assert found["crash"]["problem"] == "RuntimeError: no good"
+    assert found["crash"]["problem"] == "RuntimeError: no good (crash.py, line 1)"
     assert "SystemExit: 3" in found["leaves"]["problem"]
     assert "exit code 7" in found["dies"]["problem"]
     for name, said in {
@@ -118,7 +118,7 @@ def test_every_broken_plugin_is_told_apart(bench):
         "watchasks": "cell_started takes no argument 'sell'; it may name cell. Did you mean cell?",
         "watchmiss": "there is no hook 'cell_start'. Did you mean cell_started",
         "watchmark": "watchmark:Model: mark cell_started with @mmbench.hookimpl",
-        "watchdeaf": "has no hook; there are cell_started, cell_logged, cell_finished",
+        "watchdeaf": "has no hook; there are run_started, cell_stored, cell_started",
         "watchdies": "the process ended with exit code 7",
         "watchleaves": "SystemExit: 3",
         "readless": "has no hook read",
@@ -142,7 +142,7 @@ def test_the_screen_says_what_to_mend(bench):
     done = examine(bench)
     assert done.code == 1
     line = next(line for line in done.out.splitlines() if line.startswith("crash"))
-    assert line.split(maxsplit=4)[-1].strip() == "RuntimeError: no good"
+    assert line.split(maxsplit=4)[-1].strip() == "RuntimeError: no good (crash.py, line 1)"
     assert "shop" in done.out
     assert re.search(r"\d+ plugins? do(es)? not load", done.out)
 
