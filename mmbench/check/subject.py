@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from mmbench.grid.asked import SIZES
-from mmbench.grid.registry import UNPACKAGED, ModelRef, Plugin, UsageError, outdated
+from mmbench.grid.registry import ModelRef, Plugin, UsageError, outdated
 from mmbench.grid.unpackaged import find_model, locate, unpackaged
+from mmbench.results import UNPACKAGED
 
 
 @dataclass(frozen=True, slots=True)

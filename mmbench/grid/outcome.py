@@ -12,7 +12,6 @@ from mmbench.audit import violations
 from mmbench.grid.environment import code_state, describe_machine
 from mmbench.grid.host import PluginFailure
 from mmbench.grid.question import Question
-from mmbench.grid.registry import UNPACKAGED
 from mmbench.protocol import (
     Ranks,
     beyond_accuracy,
@@ -22,6 +21,7 @@ from mmbench.protocol import (
     tie_rate,
     unanswered,
 )
+from mmbench.results import UNPACKAGED
 from mmbench.results.examples import Example
 from mmbench.results.record import Data, Environment, Record, Status
 

@@ -19,6 +19,7 @@ from mmbench.grid.docstrings import first_sentence
 from mmbench.hooks import ContractError
 from mmbench.hookspecs import DATASET_GROUP, MODEL_GROUP, OBSERVER_GROUP
 from mmbench.problems import UserError, did_you_mean
+from mmbench.results import UNPACKAGED
 
 
 class UsageError(UserError):
@@ -26,7 +27,6 @@ class UsageError(UserError):
 
 
 GROUPS = (MODEL_GROUP, DATASET_GROUP, OBSERVER_GROUP)
-UNPACKAGED = "not packaged"  # the distribution of a class that no package declares
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ import sys
 from pathlib import Path
 
 from mmbench.grid.registry import (
-    UNPACKAGED,
     ModelRef,
     Plugin,
     UsageError,
@@ -22,6 +21,7 @@ from mmbench.grid.registry import (
     parse_ref,
 )
 from mmbench.problems import did_you_mean
+from mmbench.results import UNPACKAGED
 
 _FILE = re.compile(r"(?P<file>[^\[\]]+\.py):(?P<rest>\w+.*)")
 

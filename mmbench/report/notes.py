@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mmbench.data.attach import ADDED
 from mmbench.report.cards import sentences
 from mmbench.report.words import plain
+from mmbench.results import UNPACKAGED
 from mmbench.results.record import UNSEALED, Record
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ PROCESS = (
     "the files of the machine. Landlock, the whole wall, did not stand there."
 )
 DIRTY = "Uncommitted changes: ran from a dirty checkout, so that no version names its code."
+UNPUBLISHED = "Unpublished: a class in a file, which no package and version names."
 UNKEPT = (
     "Ranks without a digest: stored by an earlier version, so that a change of them would not show."
 )
@@ -52,6 +54,7 @@ def notes(row: Row, board: Iterable[Row], stale: Collection[str] = frozenset()) 
     """What is to be said of one row of a board, as plain text; ``stale`` are ids of cells."""
     limit = row.first.cell.limit
     budget = row.first.cell.config.get("training_tokens")
+    unpublished = row.first.cell.distribution == UNPACKAGED
     texts = [
         (row.tiny, TINY),
         (row.small, SMALL),
@@ -60,7 +63,8 @@ def notes(row: Row, board: Iterable[Row], stale: Collection[str] = frozenset()) 
         *((True, sentence) for sentence in sentences(row.done)),
         (bool(row.done) and row.first.wall == "none", NO_WALL),
         (bool(row.done) and row.first.wall == "process", PROCESS),
-        (any(record.environment.dirty for record in row.records), DIRTY),
+        (unpublished, UNPUBLISHED),
+        (not unpublished and any(record.environment.dirty for record in row.records), DIRTY),
         (any(record.cell.id in stale for record in row.records), STALE),
         (any(record.ranks_sha256 == UNSEALED for record in row.done), UNKEPT),
         (_other_candidates(row, board), CANDIDATES),

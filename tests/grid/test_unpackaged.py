@@ -55,6 +55,7 @@ def test_a_file_s_class_runs_and_its_row_says_that_it_is_unpublished(bench):
     assert (cell["distribution"], cell["model"]) == ("not packaged", "mine:Mine")
     assert rows["mine:Mine (unpublished)"]["wall"] == rows["noise"]["wall"]
     assert "mine:Mine (unpublished)" in done.out
+    assert "a class in a file, which no package and version names" in " ".join(done.out.split())
     assert rows["mine:Mine (unpublished)"]["environment"]["dirty"]
     refused = bench.run("leaderboard", "results", "-o", "boards", "--published")
     assert refused.code == 2
