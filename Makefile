@@ -55,6 +55,7 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	MYPYPATH=$(PLUGIN_PATH) $(BIN)/mypy mmbench $(wildcard plugins/*/mmbench_*)
+	$(BIN)/codespell mmbench plugins docs benchmarks examples *.md
 	$(BIN)/mmbench leaderboard leaderboards/results -o leaderboards --published --check
 
 format: $(VENV)/.dev
@@ -69,10 +70,12 @@ constraints:
 leaderboards: $(VENV)/.dev
 	$(BIN)/mmbench leaderboard leaderboards/results -o leaderboards --published
 
-# the boards as they are published: pages for people, tables for programs and papers
+# what is published: the documentation, and the boards as pages for people and tables for programs
 site: $(VENV)/.dev
-	rm -rf site/boards
-	mkdir -p site/boards
+	rm -rf site
+	$(BIN)/python -m sphinx -W --keep-going -q -b html -d site/.doctrees docs site
+	rm -r site/.doctrees
+	mkdir site/boards
 	cp -r leaderboards/grids site/boards
 	$(BIN)/mmbench leaderboard leaderboards/results -o site/boards --published \
 		--format markdown,html,csv,latex

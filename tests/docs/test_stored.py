@@ -7,7 +7,7 @@ import pytest
 
 from mmbench.report import board_json, make_boards, read_results
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 COLUMNS = (
     ("unseen", "ndcg@10"),
     ("unseen", "hit@10"),
