@@ -160,3 +160,13 @@ def test_board_statistics():
         "the whole board",
         "of it, one set's max-t of 10,000 flips",
     ]
+
+
+@pytest.mark.slow
+def test_start():
+    rows = run("start.py")
+    assert [row.split(" | ")[0] for row in rows[1:]] == [
+        "| python",
+        "| import typer",
+        "| mmbench --help",
+    ]

@@ -1,7 +1,6 @@
 """Walls of the house: who imports whom, what is light, what is said of the code."""
 
 import ast
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -147,16 +146,11 @@ def test_lists_start_without_what_reads_tables(words):
     assert not loaded_by(code) & heavy
 
 
-def test_help_starts_in_a_third_of_a_second():
-    """The processor's seconds, the best of three: the machine may be busy."""
-    code = "from mmbench.cli import main; main()"
-    seconds = []
-    for _ in range(3):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, check=True)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    assert min(seconds) < 0.3
+def test_help_loads_little_beside_its_library():
+    """Seconds depend on the machine: ``benchmarks/start.py`` has them beside the library's."""
+    code = "import mmbench.cli as c\ntry: c.app(['--help'])\nexcept SystemExit: pass\nNone"
+    own = loaded_by(code) - loaded_by("import typer, typer.completion")
+    assert len(own) < 60
 
 
 def test_every_public_name_is_there():
