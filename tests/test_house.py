@@ -40,6 +40,7 @@ MAY_IMPORT = {
             "scaffold",
             "check",
             "tune",
+            "vet",
             "report",
             "grid",
             "results",
@@ -47,6 +48,7 @@ MAY_IMPORT = {
         ),
         *("protocol", "data", "files", "problems"),
     },
+    "vet": {"api", "report", "grid", "results", "protocol", "audit", "problems"},
     "api": {"report", "grid", "results", "data", "problems"},
     "__init__": {"api", "toolkit", "hookspecs", "products", "views"},
 }

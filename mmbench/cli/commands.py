@@ -28,6 +28,7 @@ from mmbench.cli.options import Json
 from mmbench.cli.run import demo, run
 from mmbench.cli.show import show
 from mmbench.cli.tune import tune
+from mmbench.cli.vet import vet
 from mmbench.problems import Stop, UserError
 
 app = typer.Typer(
@@ -51,6 +52,7 @@ app.command("show")(show)
 app.command("compare")(compare)
 app.command("export")(export)
 app.command("recommend")(recommend)
+app.command("vet")(vet)
 
 
 def main() -> None:

@@ -25,6 +25,7 @@ from mmbench.report.write import (
     demand_publishable,
     make_pages,
     stale,
+    unpublishable,
     write_boards,
 )
 from mmbench.results.ranks import read_ranks
@@ -73,5 +74,6 @@ __all__ = [
     "tour",
     "tour_json",
     "tour_lines",
+    "unpublishable",
     "write_boards",
 ]

@@ -32,6 +32,10 @@ UNPUBLISHED = "Unpublished: a class in a file, which no package and version name
 UNKEPT = (
     "Ranks without a digest: stored by an earlier version, so that a change of them would not show."
 )
+CONTRIBUTED = (
+    "Contributed by {}: run on another machine than this board's other rows. Its ranks, digests, "
+    "arithmetic and wall were checked here."
+)
 STALE = "Other code: the model's code was changed after this was run."
 FAILURES = {
     "learns_which_item_follows_which": "Does not use the order of events",
@@ -65,6 +69,7 @@ def notes(row: Row, board: Iterable[Row], stale: Collection[str] = frozenset()) 
         (bool(row.done) and row.first.wall == "process", PROCESS),
         (unpublished, UNPUBLISHED),
         (not unpublished and any(record.environment.dirty for record in row.records), DIRTY),
+        *((True, CONTRIBUTED.format(who)) for who in _contributors(row)),
         (any(record.cell.id in stale for record in row.records), STALE),
         (any(record.ranks_sha256 == UNSEALED for record in row.done), UNKEPT),
         (_other_candidates(row, board), CANDIDATES),
@@ -73,6 +78,10 @@ def notes(row: Row, board: Iterable[Row], stale: Collection[str] = frozenset()) 
         (bool(row.violations), _impossible(row.violations)),
     ]
     return [text for applies, text in texts if applies]
+
+
+def _contributors(row: Row) -> list[str]:
+    return sorted({record.contributor for record in row.records} - {""})
 
 
 def numbered(board: Board) -> dict[str, int]:

@@ -24,6 +24,7 @@ from mmbench.report.standings import gather
 from mmbench.report.view import DEFAULT, View
 from mmbench.report.words import count, plain, plural
 from mmbench.results.read import Problem, Reading
+from mmbench.results.record import Record
 
 
 class BoardError(UserError):
@@ -163,12 +164,7 @@ def demand_publishable(reading: Reading) -> None:
         f"{record.label} on {record.cell.dataset}, seed {record.cell.seed} "
         f"(cell {record.cell.id}): {why}"
         for record in reading.records
-        for applies, why in (
-            (record.cell.limit is not None, f"a smoke run (--limit {record.cell.limit})"),
-            (bool(record.environment.dirty), "from a dirty checkout"),
-            (record.done and record.wall == "none", "no wall (--in-process)"),
-        )
-        if applies
+        for why in unpublishable(record)
     ]
     told += [f"{problem}" for problem in reading.problems]
     if told:
@@ -176,6 +172,16 @@ def demand_publishable(reading: Reading) -> None:
             "these results cannot be on a published board; run the cells again, whole, from "
             "committed code and behind the wall, or remove the files:\n  " + "\n  ".join(told)
         )
+
+
+def unpublishable(record: Record) -> list[str]:
+    """Why a result cannot be on a published board."""
+    reasons = (
+        (record.cell.limit is not None, f"a smoke run (--limit {record.cell.limit})"),
+        (bool(record.environment.dirty), "from a dirty checkout"),
+        (record.done and record.wall == "none", "no wall (--in-process)"),
+    )
+    return [why for applies, why in reasons if applies]
 
 
 def _paths(boards: Sequence[Board]) -> list[str]:

@@ -18,6 +18,8 @@ from mmbench.results.record import Record, ResultError, Status, parse
 if TYPE_CHECKING:
     import pyarrow as pa
 
+CONTRIBUTED = "contributed"
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
@@ -60,10 +62,11 @@ class Reading:
 def read_results(folder: Path) -> Reading:
     """Every result below ``folder`` (``**/*.json``; what begins with a dot is a running grid's).
 
+    What lies below ``contributed/<name>`` was run by that contributor, and says so.
     Accuracy figures are those of the ranks, whatever a record's file says. A cell whose file or
     ranks cannot be used is a problem and, as far as its file names it, a failed record, so that no
     row goes without a word. Where a cell was stored twice, a finished one wins over others, then
-    the later one, and the loser is a problem unless it says the same.
+    one that was made here, then the later one, and the loser is a problem unless it says the same.
 
     Raises:
         FileNotFoundError: there is no such folder.
@@ -86,6 +89,7 @@ def read_results(folder: Path) -> Reading:
             if (left := salvage(path, str(error))) is not None:
                 damaged.setdefault(left.cell.id, (name, left))
         else:
+            record = record.changed(contributor=contributor_of(name))
             found[record.cell.id].append((name, record))
     for cell, entry in damaged.items():
         if cell not in found:
@@ -98,6 +102,12 @@ def read_results(folder: Path) -> Reading:
         paths[cell] = folder / name
         problems += _conflicts((name, record), losers)
     return Reading(tuple(kept), tuple(sorted(problems)), paths)
+
+
+def contributor_of(name: str) -> str:
+    """Who ran the result at a path inside a folder of results; empty where it was made here."""
+    first, *rest = name.split("/")
+    return rest[0] if first == CONTRIBUTED and len(rest) > 1 else ""
 
 
 def load_result(path: Path) -> Record:
@@ -146,9 +156,9 @@ def _decoded(path: Path) -> Any:
     return stored
 
 
-def _preference(entry: tuple[str, Record]) -> tuple[bool, str, str]:
+def _preference(entry: tuple[str, Record]) -> tuple[bool, bool, str, str]:
     name, record = entry
-    return record.done, record.started, name
+    return record.done, not record.contributor, record.started, name
 
 
 def _conflicts(

@@ -145,6 +145,8 @@ class Record(Part):
         validations: how often it asked for its figure on the validation fold.
         started: ISO 8601, UTC.
         seconds: of wall time, from start to end.
+        contributor: who ran it, where it lies below ``contributed/<name>``; its place tells that,
+            so it is never stored.
     """
 
     cell: Cell
@@ -180,6 +182,7 @@ class Record(Part):
     validations: int = 0
     started: str = ""
     seconds: float = 0.0
+    contributor: str = Field(default="", exclude=True)
 
     @property
     def done(self) -> bool:
@@ -264,7 +267,8 @@ def parse(stored: object) -> Record:
         told = {**from_schema_1(stored), "ranks_sha256": UNSEALED}
     try:
         # A field that is null reads like one that is absent, as in rows of failed cells.
-        record = Record.model_validate({k: v for k, v in told.items() if v is not None})
+        said = {k: v for k, v in told.items() if v is not None and k != "contributor"}
+        record = Record.model_validate(said)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "record"
