@@ -4,7 +4,10 @@ On the device ``meta`` every operation runs, and nobody computes; torch does not
 tensor of the CPU is among the arguments, as a GPU would. So this looks at each operation.
 """
 
+import importlib.util
+import sys
 from contextlib import nullcontext
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,8 +17,10 @@ from torch.utils._pytree import tree_leaves
 
 from mmbench import vlm
 
-from .oneword import Config, Contrast, OneWord
-
+EXAMPLE = Path(__file__).parents[2] / "examples" / "one_word.py"
+_spec = importlib.util.spec_from_file_location("one_word", EXAMPLE)
+one_word = sys.modules["one_word"] = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(one_word)
 MOVES = {"_to_copy", "copy_", "index", "index_put_", "_index_put_impl_"}  # may read from the CPU
 
 
@@ -38,7 +43,9 @@ def plugin(run, store):
     """``plugin(family)``: OneWord with a backbone that reads titles and sees pictures."""
 
     def make(family):
-        model = OneWord(Config(backbone=f"tiny:{family}", trained="all", image_size=56, chat=False))
+        model = one_word.OneWord(
+            one_word.Config(backbone=f"tiny:{family}", trained="all", image_size=56, chat=False)
+        )
         model.titles = ["", *(f"thing {item}" for item in range(1, 8))]
         model.backbone = vlm.load_backbone(model.config, run, model.titles)
         model.pictures = vlm.Pictures(model.backbone, store)
@@ -50,7 +57,7 @@ def plugin(run, store):
 def test_a_loss_and_its_gradients_are_of_one_device(plugin, monkeypatch):
     monkeypatch.setattr(vlm.Backbone, "autocast", lambda self: nullcontext())  # meta has none
     model = plugin("paligemma2")  # transformers' code of other families looks at the data
-    loss = Contrast(model.backbone, 0.1)
+    loss = one_word.Contrast(model.backbone, 0.1)
     pairs = [(model.encode([1, 2]), model.encode([3])), (model.encode([4]), model.encode([5]))]
     sides = model.collate(pairs, np.random.default_rng(0))
     loss.to("meta")
