@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from mmbench.data.log import Log
     from mmbench.grid.execute import Finished, Observer
+    from mmbench.grid.observers import Watchers
     from mmbench.grid.plan import Grid, Planned
     from mmbench.report import Board, Row
     from mmbench.report.contrast import Contrast
@@ -372,7 +373,7 @@ def carry_out(
     limits: Any = None,
     isolated: bool = True,
     watching: Observer | None = None,
-    observers: Sequence[str] = (),
+    observers: Watchers | Sequence[str] = (),
     say: Say = _quiet,
 ) -> list[Finished]:
     """Run what is due of a plan and store it. Raises Interrupted, UsageError, OSError."""

@@ -28,6 +28,13 @@ def presets(incomplete: str) -> list[str]:
     return _starting(incomplete, SIZES)
 
 
+def observers(incomplete: str) -> list[str]:
+    """The installed observers."""
+    from mmbench.grid.registry import list_observers
+
+    return _starting(incomplete, (plugin.name for plugin in list_observers()))
+
+
 def spaces(incomplete: str) -> list[str]:
     """The search spaces that come with mmbench."""
     from mmbench.tune.space import shipped
