@@ -369,6 +369,7 @@ def carry_out(
     out: Path,
     *,
     jobs: int = 1,
+    gpus_per_cell: float = 1.0,
     overwrite: str = "failed",
     limits: Any = None,
     isolated: bool = True,
@@ -384,7 +385,12 @@ def carry_out(
     from mmbench.grid.runner import Circumstances
 
     demand_overwrite(overwrite)
-    how = Circumstances(isolated=isolated, limits=limits or Limits(), cache=cache_home())
+    how = Circumstances(
+        isolated=isolated,
+        limits=limits or Limits(),
+        cache=cache_home(),
+        gpus_per_cell=gpus_per_cell,
+    )
     first = watching if watching is not None else Narrator(say)
     told = Observers(first, observers)
     with told.told_of_run(rows, due(rows, overwrite, out), out):

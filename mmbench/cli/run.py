@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mmbench.cli import completion
-from mmbench.cli.options import Json
+from mmbench.cli.options import Device, Json
 from mmbench.cli.quantities import bytes_of, seconds
 from mmbench.cli.supply import Supply, Wishes
 from mmbench.problems import Stop
@@ -91,6 +92,11 @@ def run(
         int | None, typer.Option(min=1, help="Only so many users: a smoke run, and marked so.")
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Cells side by side.")] = 1,
+    device: Device = "auto",
+    gpus_per_cell: Annotated[
+        float,
+        typer.Option(min=0.01, help="GPUs that a cell leases; 0.5: two cells share one."),
+    ] = 1.0,
     out: Out = Path("results"),
     overwrite: Annotated[
         str, typer.Option(help="Run again what is stored: never, failed, or always.")
@@ -148,6 +154,7 @@ def run(
       mmbench run --models pop,itemknn --data demo
       mmbench run -m sasrec -d beauty,sports --seeds 3 --jobs 2
       mmbench run -m vlm2rec --fit-on sports -d beauty
+      mmbench run -m sasrec-ce -d beauty --seeds 4 --jobs 4 --device cuda:0,1
       mmbench run -m pop,vlm2rec -d beauty+sports
       mmbench run -m pop,pixrec -d beauty --draw --yes
       mmbench run -m ./mine.py:MyModel,pop -d demo
@@ -157,6 +164,7 @@ def run(
       mmbench run grid.toml --dry-run
     """
     from mmbench.grid.asked import make_grid
+    from mmbench.grid.devices import make_slots, say_slots
     from mmbench.grid.observer_options import merge, parse_observers
     from mmbench.grid.observers import Watchers
 
@@ -175,12 +183,16 @@ def run(
     if images and draw:
         raise typer.BadParameter("--images or --draw, not both")
     limits = (seconds(timeout), bytes_of(memory))
+    slots = len(make_slots(jobs, gpus_per_cell))
+    if fewer := say_slots(jobs, slots, gpus_per_cell):
+        print(fewer, file=sys.stderr)
     wanted = merge(grid.observers, parse_observers(observer or []))
     with Watchers(wanted, replay=replay) as watchers:
         finished = _run_grid(
             grid,
             out,
-            jobs,
+            slots,
+            gpus_per_cell,
             overwrite,
             limits,
             watchers,
@@ -218,6 +230,7 @@ def _run_grid(
     grid: Grid,
     out: Path,
     jobs: int,
+    gpus_per_cell: float,
     overwrite: str,
     limits: tuple[float | None, int | None],
     watchers: Watchers,
@@ -276,6 +289,7 @@ def _run_grid(
                 rows,
                 out,
                 jobs=jobs,
+                gpus_per_cell=gpus_per_cell,
                 overwrite=overwrite,
                 limits=Limits(*limits),
                 isolated=not in_process,
