@@ -68,8 +68,9 @@ class Observers:
         Raises UsageError for one that is not to be had.
         """
         self.first = first
-        known = isinstance(watchers, Watchers)
-        self.watchers = watchers if known else Watchers(parse_observers(watchers))
+        if not isinstance(watchers, Watchers):
+            watchers = Watchers(parse_observers(watchers))
+        self.watchers = watchers
         self.lock = threading.Lock()
         self.ended: Counter[str] = Counter()  # cells of the run, by status
 
