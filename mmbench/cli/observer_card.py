@@ -13,10 +13,9 @@ from rich.text import Text
 def observer_card(name: str) -> dict[str, Any]:
     """An observer's card as JSON-able data. Raises UserError: no such observer, or a broken one."""
     from mmbench.grid.observer_process import ask_about
-    from mmbench.grid.registry import find_plugin
-    from mmbench.hookspecs import OBSERVER_GROUP
+    from mmbench.grid.registry import find_observer
 
-    plugin = find_plugin(name, OBSERVER_GROUP)
+    plugin = find_observer(name)
     return {
         "observer": plugin.name,
         "package": plugin.distribution,

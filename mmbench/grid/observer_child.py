@@ -24,9 +24,9 @@ from mmbench.grid.config import as_dict
 from mmbench.grid.docstrings import first_sentence
 from mmbench.grid.introspect import settings_of
 from mmbench.grid.observer_options import config_of
-from mmbench.grid.registry import Plugin, UsageError, find_plugin
+from mmbench.grid.registry import Plugin, UsageError, find_observer
 from mmbench.hooks import check_hooks, has_hook, hooks_of, open_manager
-from mmbench.hookspecs import OBSERVER_GROUP, ObserverHooks
+from mmbench.hookspecs import ObserverHooks
 
 ABOUT = "about"
 PATIENCE = 60.0  # seconds that a hook may take at the end of a run, unless its class says more
@@ -80,7 +80,7 @@ def open_observer(name: str, options: Mapping[str, Any]) -> tuple[Any, Any]:
 
     Raises UsageError for one that is not to be had.
     """
-    plugin = find_plugin(name, OBSERVER_GROUP)
+    plugin = find_observer(name)
     found = _load(plugin)
     config = config_of(found, f"observer {name}", options)
     given = () if config is None else (config,)
@@ -89,7 +89,7 @@ def open_observer(name: str, options: Mapping[str, Any]) -> tuple[Any, Any]:
 
 def about(name: str) -> Reply:
     """What an observer's class tells of itself: its text, its options and its hooks."""
-    plugin = find_plugin(name, OBSERVER_GROUP)
+    plugin = find_observer(name)
     found = _load(plugin)
     config = config_of(found, f"observer {name}", {})
     text = inspect.cleandoc(found.__doc__ or "")

@@ -22,8 +22,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from mmbench.grid.observer_child import ABOUT, PATIENCE
-from mmbench.grid.registry import Plugin, UsageError, find_plugin
-from mmbench.hookspecs import OBSERVER_GROUP
+from mmbench.grid.registry import Plugin, UsageError, find_observer
 from mmbench.problems import legible
 
 logger = logging.getLogger("mmbench.grid")
@@ -47,7 +46,7 @@ class ObserverProcess:
     def __init__(self, name: str, options: Mapping[str, Any]) -> None:
         """Start it, and wait until it is ready. Raises UsageError where it cannot be."""
         self.name = name
-        plugin = find_plugin(name, OBSERVER_GROUP)
+        plugin = find_observer(name)
         self.process = _start(name, json.dumps(options))
         assert self.process.stdin and self.process.stdout
         self.printer = Printer(name, self.process)

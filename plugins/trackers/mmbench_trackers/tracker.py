@@ -117,7 +117,7 @@ def ending(result: Told) -> End:
         "cpu": machine["cpu"],
         "wall": result["wall"],
         "python": machine["python"],
-        "mmbench commit": machine["commit"],
+        "commit": machine["commit"],
         "started": result["started"],
     }
     known = {name: str(value) for name, value in where.items() if value}

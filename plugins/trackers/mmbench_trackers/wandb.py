@@ -43,8 +43,15 @@ class Wandb(Tracker):
         super().prepare()
         import wandb
 
-        if (self.config.mode or wandb.setup().settings.mode) == "online":
+        if (self.config.mode or wandb.setup().settings.mode) != "online":
+            return
+        try:
             wandb.login()
+        except wandb.errors.UsageError as error:
+            raise PermissionError(
+                "nobody is logged in to wandb here: wandb login, WANDB_API_KEY, or "
+                f"--observer wandb:mode=offline ({error})"
+            ) from error
 
     def start(self, cell: Told) -> Any:
         """Begin a run of its own, beside those of other cells."""

@@ -248,4 +248,4 @@ def test_nobody_who_is_logged_in_nowhere_waits_for_wandb(place, monkeypatch):
     done = place.run("run", "-m", "pop", "-d", "demo", "--observer", "wandb")
     assert done.returncode == 2
     assert "observer 'wandb' of mmbench-trackers 0.1.0 cannot be used" in done.stderr
-    assert "wandb login" in done.stderr
+    assert "nobody is logged in to wandb here: wandb login" in done.stderr
