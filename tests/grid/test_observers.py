@@ -88,8 +88,6 @@ class Notes:
     def run_finished(self, run): self.write("run_finished", run)
 
 class Bad:
-    patience = 0.5
-
     @hookimpl
     def cell_started(self, cell): self.act(cell)
 
@@ -106,9 +104,13 @@ class Crasher(Bad):
     def act(self, cell): ctypes.string_at(0)
 
 class Sleeper(Bad):
+    patience = 0.5
+
     def act(self, cell): time.sleep(3600)
 
 class Stopper(Bad):
+    patience = 0.5
+
     def act(self, cell): os.kill(os.getpid(), signal.SIGSTOP)
 
 class Printer(Bad):
@@ -201,7 +203,7 @@ def test_what_one_does_neither_stops_nor_changes_what_others_hear(watchers, bad,
 
 
 def test_one_that_is_slow_is_waited_for_as_long_as_it_gets_on(watchers, monkeypatch):
-    source = SOURCE.replace("time.sleep(3600)", "time.sleep(0.3)")
+    source = SOURCE.replace("time.sleep(3600)", "time.sleep(1)").replace("= 0.5", "= 2")
     (watchers / "watchers.py").write_text(source)
     one = ObserverProcess("sleeper", {})
     for number in range(3):  # longer than its patience, all together
