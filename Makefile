@@ -9,7 +9,9 @@ PLUGINS := $(sort $(wildcard plugins/*/pyproject.toml))
 # what `mmbench demo` runs; the other plugins and the tests' libraries wait for `make test`
 DEMO := $(patsubst %,plugins/%/pyproject.toml,content recbole sequential)
 PROJECTS := pyproject.toml $(PLUGINS)
-EDITABLE := --editable ".[dev]" $(addprefix --editable ,$(dir $(PLUGINS)))
+# the trackers' libraries are extras, which their tests want
+FOLDERS := $(patsubst %/trackers/,%/trackers/[all],$(dir $(PLUGINS)))
+EDITABLE := --editable ".[dev]" $(addprefix --editable ,$(FOLDERS))
 space := $() $()
 PLUGIN_PATH := $(subst $(space),:,$(strip $(dir $(PLUGINS))))
 PIP := -m pip install --quiet --disable-pip-version-check --prefer-binary

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from mmbench.data.log import Log
     from mmbench.grid.execute import Finished, Observer
+    from mmbench.grid.observers import Watchers
     from mmbench.grid.plan import Grid, Planned
     from mmbench.report import Board, Row
     from mmbench.report.contrast import Contrast
@@ -368,11 +369,12 @@ def carry_out(
     out: Path,
     *,
     jobs: int = 1,
+    gpus_per_cell: float = 1.0,
     overwrite: str = "failed",
     limits: Any = None,
     isolated: bool = True,
     watching: Observer | None = None,
-    observers: Sequence[str] = (),
+    observers: Watchers | Sequence[str] = (),
     say: Say = _quiet,
 ) -> list[Finished]:
     """Run what is due of a plan and store it. Raises Interrupted, UsageError, OSError."""
@@ -383,7 +385,12 @@ def carry_out(
     from mmbench.grid.runner import Circumstances
 
     demand_overwrite(overwrite)
-    how = Circumstances(isolated=isolated, limits=limits or Limits(), cache=cache_home())
+    how = Circumstances(
+        isolated=isolated,
+        limits=limits or Limits(),
+        cache=cache_home(),
+        gpus_per_cell=gpus_per_cell,
+    )
     first = watching if watching is not None else Narrator(say)
     told = Observers(first, observers)
     with told.told_of_run(rows, due(rows, overwrite, out), out):

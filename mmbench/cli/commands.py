@@ -25,6 +25,7 @@ from mmbench.cli.fetch import fetch
 from mmbench.cli.leaderboard import leaderboard
 from mmbench.cli.new import new_app
 from mmbench.cli.options import Json
+from mmbench.cli.replay import replay
 from mmbench.cli.run import demo, run
 from mmbench.cli.show import show
 from mmbench.cli.tune import tune
@@ -47,6 +48,7 @@ app.command("demo")(demo)
 app.command("tune")(tune)
 app.command("check")(check)
 app.command("fetch")(fetch)
+app.command("replay")(replay)
 app.command("leaderboard")(leaderboard)
 app.command("show")(show)
 app.command("compare")(compare)
@@ -187,7 +189,7 @@ def list_things(
     ],
     name: Annotated[
         str | None,
-        typer.Argument(help="A model: all of it.", autocompletion=completion.models),
+        typer.Argument(help="A model or observer: all of it.", autocompletion=completion.models),
     ] = None,
     brief: Annotated[
         bool, typer.Option("--names", help="Models as packages name them; none is asked.")
@@ -201,7 +203,7 @@ def list_things(
     """List what is installed or known; or tell all of a model: settings, presets, papers, costs.
 
     Models are asked what they are in processes of their own, once: the answers are kept until
-    their code changes.
+    their code changes. Of an observer its options are told.
 
     \b
     Examples:
@@ -211,24 +213,30 @@ def list_things(
       mmbench ls data --json
       mmbench ls protocols
       mmbench ls observers
+      mmbench ls observers jsonl
     """
-    from mmbench.cli import listing, model_card
+    from mmbench.cli import listing, model_card, observer_card
     from mmbench.cli.screen import make_console, show_status
 
     if what not in listing.LISTS:
         raise typer.BadParameter(f"say one of: {', '.join(listing.LISTS)}", param_hint="WHAT")
-    if what != "models" and (name or brief or results):
-        raise typer.BadParameter(f"NAME, --names and --results go with models, not with {what}")
+    if what not in ("models", "observers") and name:
+        raise typer.BadParameter(f"NAME goes with models and observers, not with {what}")
+    if what != "models" and (brief or results):
+        raise typer.BadParameter(f"--names and --results go with models, not with {what}")
     console = make_console()
     with show_status(make_console(stderr=True), "reading") as say:
-        if name is not None:
+        if name is not None and what == "observers":
+            card = observer_card.observer_card(name)
+        elif name is not None:
             card = model_card.model_card(name, results, say)
         else:
             rows = (listing.names if brief else listing.LISTS[what])(say)
     if as_json:
         print(json.dumps(card if name is not None else rows, indent=1))
     elif name is not None:
-        console.print(model_card.card_lines(card))
+        cards = observer_card if what == "observers" else model_card
+        console.print(cards.card_lines(card))
     elif not rows:
         console.print(listing.EMPTY.get(what, f"no {what}"), markup=False)
     elif what == "models" and not brief:

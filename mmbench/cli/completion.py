@@ -28,6 +28,21 @@ def presets(incomplete: str) -> list[str]:
     return _starting(incomplete, SIZES)
 
 
+def devices(incomplete: str) -> list[str]:
+    """The words that ``--device`` takes, and the GPUs that are here."""
+    from mmbench.grid.environment import cuda_gpus
+
+    numbered = (f"cuda:{number}" for number in range(len(cuda_gpus())))
+    return _starting(incomplete, ("auto", "cpu", "cuda", *numbered))
+
+
+def observers(incomplete: str) -> list[str]:
+    """The installed observers."""
+    from mmbench.grid.registry import list_observers
+
+    return _starting(incomplete, (plugin.name for plugin in list_observers()))
+
+
 def spaces(incomplete: str) -> list[str]:
     """The search spaces that come with mmbench."""
     from mmbench.tune.space import shipped

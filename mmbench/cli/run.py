@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mmbench.cli import completion
-from mmbench.cli.options import Json
+from mmbench.cli.options import Device, Json
 from mmbench.cli.quantities import bytes_of, seconds
 from mmbench.cli.supply import Supply, Wishes
 from mmbench.problems import Stop
 
 if TYPE_CHECKING:
     from mmbench.grid.execute import Finished
+    from mmbench.grid.observers import Watchers
     from mmbench.grid.plan import Grid, Planned
 
 LONG = 2 * 3600.0  # seconds that are asked about
@@ -90,6 +92,11 @@ def run(
         int | None, typer.Option(min=1, help="Only so many users: a smoke run, and marked so.")
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Cells side by side.")] = 1,
+    device: Device = "auto",
+    gpus_per_cell: Annotated[
+        float,
+        typer.Option(min=0.01, help="GPUs that a cell leases; 0.5: two cells share one."),
+    ] = 1.0,
     out: Out = Path("results"),
     overwrite: Annotated[
         str, typer.Option(help="Run again what is stored: never, failed, or always.")
@@ -101,8 +108,16 @@ def run(
     timeout: Annotated[str | None, typer.Option(help="Time limit of a cell: 90s, 30m, 2h.")] = None,
     memory: Annotated[str | None, typer.Option(help="Memory limit of a cell: 800M, 8G.")] = None,
     observer: Annotated[
-        list[str] | None, typer.Option(help="An observer plugin to tell. Repeatable.")
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[:KEY=VALUE,...]",
+            help="An observer plugin to tell. Repeatable.",
+            autocompletion=completion.observers,
+        ),
     ] = None,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="Tell observers of stored cells as of new ones.")
+    ] = False,
     in_process: Annotated[
         bool, typer.Option("--in-process", help="For debuggers: no child process, no limits.")
     ] = False,
@@ -139,14 +154,19 @@ def run(
       mmbench run --models pop,itemknn --data demo
       mmbench run -m sasrec -d beauty,sports --seeds 3 --jobs 2
       mmbench run -m vlm2rec --fit-on sports -d beauty
+      mmbench run -m sasrec-ce -d beauty --seeds 4 --jobs 4 --device cuda:0,1
       mmbench run -m pop,vlm2rec -d beauty+sports
       mmbench run -m pop,pixrec -d beauty --draw --yes
       mmbench run -m ./mine.py:MyModel,pop -d demo
       mmbench run -m 'sasrec,recbole:NARM' -d ./my-shop --set sasrec.dim=128
       mmbench run -m 'sasrec-ce[dim=32|64,layers=1|2]' -d demo
+      mmbench run -m pop -d demo --observer jsonl:path=cells.jsonl
       mmbench run grid.toml --dry-run
     """
     from mmbench.grid.asked import make_grid
+    from mmbench.grid.devices import make_slots, say_slots
+    from mmbench.grid.observer_options import merge, parse_observers
+    from mmbench.grid.observers import Watchers
 
     grid = make_grid(
         grid_file,
@@ -163,20 +183,26 @@ def run(
     if images and draw:
         raise typer.BadParameter("--images or --draw, not both")
     limits = (seconds(timeout), bytes_of(memory))
-    finished = _run_grid(
-        grid,
-        out,
-        jobs,
-        overwrite,
-        limits,
-        observer or [],
-        in_process=in_process,
-        keep_stale=keep_stale,
-        wishes=Wishes(
-            "drawn" if draw else "photographs" if images else "", not no_fetch, yes, dry_run
-        ),
-        as_json=as_json,
-    )
+    slots = len(make_slots(jobs, gpus_per_cell))
+    if fewer := say_slots(jobs, slots, gpus_per_cell):
+        print(fewer, file=sys.stderr)
+    wanted = merge(grid.observers, parse_observers(observer or []))
+    with Watchers(wanted, replay=replay) as watchers:
+        finished = _run_grid(
+            grid,
+            out,
+            slots,
+            gpus_per_cell,
+            overwrite,
+            limits,
+            watchers,
+            in_process=in_process,
+            keep_stale=keep_stale,
+            wishes=Wishes(
+                "drawn" if draw else "photographs" if images else "", not no_fetch, yes, dry_run
+            ),
+            as_json=as_json,
+        )
     if dry_run:
         return
     _show_finished(finished, out, as_json)
@@ -204,9 +230,10 @@ def _run_grid(
     grid: Grid,
     out: Path,
     jobs: int,
+    gpus_per_cell: float,
     overwrite: str,
     limits: tuple[float | None, int | None],
-    observers: list[str],
+    watchers: Watchers,
     *,
     in_process: bool,
     keep_stale: bool,
@@ -221,12 +248,10 @@ def _run_grid(
     from mmbench.grid.execute import demand_overwrite, due
     from mmbench.grid.family import Limits
     from mmbench.grid.host import Interrupted
-    from mmbench.grid.observers import demand_observers
     from mmbench.grid.registry import UsageError
     from mmbench.report.words import duration
 
     demand_overwrite(overwrite)
-    demand_observers(observers)
     console = make_console(stderr=as_json)
     dry_run = wishes.plan_only
     with spinning(console, "reading the plan") as status:
@@ -264,11 +289,12 @@ def _run_grid(
                 rows,
                 out,
                 jobs=jobs,
+                gpus_per_cell=gpus_per_cell,
                 overwrite=overwrite,
                 limits=Limits(*limits),
                 isolated=not in_process,
                 watching=bars,
-                observers=observers,
+                observers=watchers,
             )
     except (Stop, Interrupted):
         console.print("interrupted: finished cells are stored; the same command goes on from here")

@@ -198,14 +198,17 @@ def _left(task: Task) -> str:
 
 
 def _speed(task: Task) -> float | None:
-    """Steps a second; of cells, which end in bursts where several run, over the whole time."""
-    if task.fields.get("unit") != "cells":
+    """Steps a second; over the whole time where few were told lately, as of long epochs.
+
+    So it is of cells too, which end in bursts where several run.
+    """
+    if task.speed and task.fields.get("unit") != "cells":
         return task.speed
     return task.completed / task.elapsed if task.elapsed else None
 
 
 def running_line(task: Task) -> str:
-    """One line of markup on a running cell: how far it is, how fast, and the time left."""
+    """One line of markup on a running cell, or the grid: how far, how fast, and the time left."""
     done = f"{task.completed:,.0f}"
     if task.total is not None:
         done += f" of {task.total:,.0f}"
@@ -219,7 +222,10 @@ def running_line(task: Task) -> str:
 
 
 class GridProgress:
-    """Bars for the grid and its running cells; a line a minute for each where nobody looks."""
+    """Bars for the grid and its running cells; a line a minute for each where nobody looks.
+
+    What is said of a cell begins with its name, of the grid with ``cells``.
+    """
 
     def __init__(self, console: Console, total: int, every: float = 60.0) -> None:
         """``every``: seconds between two lines of a running cell, off a terminal."""
@@ -258,11 +264,11 @@ class GridProgress:
             self.teller.join()
 
     def _tell(self) -> None:
-        """Every so often, a line for each running cell."""
+        """Every so often, a line for each running cell, and one for the grid of several."""
         while not self.over.wait(self.every):
             with self.lock:
-                running = [task for task in self.bars.tasks if task.id in self.cells.values()]
-                for task in running:
+                shown = {*self.cells.values(), *([self.grid] if self.total > 1 else [])}
+                for task in (task for task in self.bars.tasks if task.id in shown):
                     self.console.print(running_line(task), soft_wrap=True)
 
     def cell_started(self, row: Planned) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mmbench.cli import completion
-from mmbench.cli.options import Json
+from mmbench.cli.options import Device, Json
 from mmbench.cli.quantities import bytes_of, seconds
 from mmbench.cli.supply import Supply, Wishes
 from mmbench.problems import Stop
@@ -57,6 +57,7 @@ def tune(
             autocompletion=completion.settings,
         ),
     ] = None,
+    device: Device = "auto",
     limit: Annotated[
         int | None, typer.Option(min=1, help="Only so many users, for a quicker search.")
     ] = None,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
+VISIBLE = "CUDA_VISIBLE_DEVICES"
 LIBRARIES = (
     "numpy",
     "scipy",
@@ -39,7 +40,7 @@ class Gpu:
 @functools.cache
 def cuda_gpus() -> tuple[Gpu, ...]:
     """The CUDA GPUs that a process may use, asked of the driver (torch stays out)."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    visible = os.environ.get(VISIBLE)
     if visible is not None and visible.strip() in ("", "-1"):
         return ()
     tool = shutil.which("nvidia-smi")

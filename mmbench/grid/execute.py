@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from mmbench.grid.declared import read_code
-from mmbench.grid.environment import cuda_gpus
+from mmbench.grid.devices import make_slots
 from mmbench.grid.host import Interrupted
 from mmbench.grid.plan import Planned
 from mmbench.grid.registry import UsageError
@@ -100,15 +99,16 @@ def execute(
     able = [row.job for row in todo if row.job and not row.inapplicable]
     wanted = {job.upstream.cell.id for job in able if job.upstream}
     finished: dict[int, Finished] = {}
-    pool = ThreadPoolExecutor(max(jobs, 1))
-    slots: SimpleQueue[int] = SimpleQueue()
-    for slot in range(max(jobs, 1)):
+    environments = make_slots(max(jobs, 1), how.gpus_per_cell)
+    pool = ThreadPoolExecutor(len(environments))
+    slots: SimpleQueue[dict[str, str]] = SimpleQueue()
+    for slot in environments:
         slots.put(slot)
 
     def in_slot(row: Planned) -> Record:
         slot = slots.get()
         try:
-            here = replace(how, environment=slot_environment(slot, jobs))
+            here = replace(how, environment=slot)
             return _run(row, results, here, observer, overwrite, keep_items=row_id(row) in wanted)
         finally:
             slots.put(slot)
@@ -147,18 +147,6 @@ def upstream_id(row: Planned) -> str | None:
     """The id of the cell that a row's cell starts from."""
     assert row.job is not None
     return row.job.upstream.cell.id if row.job.upstream else None
-
-
-def slot_environment(slot: int, jobs: int) -> dict[str, str]:
-    """One of the visible GPUs for each slot, and the cores divided among jobs."""
-    if jobs == 1:
-        return {}
-    cores = max(1, (os.cpu_count() or 1) // jobs)
-    environment = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(cores))}
-    gpus = cuda_gpus()
-    if len(gpus) > 1:
-        environment["CUDA_VISIBLE_DEVICES"] = gpus[slot % len(gpus)].key
-    return environment
 
 
 def _run(

@@ -32,7 +32,7 @@ def introspect(plugin: Plugin) -> About:
     return About(
         summary=legible(first_sentence(text), MOST),
         text=legible(text, LONG - 100),
-        settings=tuple(_settings(found.Config, default)),
+        settings=tuple(settings_of(found.Config, default)),
         presets=tuple(
             Preset(
                 name=name,
@@ -57,7 +57,8 @@ def _changes(config: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str,
     return {key: value for key, value in config.items() if value != default[key]}
 
 
-def _settings(config: Any, default: Mapping[str, Any]) -> list[Setting]:
+def settings_of(config: Any, default: Mapping[str, Any]) -> list[Setting]:
+    """The fields of a Config's class; ``default`` holds their defaults, JSON-able."""
     told = meanings(config)
     try:
         hints = typing.get_type_hints(config)

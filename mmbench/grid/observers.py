@@ -3,32 +3,75 @@
 from __future__ import annotations
 
 import contextlib
-import logging
+import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pluggy
-
 from mmbench.grid.execute import Observer
+from mmbench.grid.observer_options import Options, parse_observers
+from mmbench.grid.observer_process import ObserverProcess
 from mmbench.grid.plan import Planned
-from mmbench.grid.registry import UsageError, find_plugin
-from mmbench.hooks import check_hooks, open_manager
-from mmbench.hookspecs import OBSERVER_GROUP, ObserverHooks
 from mmbench.results.record import Record
 
-logger = logging.getLogger("mmbench.grid")
+
+class Watchers:
+    """The observers of a run, each in a process of its own; close them, or use ``with``."""
+
+    def __init__(self, wanted: Mapping[str, Options], *, replay: bool = False) -> None:
+        """Start them. ``replay``: tell them of stored cells as of those that run.
+
+        Raises UsageError for one that is not to be had.
+        """
+        self.replay = replay
+        self.running: list[ObserverProcess] = []
+        try:
+            for name, options in wanted.items():
+                self.running.append(ObserverProcess(name, options))
+        except BaseException:
+            self.close()
+            raise
+
+    def tell(self, hook: str, **told: Any) -> None:
+        """Hand a notice to all."""
+        for one in self.running:
+            one.tell(hook, told)
+
+    def tell_again(self, record: Record) -> None:
+        """Tell of a stored cell as if it ran now: its start, its curves and its end."""
+        cell = _told(record, replayed=True)
+        self.tell("cell_started", cell=cell)
+        for step, values in _points(record.curves):
+            self.tell("cell_logged", cell=cell, step=step, values=values)
+        self.tell("cell_finished", cell=cell, result=record.to_json())
+
+    def close(self) -> None:
+        """Wait until they have done with what they were told, unless they hang, and end them."""
+        with contextlib.ExitStack() as stack:  # all, whatever one of them raises
+            for one in reversed(self.running):
+                stack.callback(one.close)
+
+    def __enter__(self) -> Watchers:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
 
 class Observers:
     """Hands each notice to a first observer (the screen) and then to plugins."""
 
-    def __init__(self, first: Observer, names: Sequence[str] = ()) -> None:
-        """Load the named observer plugins. Raises UsageError for one that is not to be had."""
+    def __init__(self, first: Observer, watchers: Watchers | Sequence[str] = ()) -> None:
+        """``watchers``: texts as ``parse_observers`` reads them, or what was started of such.
+
+        Raises UsageError for one that is not to be had.
+        """
         self.first = first
-        # a manager each: where one throws, the others still hear
-        self.managers = {name: open_observer(name) for name in names}
+        if not isinstance(watchers, Watchers):
+            watchers = Watchers(parse_observers(watchers))
+        self.watchers = watchers
+        self.lock = threading.Lock()
         self.ended: Counter[str] = Counter()  # cells of the run, by status
 
     @contextlib.contextmanager
@@ -40,44 +83,54 @@ class Observers:
         stored = [row for row in rows if id(row) not in known and row.job and row.known]
         cells = {"due": list(map(_cell, todo)), "stored": list(map(_cell, stored))}
         self.ended.clear()
-        self._tell("run_started", run={"results": str(results), **cells})
-        for row in stored:
-            assert row.known is not None
-            self._tell("cell_stored", cell=_cell(row), result=row.known.to_json())
-        stopped = ""
-        try:
-            yield
-        except BaseException as error:
-            stopped = type(error).__name__
-            raise
-        finally:
-            ended = {"ended": dict(self.ended), "stopped": stopped}
-            self._tell("run_finished", run={"results": str(results), **ended})
+        with self.watchers:
+            self.watchers.tell("run_started", run={"results": str(results), **cells})
+            for row in stored:
+                assert row.known is not None
+                if self.watchers.replay:
+                    self.watchers.tell_again(row.known)
+                self.watchers.tell("cell_stored", cell=_cell(row), result=row.known.to_json())
+            stopped = ""
+            try:
+                yield
+            except BaseException as error:
+                stopped = type(error).__name__
+                raise
+            finally:
+                ended = {"ended": dict(self.ended), "stopped": stopped}
+                self.watchers.tell("run_finished", run={"results": str(results), **ended})
 
     def cell_started(self, row: Planned) -> None:
         """A cell begins."""
         self.first.cell_started(row)
-        self._tell("cell_started", cell=_cell(row))
+        self.watchers.tell("cell_started", cell=_cell(row))
 
     def cell_event(self, row: Planned, event: Mapping[str, Any]) -> None:
         """A running cell logged or moved on."""
         self.first.cell_event(row, event)
         if event["event"] == "log":
-            self._tell("cell_logged", cell=_cell(row), step=event["step"], values=event["values"])
+            told = {"step": event["step"], "values": event["values"]}
+            self.watchers.tell("cell_logged", cell=_cell(row), **told)
 
     def cell_finished(self, row: Planned, record: Record) -> None:
         """A cell ended."""
         self.first.cell_finished(row, record)
-        self.ended[record.status.kind] += 1
-        self._tell("cell_finished", cell=_cell(row), result=record.to_json())
+        with self.lock:
+            self.ended[record.status.kind] += 1
+        self.watchers.tell("cell_finished", cell=_cell(row), result=record.to_json())
 
-    def _tell(self, hook: str, **notice: Any) -> None:
-        for name, manager in self.managers.items():
-            try:
-                getattr(manager.hook, hook)(**read_only(notice))  # a copy for each
-            except (Exception, SystemExit) as error:  # noqa: BLE001  whatever it raises, cells go on
-                kind = type(error).__name__
-                logger.warning("observer %s failed in %s: %s: %s", name, hook, kind, error)
+
+def replay(records: Iterable[Record], results: Path, watchers: Watchers) -> int:
+    """Tell of stored cells as of a run, in the order that they ran in; how many they were."""
+    told = sorted(records, key=lambda record: (record.started, record.cell.id))
+    cells = [_told(record, replayed=True) for record in told]
+    with watchers:
+        run = {"results": str(results)}
+        watchers.tell("run_started", run={**run, "due": [], "stored": cells})
+        for record in told:
+            watchers.tell_again(record)
+        watchers.tell("run_finished", run={**run, "ended": {}, "stopped": ""})
+    return len(told)
 
 
 class Narrator:
@@ -99,48 +152,23 @@ class Narrator:
         self.say(f"{row.label} on {row.dataset}, seed {row.seed}: {record.status.kind}{told}")
 
 
-class ReadOnly(dict[str, Any]):
-    """A dict that nobody writes into; ``copy`` and ``deepcopy`` of it are plain ones."""
-
-    def _refuse(self, *_: Any, **__: Any) -> Any:
-        raise TypeError("an observer is told and changes nothing: copy this before you write to it")
-
-    __setitem__ = __delitem__ = __ior__ = _refuse
-    clear = pop = popitem = setdefault = update = _refuse
-
-    def __reduce__(self) -> Any:
-        return dict, (dict(self),)
-
-
-def read_only(value: Any) -> Any:
-    """A deep copy of JSON-able data: its dicts refuse to be written to, its lists are tuples."""
-    if isinstance(value, Mapping):
-        return ReadOnly({name: read_only(part) for name, part in value.items()})
-    if isinstance(value, list | tuple):
-        return tuple(map(read_only, value))
-    return value
-
-
-def demand_observers(names: Sequence[str]) -> None:
-    """Raise UsageError for a name that no observer has; none is imported."""
-    for name in names:
-        find_plugin(name, OBSERVER_GROUP)
-
-
-def open_observer(name: str) -> pluggy.PluginManager:
-    """A manager that holds the named observer. Raises UsageError for one that is not to be had."""
-    plugin = find_plugin(name, OBSERVER_GROUP)
-    try:
-        found = plugin.load()
-        check_hooks(found, ObserverHooks, plugin.value)
-        return open_manager(found, ObserverHooks, name)
-    except Exception as error:  # an observer's code may raise anything
-        raise UsageError(
-            f"observer {name!r} of {plugin.distribution} {plugin.version} cannot be used: "
-            f"{type(error).__name__}: {error}"
-        ) from error
-
-
 def _cell(row: Planned) -> Mapping[str, Any]:
     assert row.job is not None
-    return {**row.job.cell.to_json(), "label": row.label, "preset": row.job.preset}
+    more = {"label": row.label, "preset": row.job.preset, "replayed": False}
+    return {**row.job.cell.to_json(), **more}
+
+
+def _told(record: Record, *, replayed: bool) -> Mapping[str, Any]:
+    more = {"label": record.label, "preset": record.preset, "replayed": replayed}
+    return {**record.cell.to_json(), **more}
+
+
+def _points(
+    curves: Mapping[str, Sequence[tuple[int, float]]],
+) -> Iterator[tuple[int, dict[str, float]]]:
+    """The points of all curves, step by step, those of one step together."""
+    steps: dict[int, dict[str, float]] = {}
+    for name, points in curves.items():
+        for step, value in points:
+            steps.setdefault(step, {})[name] = value
+    yield from sorted(steps.items())

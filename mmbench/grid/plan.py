@@ -24,6 +24,7 @@ from mmbench.grid.declared import (
 from mmbench.grid.environment import cuda_gpus
 from mmbench.grid.estimate import estimate
 from mmbench.grid.fetch import named_paths
+from mmbench.grid.observer_options import parse_observers
 from mmbench.grid.question import Question, ask_all, ask_question, not_applicable, split_parts
 from mmbench.grid.registry import ModelRef, UsageError, spread
 from mmbench.grid.runner import Circumstances, Job
@@ -40,7 +41,7 @@ from mmbench.results.tuning import Tuning, config_digest
 
 class GridFile(pydantic.BaseModel, strict=True):
     """The keys of a grid file; ``set`` has a table of settings for each model, ``tuned`` those that
-    ``mmbench tune`` found.
+    ``mmbench tune`` found, ``observers`` names, or a table of options for each.
     """
 
     models: list[str] = []
@@ -52,6 +53,7 @@ class GridFile(pydantic.BaseModel, strict=True):
     fit_on: str = ""
     set: dict[str, dict[str, Any]] = {}
     tuned: dict[str, Tuning] = {}
+    observers: dict[str, dict[str, Any]] | list[str] = {}
 
 
 GRID_KEYS = sorted(GridFile.model_fields)
@@ -71,6 +73,7 @@ class Grid:
         settings: ``model.key=value`` texts.
         fit_on: the dataset that models are fitted on, where it is not the one they are asked on.
         tuned: searches that chose settings, by model; their settings are among ``settings``.
+        observers: who is told of the cells, with which options.
     """
 
     models: tuple[str, ...]
@@ -82,6 +85,7 @@ class Grid:
     settings: tuple[str, ...] = ()
     fit_on: str | None = None
     tuned: Mapping[str, Tuning] = field(default_factory=dict)
+    observers: Mapping[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +153,8 @@ def read_grid(path: Path) -> dict[str, Any]:
         for model, values in [*tables, *found.pop("set", {}).items()]
         for key, value in values.items()
     ]
+    if isinstance(found.get("observers"), list):
+        found["observers"] = parse_observers(found["observers"])
     return found | ({"tuned": tuned} if tuned else {})
 
 

@@ -126,6 +126,11 @@ def list_observers() -> list[Plugin]:
     return list_plugins(OBSERVER_GROUP)
 
 
+def find_observer(name: str) -> Plugin:
+    """The observer of that name, as ``find_plugin``."""
+    return find_plugin(name, OBSERVER_GROUP)
+
+
 def find_plugin(name: str, group: str = MODEL_GROUP, package: str = "") -> Plugin:
     """The one plugin of that name. Raises UsageError: unknown (did you mean), or a clash.
 

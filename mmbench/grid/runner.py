@@ -16,6 +16,7 @@ from mmbench.grid import exchange
 from mmbench.grid.channel import Message
 from mmbench.grid.curves import Curves
 from mmbench.grid.declaration import Declaration
+from mmbench.grid.devices import seen_gpus
 from mmbench.grid.environment import threads_of
 from mmbench.grid.family import Limits
 from mmbench.grid.fetch import Fetched, encodings_folder, models_folder
@@ -79,7 +80,8 @@ class Circumstances:
     """How cells are run; nothing here changes a number.
 
     ``walled``: False leaves out the wall around a cell's process. ``later``: what else the same
-    process will be fitted on, as by the conformance checks.
+    process will be fitted on, as by the conformance checks. ``gpus_per_cell``: see
+    ``devices.deal``.
     """
 
     isolated: bool = True
@@ -91,6 +93,7 @@ class Circumstances:
     walled: bool = True
     later: tuple[Question, ...] = ()
     fetched: Fetched = field(default_factory=Fetched)
+    gpus_per_cell: float = 1.0
 
 
 def run_cell(
@@ -125,6 +128,8 @@ def run_cell(
     settings = how.environment if how.isolated else {}
     threads = threads_of({**os.environ, **settings})
     record = begin_record(job, question, how.isolated, threads)
+    where = {**dict(record.environment), "gpu": seen_gpus(settings)}
+    record = record.changed(environment=where)
     curves = Curves()
     examples: list[Example] = []
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mmbench.grid import environment, execute
+from mmbench.grid import devices, environment, execute
 from mmbench.grid.declaration import NOTHING
 from mmbench.grid.environment import Gpu, cuda_gpus, describe_machine, threads_of
 from mmbench.grid.host import Interrupted
@@ -103,7 +103,7 @@ def test_an_interrupt_stops_the_running_and_the_waiting(cells, tmp_path):
 
 
 def test_two_cells_never_share_a_gpu(cells, tmp_path, monkeypatch):
-    monkeypatch.setattr(execute, "cuda_gpus", lambda: (Gpu("2", "A"), Gpu("5", "A")))
+    monkeypatch.setattr(devices, "cuda_gpus", lambda: (Gpu("2", "A"), Gpu("5", "A")))
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     lock, busy, used = threading.Lock(), set(), []
 
@@ -122,12 +122,6 @@ def test_two_cells_never_share_a_gpu(cells, tmp_path, monkeypatch):
     cells.work = work
     execute.execute([row(n) for n in range(6)], tmp_path, Circumstances(), Notes(), jobs=2)
     assert set(used) == {"2", "5"}
-
-
-def test_one_job_leaves_the_environment_and_the_user_s_threads_stand(monkeypatch):
-    assert execute.slot_environment(0, 1) == {}
-    monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert execute.slot_environment(0, 2)["OMP_NUM_THREADS"] == "3"
 
 
 def test_a_cell_that_another_grid_did_meanwhile_is_not_done_again(cells, tmp_path):

@@ -50,6 +50,16 @@ def test_from_new_dataset_to_its_card(scratch):
 
 
 @pytest.mark.slow
+def test_from_new_observer_to_what_it_was_told(scratch):
+    printed = scratch.sh(commands("An observer"))
+    assert "2 passed" in printed
+    assert "the file; lines are added at its end" in " ".join(printed.split())
+    told = scratch.folder / "mmbench-diary" / "told.jsonl"
+    (line,) = map(json.loads, told.read_text("utf-8").splitlines())
+    assert (line["model"], line["status"]) == ("pop", "done")
+
+
+@pytest.mark.slow
 def test_a_stranger_s_package_runs_by_name(scratch, tmp_path):
     shutil.copytree(ROOT / "tests" / "thirdparty", tmp_path / "stranger")
     scratch.sh(f"python -m pip install {tmp_path / 'stranger'}")

@@ -1,0 +1,1 @@
+"""Observers that tell trackers of cells: wandb, mlflow, tensorboard and jsonl."""
