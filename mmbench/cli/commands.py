@@ -16,6 +16,7 @@ import typer
 
 from mmbench.cli import completion
 from mmbench.cli.cache import cache_app
+from mmbench.cli.cell import cell
 from mmbench.cli.check import check
 from mmbench.cli.compare import compare
 from mmbench.cli.data import data_app
@@ -43,6 +44,7 @@ app.add_typer(new_app, name="new")
 app.add_typer(cache_app, name="cache")
 app.command("run")(run)
 app.command("demo")(demo)
+app.command("cell")(cell)
 app.command("tune")(tune)
 app.command("check")(check)
 app.command("fetch")(fetch)

@@ -170,6 +170,7 @@ def run_row(
     keep_items: bool,
     lasts: float = LASTS,
     limited: bool = False,
+    refused: Unstartable | None = None,
 ) -> Record:
     """Run a row's cell unless another worker has done it meanwhile, and store how it ended.
 
@@ -182,6 +183,7 @@ def run_row(
         keep_items: another cell starts from its item embeddings.
         lasts: of the lease, see ``claim``.
         limited: as ``lasts``.
+        refused: why it is not run, which is stored as its end.
 
     Raises Interrupted, OSError, and Outrun where another worker took the cell over.
     """
@@ -202,7 +204,7 @@ def run_row(
                 observer.cell_finished(row, known)  # another grid did it while we waited
                 return known
             observer.cell_started(row)
-            outcome = _outcome(row, results, held, how, observer, keep_items=keep_items)
+            outcome = _outcome(row, results, held, how, observer, keep_items, refused)
             made = render(
                 outcome.record, outcome.ranks, outcome.top, outcome.items, outcome.examples
             )
@@ -222,8 +224,8 @@ def _outcome(
     held: Claim,
     how: Circumstances,
     observer: Observer,
-    *,
     keep_items: bool,
+    refused: Unstartable | None,
 ) -> Outcome:
     """How a claimed cell ends."""
     assert row.job is not None and row.question is not None
@@ -233,8 +235,8 @@ def _outcome(
         observer.cell_event(row, event)
 
     try:
-        if held.lost:
-            raise Unstartable("failed", held.lost)
+        if refused or held.lost:
+            raise refused or Unstartable("failed", held.lost)
         _refuse(row)
         features = inherit(row.job, results)
     except Unstartable as error:
