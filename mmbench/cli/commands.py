@@ -28,6 +28,7 @@ from mmbench.cli.new import new_app
 from mmbench.cli.options import Json
 from mmbench.cli.run import demo, run
 from mmbench.cli.show import show
+from mmbench.cli.standing import status
 from mmbench.cli.tune import tune
 from mmbench.problems import Stop, UserError
 
@@ -45,6 +46,7 @@ app.add_typer(cache_app, name="cache")
 app.command("run")(run)
 app.command("demo")(demo)
 app.command("cell")(cell)
+app.command("status")(status)
 app.command("tune")(tune)
 app.command("check")(check)
 app.command("fetch")(fetch)

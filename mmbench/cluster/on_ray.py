@@ -7,6 +7,9 @@ decided in ``mmbench.cluster.send``, so that Ray's own retries are off.
 from __future__ import annotations
 
 import importlib
+import os
+import signal
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -38,6 +41,8 @@ class RayExecutor:
             self.ray: Any = importlib.import_module("ray")
         except ImportError:
             raise UsageError("Ray is not installed: pip install 'mmbench[ray]'") from None
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         settings: dict[str, Any] = {"address": address} if address else {"num_cpus": jobs}
         if not address:
             settings["include_dashboard"] = False
@@ -45,6 +50,9 @@ class RayExecutor:
             self.ray.init(log_to_driver=False, logging_level="error", **settings)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise UsageError(f"--executor ray: no cluster at {address}: {error}") from error
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in handlers.items():  # Ray's own would end us without a word
+                signal.signal(number, handler)
         self.gpus = gpus
         self.words: tuple[str, str, str] = ("", "", "")
         self.tasks: dict[Any, str] = {}

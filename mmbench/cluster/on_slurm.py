@@ -32,15 +32,12 @@ COMMAND = "from mmbench.cli import main; main()"
 class SlurmExecutor:
     """Sends cells to Slurm as job arrays, those with a GPU apart."""
 
-    def __init__(
-        self, options: str = "", *, gpus: float | None = None, every: float = EVERY
-    ) -> None:
+    def __init__(self, options: str = "", *, gpus: float | None = None) -> None:
         """Look for Slurm.
 
         Args:
             options: ``partition=gpu,time=2:00:00``, as ``sbatch`` has them in long.
             gpus: of a cell; None is 1 for a cell that wants one, else 0.
-            every: seconds between two questions to Slurm.
 
         Raises UsageError: there is no Slurm, or an option cannot be.
         """
@@ -51,7 +48,7 @@ class SlurmExecutor:
                 )
         if gpus is not None and gpus != int(gpus):
             raise UsageError(f"--gpus-per-cell {gpus:g}: Slurm gives whole GPUs")
-        self.options, self.gpus, self.every = read_options(options), gpus, every
+        self.options, self.gpus = read_options(options), gpus
         self.plan: PlanFile | None = None
         self.path, self.results = Path(), Path()
         self.tasks: dict[str, str] = {}  # Slurm's name of a task, and its key
@@ -75,7 +72,7 @@ class SlurmExecutor:
     def poll(self) -> list[Ended]:
         """The tasks that Slurm knows no more since the last time."""
         now = time.monotonic()
-        if not self.tasks or now - self.asked < self.every:
+        if not self.tasks or now - self.asked < EVERY:
             return []
         self.asked = now
         listed = _run("squeue", "--me", "--noheader", "--array", "--format=%i")

@@ -257,6 +257,11 @@ def mark(record: Record | None) -> str:
     return "" if record is None else record.seal or record.started or "unsealed"
 
 
+def replaced(entry: CellEntry, known: Record) -> bool:
+    """Whether a record is the one that a plan wants replaced: it does not end the cell."""
+    return bool(entry.replaces) and mark(known) == entry.replaces
+
+
 def planned_cell(plan: PlanFile, entry: CellEntry) -> Cell:
     """The cell that an entry stands for."""
     model = plan.models[entry.model]

@@ -16,13 +16,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
-from mmbench.cluster.plan_file import CellEntry, PlanFile, keep_plan, make_plan_file
-from mmbench.cluster.worker import LAG, demand_folder, replaced
+from mmbench.cluster.plan_file import (
+    CellEntry,
+    PlanFile,
+    keep_plan,
+    make_plan_file,
+    replaced,
+)
+from mmbench.cluster.worker import LAG, demand_folder
 from mmbench.grid.execute import Finished, Observer, Unstartable, due, execute, run_row
 from mmbench.grid.order import Order, row_id
 from mmbench.grid.plan import Planned
 from mmbench.grid.runner import Circumstances
-from mmbench.results.claim import WORK, forgive, sweep
+from mmbench.results.claim import WORK, forgive, seconds_left, sweep
 from mmbench.results.lease import PAUSES, find_leases, read_progress
 from mmbench.results.record import Record
 from mmbench.results.store import read_record
@@ -219,12 +225,13 @@ class _Sender:
         """Send lost cells again, but for those whose lease is not over yet."""
         ready = []
         for key in keys:
-            held = find_leases(self.results / WORK, key)
-            left = held[-1].left(dead=False, limited=True) if held else 0.0
+            row = self.out[key]
+            assert row.job is not None
+            left = seconds_left(self.results, row.job.cell)
             if left > 0:
                 heapq.heappush(self.later, (self.clock() + min(left, LOOK), key))
             else:
-                ready.append(self.out[key])
+                ready.append(row)
         self._submit(ready)
 
     def _give_up(self, row: Planned, why: Unstartable) -> None:

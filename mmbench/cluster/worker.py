@@ -18,8 +18,8 @@ from mmbench.cluster.plan_file import (
     ModelEntry,
     PlanFile,
     build_cell,
-    mark,
     planned_cell,
+    replaced,
 )
 from mmbench.data.log import DataError, Log, sample_users
 from mmbench.data.places import cache_home
@@ -146,11 +146,6 @@ def demand_folder(results: Path) -> None:
 
 def _load(entry: DataEntry) -> Log:
     return data.load(entry.word, pictures=entry.pictures)
-
-
-def replaced(entry: CellEntry, known: Record) -> bool:
-    """Whether a record is the one that a plan wants replaced: it does not end the cell."""
-    return bool(entry.replaces) and mark(known) == entry.replaces
 
 
 def _job(plan: PlanFile, entry: CellEntry, question: Question, source: Question | None) -> Job:

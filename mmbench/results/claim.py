@@ -141,6 +141,19 @@ def sweep(root: Path) -> None:
             path.unlink(missing_ok=True)
 
 
+def seconds_left(root: Path, cell: Cell) -> float:
+    """Seconds until another attempt at a cell may begin; none or fewer where it may now."""
+    work = root / WORK
+    held = find_leases(work, cell.id) if work.is_dir() else []
+    if not held:
+        return 0.0
+    handle, sure = _take_lock(work / f"{cell.id}.lock")
+    if handle is not None:
+        (work / f"{cell.id}.lock").unlink(missing_ok=True)
+        os.close(handle)
+    return _left(held[-1], handle is not None and sure, limited=True)
+
+
 def forgive(root: Path, cell: Cell) -> None:
     """Let lost attempts at a cell count no longer: somebody asks for it anew."""
     work = root / WORK
