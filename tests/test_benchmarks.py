@@ -160,3 +160,15 @@ def test_board_statistics():
         "the whole board",
         "of it, one set's max-t of 10,000 flips",
     ]
+
+
+@pytest.mark.slow
+def test_many_cells():
+    rows = run("many_cells.py", "--cells", "60", "--workers", "8")
+    assert [row.split("|")[1].split(",")[0].strip() for row in rows[1:]] == [
+        "plan to file",
+        "file to plan",
+        "send",
+        "resume: nothing to do",
+        "report",
+    ]
