@@ -282,9 +282,10 @@ def _run_grid(
         return []
     to_run = [row for row in working if not row.inapplicable]
     long = total([row.seconds for row in to_run], jobs)
-    told = f", about {duration(long)}" if long >= SHORT else ""
+    here = "" if sending.executor == "local" else " one after another"
+    told = f", about {duration(long)}{here}" if long >= SHORT else ""
     console.print(f"{len(to_run)} of {len(rows)} cells to run{told}; results in {out}\n")
-    if long > LONG and not wishes.yes:
+    if long > LONG and not wishes.yes and sending.executor == "local":
         raise UsageError(
             f"this takes about {duration(long)}: add --yes to start it (what is finished is kept, "
             "so it can be stopped at any time), --limit for fewer users, or --jobs for more at once"

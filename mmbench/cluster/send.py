@@ -117,6 +117,7 @@ class _Sender:
     Attributes:
         out: those that were sent, by key.
         begun: those of them that were seen at work.
+        seen: those that were at work when we looked last.
         lost: how often each was lost.
         later: when each lost one is sent again, the next one first.
         closing: those whose worker says that it stored a record, and until when that is believed.
@@ -130,6 +131,7 @@ class _Sender:
     order: Order
     out: dict[str, Planned] = field(default_factory=dict)
     begun: set[str] = field(default_factory=set)
+    seen: set[str] = field(default_factory=set)
     lost: dict[str, int] = field(default_factory=dict)
     later: list[tuple[float, str]] = field(default_factory=list)
     closing: dict[str, float] = field(default_factory=dict)
@@ -149,7 +151,7 @@ class _Sender:
             again = []
             while self.later and self.later[0][0] <= self.clock():
                 again.append(heapq.heappop(self.later)[1])
-            self._again(again)
+            self._again([key for key in again if key in self.out])
             if self.clock() - looked >= LOOK:
                 self._look()
                 looked = self.clock()
@@ -178,7 +180,7 @@ class _Sender:
 
     def _close(self, key: str) -> None:
         """Look for a record that is said to be there; a network disk shows it late."""
-        if self._stored(key):
+        if key not in self.out or self._stored(key):
             self.closing.pop(key)
         elif self.clock() > self.closing[key]:
             self.closing.pop(key)
@@ -245,19 +247,22 @@ class _Sender:
         self._leave(row, Finished(row, record, ran=True))
 
     def _look(self) -> None:
-        """See who is at work, and how far."""
-        for lease in _listed(self.results / WORK):
-            row = self.out.get(lease)
-            if row is None:
-                continue
-            held = find_leases(self.results / WORK, lease)
+        """See who is at work, and how far; whose lease is gone may have ended."""
+        work = self.results / WORK
+        listed = _listed(work) & self.out.keys()
+        for key in self.seen - listed:
+            if key in self.out:
+                self._stored(key)
+        self.seen = listed
+        for key in sorted(listed):
+            row, held = self.out[key], find_leases(work, key, now=0.0)
             if not held:
                 continue
-            if lease not in self.begun:
-                self.begun.add(lease)
+            if key not in self.begun:
+                self.begun.add(key)
                 self.observer.cell_started(row)
-            if told := read_progress(self.results / WORK, held[-1].lease):
-                self.observer.cell_event(row, {"event": "progress", **told})
+            if told := read_progress(work, held[-1].lease):
+                self.observer.cell_event(row, {**told, "event": "progress"})
 
 
 def _listed(work: Path) -> set[str]:

@@ -11,7 +11,7 @@ from typing import Any
 from mmbench.cluster.plan_file import PLANS, CellEntry, PlanFile, planned_cell, read_plan, replaced
 from mmbench.grid.estimate import total
 from mmbench.results.claim import WORK
-from mmbench.results.lease import PAUSES, Standing, find_leases, read_progress
+from mmbench.results.lease import PAUSES, Standing, disk_time, find_leases, read_progress
 from mmbench.results.publish import kept_aside
 from mmbench.results.read import load_record
 from mmbench.results.record import Record, ResultError
@@ -121,8 +121,10 @@ def examine(results: Path, plan: Path | None = None) -> Status:
 def _running(results: Path) -> list[AtWork]:
     work = results / WORK
     cells = {path.name.partition(".")[0] for path in work.glob("*.lease-*")}
-    now = datetime.datetime.now(datetime.UTC)
-    held = [(found[-1]) for cell in sorted(cells) if (found := find_leases(work, cell))]
+    if not cells:
+        return []
+    now, time = datetime.datetime.now(datetime.UTC), disk_time(work)
+    held = [found[-1] for cell in sorted(cells) if (found := find_leases(work, cell, time))]
     return [_at_work(work, one, now) for one in held]
 
 

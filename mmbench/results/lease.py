@@ -108,15 +108,18 @@ def lease_path(work: Path, cell: str, attempt: int) -> Path:
     return work / f"{cell}.lease-{attempt}"
 
 
-def find_leases(work: Path, cell: str) -> list[Standing]:
-    """All attempts at a cell that have not come to an end, the first one first."""
+def find_leases(work: Path, cell: str, now: float | None = None) -> list[Standing]:
+    """All attempts at a cell that have not come to an end, the first one first.
+
+    ``now`` is ``disk_time``, where it was asked for a moment ago: the answer costs a file.
+    """
     found: list[tuple[Lease, float]] = []
     while (read := _read(work, cell, len(found) + 1)) is not None:
         found.append(read)
     if not found:
         return []
-    now = disk_time(work)
-    return [Standing(lease, now - seen) for lease, seen in found]
+    time = disk_time(work) if now is None else now
+    return [Standing(lease, time - seen) for lease, seen in found]
 
 
 def take_lease(
