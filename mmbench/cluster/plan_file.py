@@ -17,7 +17,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mmbench import __version__
-from mmbench.data.attach import ADDED, DRAWN, PHOTOGRAPHS
+from mmbench.data.attach import ADDED
 from mmbench.data.find import place_of
 from mmbench.data.fingerprint import Fingerprints
 from mmbench.data.log import Log
@@ -365,7 +365,7 @@ def _data_entry(word: str, log: Log) -> DataEntry:
     drawn, fetched = (start in remarks for start in ADDED)
     return DataEntry(
         word=_dataset_word(word),
-        pictures=DRAWN if drawn else PHOTOGRAPHS if fetched else "",
+        pictures="drawn" if drawn else "photographs" if fetched else "",
         id=log.id,
         fingerprints=log.fingerprints,
     )
