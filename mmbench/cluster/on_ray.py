@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 import signal
+import socket
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,6 +42,8 @@ class RayExecutor:
             self.ray: Any = importlib.import_module("ray")
         except ImportError:
             raise UsageError("Ray is not installed: pip install 'mmbench[ray]'") from None
+        if address:
+            _demand_answer(address)
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         settings: dict[str, Any] = {"address": address} if address else {"num_cpus": jobs}
@@ -116,6 +119,20 @@ class RayExecutor:
         except errors.RayError as error:
             return Ended(key, "lost", _first_line(error))
         return Ended(key, how, reason)
+
+
+def _demand_answer(address: str) -> None:
+    """Raise UsageError where nobody is at ``host:port``: Ray itself tries for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except OSError as error:
+        raise UsageError(
+            f"--executor ray: no cluster at {address} ({error.strerror or error}): start one with "
+            "`ray start --head`"
+        ) from error
 
 
 def _first_line(error: Exception) -> str:

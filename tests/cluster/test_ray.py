@@ -1,19 +1,16 @@
 """Two Ray nodes, one of which dies in the middle: every cell once, with the ranks of ``local``."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import psutil
 import pytest
 
 pytest.importorskip("ray")
-RAY = Path(sys.executable).parent / "ray"
 ENVIRONMENT = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
 
 
@@ -27,12 +24,11 @@ def free_port():
 def cluster(bench):
     """``cluster(cpus, cpus)``: the address, and the processes of each node."""
     bench.environment |= ENVIRONMENT
-    program = shutil.which("ray") or str(RAY)
     nodes = []
 
     def start(*words):
         node = subprocess.Popen(
-            [sys.executable, program, "start", "--block", "--disable-usage-stats", *words],
+            [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *words],
             env=bench.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -40,10 +36,12 @@ def cluster(bench):
             start_new_session=True,
         )
         nodes.append(node)
+        said = []
         for line in node.stdout:
+            said.append(line)
             if "Ray runtime started" in line:
                 return node
-        raise AssertionError("no node")
+        raise AssertionError("".join(said))
 
     def make(*cpus):
         port = free_port()
@@ -54,7 +52,8 @@ def cluster(bench):
 
     yield make
     for node in nodes:
-        kill(node)
+        if node.poll() is None:
+            kill(node)
 
 
 def kill(node):
@@ -70,6 +69,7 @@ def kill(node):
         except psutil.NoSuchProcess:
             continue
     node.wait(20)
+    node.stdout.close()
 
 
 def wait_for_work(bench, out, node, seconds=120):
