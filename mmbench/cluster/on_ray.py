@@ -12,6 +12,7 @@ import signal
 import socket
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,8 @@ class RayExecutor:
             for number, handler in handlers.items():  # Ray's own would end us without a word
                 signal.signal(number, handler)
         self.gpus = gpus
+        # Ray's own code cannot end by a signal's exception, which comes to the main thread alone
+        self.apart = ThreadPoolExecutor(1)
         self.words: tuple[str, str, str] = ("", "", "")
         self.tasks: dict[Any, str] = {}
 
@@ -73,6 +76,9 @@ class RayExecutor:
 
     def submit(self, cells: Sequence[CellEntry]) -> None:
         """Send cells out."""
+        self.apart.submit(self._submit, cells).result()
+
+    def _submit(self, cells: Sequence[CellEntry]) -> None:
         path, digest, results = self.words
         task = self.ray.remote(work)
         for cell in cells:
@@ -83,6 +89,9 @@ class RayExecutor:
 
     def poll(self) -> list[Ended]:
         """The tasks that ended since the last time."""
+        return self.apart.submit(self._poll).result()
+
+    def _poll(self) -> list[Ended]:
         if not self.tasks:
             return []
         waiting = list(self.tasks)
@@ -91,6 +100,9 @@ class RayExecutor:
 
     def cancel(self) -> None:
         """Interrupt all tasks; those that are still there after a while are killed."""
+        self.apart.submit(self._cancel).result()
+
+    def _cancel(self) -> None:
         for task in self.tasks:
             self.ray.cancel(task, force=False)
         if self.tasks:
@@ -103,6 +115,7 @@ class RayExecutor:
 
     def close(self) -> None:
         """Leave the cluster; one that was started here ends."""
+        self.apart.shutdown()
         self.ray.shutdown()
 
     def _gpus(self, cell: CellEntry) -> float:
