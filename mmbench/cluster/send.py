@@ -81,7 +81,6 @@ def send(
     Raises UsageError, OSError, and whatever interrupts it, after all that was sent is stopped.
     """
     demand_folder(results)
-    results.mkdir(parents=True, exist_ok=True)
     sweep(results)
     todo = due(rows, overwrite, results)
     able = [row for row in todo if not row.inapplicable]

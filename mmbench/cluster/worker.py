@@ -35,6 +35,7 @@ from mmbench.grid.unpackaged import find_model, locate
 from mmbench.grid.weights import changed
 from mmbench.protocol import get_protocol
 from mmbench.results.cell import Cell
+from mmbench.results.lease import excludes
 from mmbench.results.record import Record
 from mmbench.results.store import read_record
 
@@ -141,6 +142,12 @@ def demand_folder(results: Path) -> None:
             f"{results} is no folder: results are stored by creating a file that must not be there "
             "and by renaming, which an object store has not. Give a folder that all workers share, "
             "and copy it there when the grid has ended"
+        )
+    results.mkdir(parents=True, exist_ok=True)
+    if not excludes(results):
+        raise UsageError(
+            f"{results} is on a disk that creates a file anew though it is there, so that two "
+            "workers would hold one cell: give a folder on another disk"
         )
 
 

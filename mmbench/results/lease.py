@@ -152,6 +152,19 @@ def take_lease(
     return lease
 
 
+def excludes(folder: Path) -> bool:
+    """Whether a folder's disk refuses to create what is there, which leases rest on."""
+    probe, flags = folder / f".probe.{uuid.uuid4().hex[:8]}", os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    os.close(os.open(probe, flags, 0o644))
+    try:
+        os.close(os.open(probe, flags, 0o644))
+    except FileExistsError:
+        return True
+    finally:
+        probe.unlink(missing_ok=True)
+    return False
+
+
 def stands(work: Path, lease: Lease) -> bool:
     """Whether an attempt still counts: later ones know of it, and wait for or stop it."""
     read = _read(work, lease.cell, lease.attempt)

@@ -1,5 +1,7 @@
 """The parent: what is sent again and how often, what is not, and how ends are found."""
 
+import threading
+
 import pytest
 
 from mmbench.cluster import send as sending
@@ -83,6 +85,7 @@ def sent(bench, monkeypatch, tmp_path):
         found = sending.send(rows, results, Circumstances(), notes, workers)
         return {one.row.label: one for one in found}, workers, notes
 
+    run.store = store
     return run
 
 
@@ -121,3 +124,17 @@ def test_a_record_that_is_not_seen_is_a_lost_one(sent):
 def test_an_interrupt_cancels_what_was_sent(sent):
     with pytest.raises((KeyboardInterrupt, Interrupted)):
         sent({"noise": ["interrupt"]})
+
+
+def test_a_record_that_is_seen_late_is_waited_for(sent, monkeypatch):
+    monkeypatch.setattr(sending, "LAG", 60.0)
+    seen = []
+
+    def later(cell):
+        seen.append(cell.label)
+        threading.Timer(1.0, sent.store, [cell]).start()
+
+    found, workers, notes = sent({}, store=later)
+    assert sorted(workers.sent) == sorted(seen) == ["counts", "noise"]
+    assert all(one.record.done for one in found.values())
+    assert ("lost", "counts") not in notes.heard

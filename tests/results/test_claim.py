@@ -234,3 +234,28 @@ def test_a_disk_without_locks_has_leases(tmp_path, monkeypatch, soon):
         claim(tmp_path, CELL, soon),
     ):
         pass
+
+
+def test_what_a_network_disk_remembers_is_asked_anew(tmp_path, work, monkeypatch, elsewhere):
+    """Such a disk says for a while that there is no file, until its folder is opened."""
+    remembered, plain = {str(lease_path(work, CELL.id, 1))}, os.open
+
+    def network_open(path, flags, *more, **named):
+        if os.fspath(path) == str(work):
+            remembered.clear()
+        if os.fspath(path) in remembered and not flags & os.O_CREAT:
+            raise FileNotFoundError(path)
+        return plain(path, flags, *more, **named)
+
+    elsewhere()
+    monkeypatch.setattr(os, "open", network_open)
+    assert len(find_leases(work, CELL.id)) == 1
+    assert remembered == set()
+
+
+def test_a_disk_that_does_not_exclude_is_found_out(tmp_path, monkeypatch):
+    assert leases.excludes(tmp_path)
+    plain = os.open
+    monkeypatch.setattr(os, "open", lambda path, flags, *more: plain(path, flags & ~os.O_EXCL))
+    assert not leases.excludes(tmp_path)
+    assert list(tmp_path.iterdir()) == []
