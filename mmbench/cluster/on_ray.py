@@ -47,13 +47,14 @@ class RayExecutor:
             _demand_answer(address)
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-        settings: dict[str, Any] = {"address": address} if address else {"num_cpus": jobs}
-        if not address:
-            settings["include_dashboard"] = False
+        settings: dict[str, Any] = {"address": address}
+        if not address:  # "local", as Ray would look for a cluster that once ran here
+            settings = {"address": "local", "num_cpus": jobs, "include_dashboard": False}
         try:
             self.ray.init(log_to_driver=False, logging_level="error", **settings)
         except (ConnectionError, RuntimeError, ValueError) as error:
-            raise UsageError(f"--executor ray: no cluster at {address}: {error}") from error
+            where = address or "this machine"
+            raise UsageError(f"--executor ray: no cluster at {where}: {error}") from error
         if threading.current_thread() is threading.main_thread():
             for number, handler in handlers.items():  # Ray's own would end us without a word
                 signal.signal(number, handler)
