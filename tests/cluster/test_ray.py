@@ -6,9 +6,13 @@ import socket
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import psutil
 import pytest
+
+from mmbench.cluster.on_ray import RayExecutor
+from mmbench.grid.registry import UsageError
 
 pytest.importorskip("ray")
 ENVIRONMENT = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
@@ -137,3 +141,29 @@ def test_without_a_cluster_there_is_one_line(bench):
     )
     assert done.code == 2
     assert done.err.startswith("error: --executor ray: no cluster at nowhere:1")
+
+
+@pytest.mark.parametrize(
+    ("asked", "wanted", "there", "fits"),
+    [
+        (None, [False, False], 0.0, True),
+        (None, [False, True], 0.0, False),
+        (None, [False, True], 1.0, True),
+        (0.0, [True], 0.0, True),
+        (0.25, [False], 0.5, True),
+        (2.0, [False], 1.0, False),
+    ],
+)
+def test_a_cluster_without_the_gpus_that_cells_want_is_refused(
+    tmp_path, asked, wanted, there, fits
+):
+    executor = object.__new__(RayExecutor)
+    executor.gpus = asked
+    executor.ray = SimpleNamespace(cluster_resources=lambda: {"GPU": there, "CPU": 4.0})
+    cells = [SimpleNamespace(due=True, needs=SimpleNamespace(gpu=gpu)) for gpu in wanted]
+    plan = SimpleNamespace(cells=cells, digest="d")
+    if fits:
+        executor.start(plan, tmp_path / "plan.json", tmp_path)
+    else:
+        with pytest.raises(UsageError, match="--gpus-per-cell 0"):
+            executor.start(plan, tmp_path / "plan.json", tmp_path)
