@@ -33,7 +33,7 @@ from mmbench.results.lease import PAUSES, find_leases, read_progress
 from mmbench.results.record import Record
 from mmbench.results.store import read_record
 
-TICK = 0.1  # seconds between two looks at the workers
+TICK = 0.05  # seconds between two looks at the workers
 LOOK = 1.0  # and at how far they are
 
 
