@@ -14,10 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mmbench.data.log import Log
-    from mmbench.grid.execute import Finished, Observer
-    from mmbench.grid.observers import Watchers
-    from mmbench.grid.plan import Grid, Planned
+    from mmbench.grid.execute import Finished
     from mmbench.report import Board, Row
     from mmbench.report.contrast import Contrast
     from mmbench.report.exports import Listed
@@ -313,6 +310,7 @@ def run(
     from mmbench.grid.asked import make_grid
     from mmbench.grid.family import Limits
     from mmbench.grid.host import Interrupted
+    from mmbench.running import carry_out, plan_grid
 
     grid = make_grid(
         models=models,
@@ -324,7 +322,7 @@ def run(
         fit_on=fit_on,
         settings=[f"{name}={_text(value)}" for name, value in (settings or {}).items()],
     )
-    rows = plan(grid, Path(out), say=say)
+    rows = plan_grid(grid, Path(out), say=say)
     try:
         finished = carry_out(
             rows, Path(out), jobs=jobs, overwrite=overwrite, limits=Limits(timeout, memory), say=say
@@ -332,69 +330,6 @@ def run(
     except Interrupted:
         raise KeyboardInterrupt from None
     return results_of(finished, Path(out))
-
-
-def plan(
-    grid: Grid,
-    out: Path,
-    *,
-    load: Callable[[str], Log] | None = None,
-    ready: Callable[[frozenset[str]], None] = lambda needs: None,
-    isolated: bool = True,
-    keep_stale: bool = False,
-    download: bool = True,
-    say: Say = _quiet,
-) -> list[Planned]:
-    """The cells of a grid, and what is stored of them; see ``make_plan``.
-
-    ``load`` prepares a dataset by name, as ``mmbench.data.load`` does by default.
-    """
-    from mmbench import data
-    from mmbench.grid.plan import make_plan
-
-    return make_plan(
-        grid,
-        out,
-        load=load or data.load,
-        ready=ready,
-        isolated=isolated,
-        keep_stale=keep_stale,
-        download=download,
-        say=say,
-    )
-
-
-def carry_out(
-    rows: Sequence[Planned],
-    out: Path,
-    *,
-    jobs: int = 1,
-    gpus_per_cell: float = 1.0,
-    overwrite: str = "failed",
-    limits: Any = None,
-    isolated: bool = True,
-    watching: Observer | None = None,
-    observers: Watchers | Sequence[str] = (),
-    say: Say = _quiet,
-) -> list[Finished]:
-    """Run what is due of a plan and store it. Raises Interrupted, UsageError, OSError."""
-    from mmbench.data.places import cache_home
-    from mmbench.grid.execute import demand_overwrite, due, execute
-    from mmbench.grid.family import Limits
-    from mmbench.grid.observers import Narrator, Observers
-    from mmbench.grid.runner import Circumstances
-
-    demand_overwrite(overwrite)
-    how = Circumstances(
-        isolated=isolated,
-        limits=limits or Limits(),
-        cache=cache_home(),
-        gpus_per_cell=gpus_per_cell,
-    )
-    first = watching if watching is not None else Narrator(say)
-    told = Observers(first, observers)
-    with told.told_of_run(rows, due(rows, overwrite, out), out):
-        return execute(rows, out, how, told, jobs=jobs, overwrite=overwrite)
 
 
 def results_of(finished: Sequence[Finished], out: Path) -> Results:

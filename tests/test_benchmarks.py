@@ -170,3 +170,31 @@ def test_start():
         "| import typer",
         "| mmbench --help",
     ]
+
+
+@pytest.mark.slow
+def test_many_cells():
+    rows = run("many_cells.py", "--cells", "60", "--workers", "8")
+    assert [row.split("|")[1].split(",")[0].strip() for row in rows[1:]] == [
+        "plan to file",
+        "file to plan",
+        "send",
+        "resume: nothing to do",
+        "report",
+    ]
+
+
+@pytest.mark.slow
+def test_executors():
+    rows = run("executors.py", "--cells", "2", "--sleep", "0", "--without", "ray")
+    assert [row.split("|")[1].strip() for row in rows[1:]] == [
+        "local, 1 worker",
+        "local, 2 workers",
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="kills by signals")
+def test_kills():
+    rows = run("kills.py", "--kills", "3")
+    assert rows[-1] == "| finished cells lost | 0 |"

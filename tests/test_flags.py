@@ -23,6 +23,8 @@ PAGES = sorted(
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*[a-z0-9]\b(?!-)")
 OTHERS = {  # flags of other programs, by the file that calls or names them
     "environment.py": {"--query-gpu", "--format", "--porcelain"},
+    "on_slurm.py": {"--array", "--me", "--noheader", "--parsable", "--requeue", "--gpus", "--mem"},
+    "on_ray.py": {"--head"},
     "hub.py": {"--revision", "--cache-dir"},
     "child.py": {"--watch"},
     "host.py": {"--watch"},

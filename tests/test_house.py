@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "audit": {"audit", *GROUND},
     "results": {"results", "protocol", "data", *GROUND},
     "grid": {"grid", "results", "audit", "protocol", "data", "toolkit", *GROUND},
+    "cluster": {"cluster", "grid", "results", "protocol", "data", *GROUND},
     "report": {"report", "results", "audit", "protocol", "data", *GROUND},
     "check": {"check", "grid", "results", "protocol", "data", *GROUND},
     "toolkit": {"toolkit", "files", "hookspecs", "views"},
@@ -36,6 +37,8 @@ MAY_IMPORT = {
         *(
             "cli",
             "api",
+            "running",
+            "cluster",
             "doctor",
             "scaffold",
             "check",
@@ -48,8 +51,9 @@ MAY_IMPORT = {
         ),
         *("protocol", "data", "files", "problems"),
     },
-    "vet": {"api", "report", "grid", "results", "protocol", "audit", "problems"},
-    "api": {"report", "grid", "results", "data", "problems"},
+    "running": {"cluster", "grid", "data"},
+    "vet": {"api", "running", "report", "grid", "results", "protocol", "audit", "problems"},
+    "api": {"running", "report", "grid", "results", "data", "problems"},
     "__init__": {"api", "toolkit", "hookspecs", "products", "views"},
 }
 

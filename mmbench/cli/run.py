@@ -12,6 +12,7 @@ import typer
 from mmbench.cli import completion
 from mmbench.cli.options import Device, Json
 from mmbench.cli.quantities import bytes_of, seconds
+from mmbench.cli.sending import Sending, executors
 from mmbench.cli.supply import Supply, Wishes
 from mmbench.problems import Stop
 
@@ -94,9 +95,9 @@ def run(
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Cells side by side.")] = 1,
     device: Device = "auto",
     gpus_per_cell: Annotated[
-        float,
-        typer.Option(min=0.01, help="GPUs that a cell leases; 0.5: two cells share one."),
-    ] = 1.0,
+        float | None,
+        typer.Option(min=0, help="GPUs that a cell leases; 0.5: two cells share one."),
+    ] = None,
     out: Out = Path("results"),
     overwrite: Annotated[
         str, typer.Option(help="Run again what is stored: never, failed, or always.")
@@ -105,6 +106,16 @@ def run(
         bool,
         typer.Option("--keep-stale", help="Serve what other code of a model left, and mark it so."),
     ] = False,
+    executor: Annotated[
+        str, typer.Option(help="Where cells run: local, ray or slurm.", autocompletion=executors)
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(help="Ray's head, as host:6379, or auto; without it Ray starts here."),
+    ] = None,
+    slurm: Annotated[
+        str, typer.Option(metavar="KEY=VALUE,...", help="For sbatch: partition=gpu,time=2:00:00.")
+    ] = "",
     timeout: Annotated[str | None, typer.Option(help="Time limit of a cell: 90s, 30m, 2h.")] = None,
     memory: Annotated[str | None, typer.Option(help="Memory limit of a cell: 800M, 8G.")] = None,
     observer: Annotated[
@@ -139,6 +150,12 @@ def run(
         ),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
+    write_plan: Annotated[
+        Path | None,
+        typer.Option(
+            "--write-plan", metavar="FILE", help="Write the plan for mmbench cell and stop."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run models on datasets; finished cells are not run again, unless a model's code changed.
@@ -162,6 +179,9 @@ def run(
       mmbench run -m 'sasrec-ce[dim=32|64,layers=1|2]' -d demo
       mmbench run -m pop -d demo --observer jsonl:path=cells.jsonl
       mmbench run grid.toml --dry-run
+      mmbench run grid.toml --executor ray --address auto --gpus-per-cell 0.5
+      mmbench run grid.toml --executor slurm --slurm partition=gpu,time=2:00:00
+      mmbench run grid.toml --write-plan plan.json
     """
     from mmbench.grid.asked import make_grid
     from mmbench.grid.devices import make_slots, say_slots
@@ -180,19 +200,23 @@ def run(
         settings=setting or [],
         tuned=tuned or (),
     )
+    sending = Sending(executor, address, slurm, gpus_per_cell, write_plan)
+    sending.demand(in_process=in_process)
     if images and draw:
         raise typer.BadParameter("--images or --draw, not both")
     limits = (seconds(timeout), bytes_of(memory))
-    slots = len(make_slots(jobs, gpus_per_cell))
-    if fewer := say_slots(jobs, slots, gpus_per_cell):
-        print(fewer, file=sys.stderr)
+    slots, each = jobs, 1.0 if gpus_per_cell is None else gpus_per_cell
+    if executor == "local":
+        slots = len(make_slots(jobs, each))
+        if fewer := say_slots(jobs, slots, each):
+            print(fewer, file=sys.stderr)
     wanted = merge(grid.observers, parse_observers(observer or []))
     with Watchers(wanted, replay=replay) as watchers:
         finished = _run_grid(
             grid,
             out,
             slots,
-            gpus_per_cell,
+            each,
             overwrite,
             limits,
             watchers,
@@ -201,9 +225,10 @@ def run(
             wishes=Wishes(
                 "drawn" if draw else "photographs" if images else "", not no_fetch, yes, dry_run
             ),
+            sending=sending,
             as_json=as_json,
         )
-    if dry_run:
+    if dry_run or write_plan:
         return
     _show_finished(finished, out, as_json)
     kinds = {done.record.status.kind if done.record else "broken" for done in finished}
@@ -238,10 +263,11 @@ def _run_grid(
     in_process: bool,
     keep_stale: bool,
     wishes: Wishes,
+    sending: Sending,
     as_json: bool,
 ) -> list[Finished]:
     """Plan, show the plan and, unless it is a dry run, carry it out."""
-    from mmbench import api
+    from mmbench import running
     from mmbench.cli.screen import SHORT, GridProgress, make_console, plan_lines
     from mmbench.cli.status import spinning
     from mmbench.grid.estimate import total
@@ -256,7 +282,7 @@ def _run_grid(
     dry_run = wishes.plan_only
     with spinning(console, "reading the plan") as status:
         supply = Supply(_datasets(grid), wishes, status)
-        rows = api.plan(
+        rows = running.plan_grid(
             grid,
             out,
             load=supply.load,
@@ -274,18 +300,23 @@ def _run_grid(
         console.print(line, soft_wrap=isinstance(line, str))
     if dry_run:
         return []
+    if sending.write_plan is not None:
+        told = sending.write(rows, out, grid.protocol, overwrite, Limits(*limits))
+        console.print(told, markup=False, soft_wrap=True)
+        return []
     to_run = [row for row in working if not row.inapplicable]
     long = total([row.seconds for row in to_run], jobs)
-    told = f", about {duration(long)}" if long >= SHORT else ""
+    here = "" if sending.executor == "local" else " one after another"
+    told = f", about {duration(long)}{here}" if long >= SHORT else ""
     console.print(f"{len(to_run)} of {len(rows)} cells to run{told}; results in {out}\n")
-    if long > LONG and not wishes.yes:
+    if long > LONG and not wishes.yes and sending.executor == "local":
         raise UsageError(
             f"this takes about {duration(long)}: add --yes to start it (what is finished is kept, "
             "so it can be stopped at any time), --limit for fewer users, or --jobs for more at once"
         )
     try:
-        with GridProgress(console, len(working)) as bars:
-            return api.carry_out(
+        with sending.opened(jobs) as sent, GridProgress(console, len(working)) as bars:
+            return running.carry_out(
                 rows,
                 out,
                 jobs=jobs,
@@ -295,6 +326,8 @@ def _run_grid(
                 isolated=not in_process,
                 watching=bars,
                 observers=watchers,
+                executor=sent,
+                protocol=grid.protocol,
             )
     except (Stop, Interrupted):
         console.print("interrupted: finished cells are stored; the same command goes on from here")

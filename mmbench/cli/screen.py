@@ -279,10 +279,16 @@ class GridProgress:
             )
 
     def cell_event(self, row: Planned, event: Mapping[str, Any]) -> None:
-        """Move the cell's bar, or say that it is another grid's."""
+        """Move the cell's bar, or say that it is another grid's, or was before us."""
         if event["event"] == "waiting":
             name = escape(cell_name(row))
             self.console.print(f"[dim]waiting[/] for another grid that runs {name}", soft_wrap=True)
+        if event["event"] == "lost":
+            told = f"{cell_name(row)}: {event['reason']}; again in {event['pause']:.0f} s"
+            self.console.print(f"[yellow]lost[/] {escape(told)}", soft_wrap=True)
+        if event["event"] == "aside":
+            told = f"{cell_name(row)}: another worker stored it first, and differs; ours is kept in"
+            self.console.print(f"[red]twice[/] {escape(told)} {event['path']}", soft_wrap=True)
         if event["event"] != "progress":
             return
         task = self.cells[id(row)]

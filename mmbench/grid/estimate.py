@@ -25,6 +25,12 @@ def estimate(job: Job, question: Question, shelf: Shelf) -> float | None:
     return reckon(job.declared.seconds, question) if job.device == "cpu" else None
 
 
+def peak_memory(job: Job, shelf: Shelf) -> float | None:
+    """The most megabytes that a cell alike took; None where nothing is known."""
+    known = [record.cost.peak_memory_mb for record in shelf.find_alike(job.cell)]
+    return max((one for one in known if one is not None), default=None)
+
+
 def reckon(seconds: Mapping[str, float], question: Question) -> float | None:
     """What a class declares, times the sizes of a dataset; None where it declares nothing."""
     if not seconds:

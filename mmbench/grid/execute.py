@@ -14,11 +14,16 @@ import numpy as np
 from mmbench.grid.declared import read_code
 from mmbench.grid.devices import make_slots
 from mmbench.grid.host import Interrupted
+from mmbench.grid.order import Order, row_id
+from mmbench.grid.outcome import Outcome
 from mmbench.grid.plan import Planned
 from mmbench.grid.registry import UsageError
 from mmbench.grid.runner import Circumstances, Job, refuse, run_cell
+from mmbench.results.claim import Claim, claim, sweep
+from mmbench.results.lease import LASTS
+from mmbench.results.publish import publish
 from mmbench.results.record import Record, Status
-from mmbench.results.store import claim, items_path, read_record, sweep, write_record
+from mmbench.results.store import items_path, read_record, render
 
 AGAIN: dict[str, Callable[[str], bool]] = {
     "never": lambda state: state == "new",
@@ -109,26 +114,32 @@ def execute(
         slot = slots.get()
         try:
             here = replace(how, environment=slot)
-            return _run(row, results, here, observer, overwrite, keep_items=row_id(row) in wanted)
+            return run_row(
+                row,
+                results,
+                here,
+                observer,
+                lambda known: known == row.known or AGAIN[overwrite](known.status.kind),
+                keep_items=row_id(row) in wanted,
+            )
         finally:
             slots.put(slot)
 
     futures: dict[Future[Record], Planned] = {}
-    unfinished = {row_id(row) for row in todo}
+    order = Order(todo)
     try:
-        waiting, pending = list(todo), set[Future[Record]]()
-        while waiting or pending:
-            ready = [row for row in waiting if upstream_id(row) not in unfinished]
-            waiting = [row for row in waiting if upstream_id(row) in unfinished]
+        ready, pending = order.begin(), set[Future[Record]]()
+        while ready or pending:
             for row in ready:
                 futures[future := pool.submit(in_slot, row)] = row
                 pending.add(future)
+            ready = []
             # a wait without a limit would keep Ctrl-C from the main thread
             complete, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
             for future in complete:
                 row = futures[future]
                 finished[id(row)] = Finished(row, future.result(), ran=True)
-                unfinished.discard(row_id(row))
+                ready += order.ended(row)
     except BaseException:
         how.stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
@@ -137,69 +148,97 @@ def execute(
     return [finished.get(id(row), Finished(row, row.known, ran=False)) for row in rows]
 
 
-def row_id(row: Planned) -> str:
-    """The id of a row's cell."""
-    assert row.job is not None
-    return row.job.cell.id
-
-
-def upstream_id(row: Planned) -> str | None:
-    """The id of the cell that a row's cell starts from."""
-    assert row.job is not None
-    return row.job.upstream.cell.id if row.job.upstream else None
-
-
-def _run(
+def run_row(
     row: Planned,
     results: Path,
     how: Circumstances,
     observer: Observer,
-    overwrite: str,
+    again: Callable[[Record], bool],
     *,
     keep_items: bool,
+    lasts: float = LASTS,
+    limited: bool = False,
+    refused: Unstartable | None = None,
 ) -> Record:
+    """Run a row's cell unless another worker has done it meanwhile, and store how it ended.
+
+    Args:
+        row: one with a job and a question.
+        results: the folder.
+        how: limits and places.
+        observer: told of it.
+        again: whether the cell is run though this record is stored of it.
+        keep_items: another cell starts from its item embeddings.
+        lasts: of the lease, see ``claim``.
+        limited: as ``lasts``.
+        refused: why it is not run, which is stored as its end.
+
+    Raises Interrupted, OSError, and Outrun where another worker took the cell over.
+    """
     assert row.job is not None and row.question is not None
     cell = row.job.cell
     if how.stop.is_set():
         raise Interrupted
     try:
-        waiting = {"event": "waiting"}
-        with claim(results, cell, how.stop, lambda: observer.cell_event(row, waiting)) as scratch:
+        with claim(
+            *(results, cell, how.stop, lambda: observer.cell_event(row, {"event": "waiting"})),
+            lasts=lasts,
+            limited=limited,
+            label=f"{row.label} on {row.dataset}, seed {row.seed}",
+        ) as held:
             known = read_record(results, cell)
             lacking = keep_items and not items_path(results, cell).exists()
-            redo = lacking or (known is not None and AGAIN[overwrite](known.status.kind))
-            if known is not None and known != row.known and not redo:
+            if known is not None and not lacking and not again(known):
                 observer.cell_finished(row, known)  # another grid did it while we waited
                 return known
             observer.cell_started(row)
-            try:
-                _refuse(row)
-                features = inherit(row.job, results)
-            except Unstartable as error:
-                outcome = refuse(row.job, row.question, how.isolated, error.kind, str(error))
-            else:
-                outcome = run_cell(
-                    row.job,
-                    row.question,
-                    scratch,
-                    how,
-                    lambda event: observer.cell_event(row, event),
-                    features=features,
-                    keep_items=keep_items,
-                    source=row.source,
-                )
-            stored = write_record(
-                results,
-                outcome.record,
-                outcome.ranks,
-                outcome.top,
-                outcome.items,
-                outcome.examples,
+            outcome = _outcome(row, results, held, how, observer, keep_items, refused)
+            made = render(
+                outcome.record, outcome.ranks, outcome.top, outcome.items, outcome.examples
             )
+            stored = publish(results, held, made, lambda one: one == known)
     except InterruptedError:
         raise Interrupted from None
-    observer.cell_finished(row, stored)
-    return stored
+    if stored.aside is not None:
+        kept = {"event": "aside", "path": str(stored.aside)}
+        observer.cell_event(row, kept)
+    observer.cell_finished(row, stored.record)
+    return stored.record
+
+
+def _outcome(
+    row: Planned,
+    results: Path,
+    held: Claim,
+    how: Circumstances,
+    observer: Observer,
+    keep_items: bool,
+    refused: Unstartable | None,
+) -> Outcome:
+    """How a claimed cell ends."""
+    assert row.job is not None and row.question is not None
+
+    def heard(event: Mapping[str, Any]) -> None:
+        held.pulse.tell(event)
+        observer.cell_event(row, event)
+
+    try:
+        if refused or held.lost:
+            raise refused or Unstartable("failed", held.lost)
+        _refuse(row)
+        features = inherit(row.job, results)
+    except Unstartable as error:
+        return refuse(row.job, row.question, how.isolated, error.kind, str(error))
+    return run_cell(
+        row.job,
+        row.question,
+        held.scratch,
+        how,
+        heard,
+        features=features,
+        keep_items=keep_items,
+        source=row.source,
+    )
 
 
 class Unstartable(Exception):

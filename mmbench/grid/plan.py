@@ -6,10 +6,11 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pydantic
 
+from mmbench.data.fingerprint import Fingerprints
 from mmbench.data.log import Log, sample_users
 from mmbench.data.places import cache_home
 from mmbench.grid.declaration import Declaration
@@ -22,7 +23,7 @@ from mmbench.grid.declared import (
     split_setting,
 )
 from mmbench.grid.environment import cuda_gpus
-from mmbench.grid.estimate import estimate
+from mmbench.grid.estimate import estimate, peak_memory
 from mmbench.grid.fetch import named_paths
 from mmbench.grid.observer_options import parse_observers
 from mmbench.grid.question import Question, ask_all, ask_question, not_applicable, split_parts
@@ -102,6 +103,8 @@ class Planned:
         stale: what is stored of the same by other code, where the cell itself is not done.
         kept: ``known`` is such a record, and is to be served as if it were the cell's own.
         seconds: about how long it takes, where anything is known of it.
+        memory_mb: about how much memory it takes, where that is known.
+        ref: the model, as it was asked for.
     """
 
     label: str
@@ -116,6 +119,8 @@ class Planned:
     stale: Record | None = None
     kept: bool = False
     seconds: float | None = None
+    memory_mb: float | None = None
+    ref: ModelRef | None = None
 
     @property
     def state(self) -> str:
@@ -221,7 +226,7 @@ def make_plan(
             "dataset and asks others, a+b fits on several and asks each; leave one of the two out"
         )
     questions = ask_all(words, prepare)
-    source = prepare(grid.fit_on) if grid.fit_on else None
+    source = ask_all([(grid.fit_on,)], prepare)[0] if grid.fit_on else None
     for log in {question.log.id: question.log for question in questions}.values():
         if source is not None:
             how = f"--fit-on {grid.fit_on} with --data {log.id}"
@@ -277,7 +282,7 @@ class _Planner:
         if problem:
             return [*before, Planned(ref.model, data, seed, problem=problem)]
         job = self._job(question, ref, seed, upstream)
-        row = Planned(job.label, data, seed, job, question, source=self.source)
+        row = Planned(job.label, data, seed, job, question, source=self.source, ref=ref)
         if why := self._inapplicable(found, question, upstream):
             # what it would start from is run where it is asked for by itself
             before, row = [], replace(row, inapplicable=why)
@@ -288,7 +293,11 @@ class _Planner:
             return [*before, Planned(job.label, data, seed, problem=str(error))]
         kept = self.keep_stale and stale is not None
         row = replace(row, known=stale if kept else known, stale=stale, kept=kept)
-        return [*before, replace(row, seconds=estimate(job, question, self.shelf))]
+        costs = {
+            "seconds": estimate(job, question, self.shelf),
+            "memory_mb": peak_memory(job, self.shelf),
+        }
+        return [*before, replace(row, **costs)]
 
     def _inapplicable(
         self, found: Description, question: Question, upstream: Planned | None
@@ -351,7 +360,19 @@ def named_by(ref: ModelRef, settings: Iterable[Setting]) -> tuple[str, ...]:
     return named_paths((*dict(ref.overrides).values(), *given_to(ref, settings).values()))
 
 
-def name_source(log: Log, needs: Sequence[str]) -> Source:
+class Named(Protocol):
+    """What has an id and fingerprints, such as a log."""
+
+    @property
+    def id(self) -> str:
+        """The dataset's."""
+
+    @property
+    def fingerprints(self) -> Fingerprints:
+        """Of its events, texts and pictures."""
+
+
+def name_source(log: Named, needs: Sequence[str]) -> Source:
     """A dataset, as a cell names it whose model has these needs."""
     prints = {"events": log.fingerprints.events}
     if "text" in needs:

@@ -28,6 +28,7 @@ class Question:
     """A dataset under a protocol, split once for all cells that ask it.
 
     ``joined``: a model is fitted on this dataset and others together, and sees the join of them.
+    ``asked``: the words that named these datasets, and what they named; this one is at ``place``.
     """
 
     log: Log
@@ -35,6 +36,8 @@ class Question:
     split: Split
     candidates_sha256: str = ""
     joined: Joined | None = None
+    asked: tuple[tuple[str, Log], ...] = ()
+    place: int = 0
 
     @property
     def train(self) -> Interactions:
@@ -104,13 +107,13 @@ def split_parts(name: str) -> tuple[str, ...]:
 def ask_all(words: Sequence[Sequence[str]], prepare: Callable[[str], Question]) -> list[Question]:
     """What each word of ``--data`` asks, in order; what is named twice is prepared once."""
     ready = {part: prepare(part) for part in dict.fromkeys(itertools.chain(*words))}
-    return [
-        question
-        for parts in words
-        for question in (
-            ask_together([ready[part] for part in parts]) if len(parts) > 1 else [ready[parts[0]]]
-        )
-    ]
+    found = []
+    for parts in words:
+        chosen = [ready[part] for part in parts]
+        together = ask_together(chosen) if len(parts) > 1 else chosen
+        asked = tuple((part, one.log) for part, one in zip(parts, chosen, strict=True))
+        found += [replace(one, asked=asked, place=k) for k, one in enumerate(together)]
+    return found
 
 
 def not_applicable(declared: Declaration, question: Question, source: Question | None) -> str:

@@ -71,6 +71,11 @@ def unpackaged(ref: ModelRef) -> bool:
     return ":" in ref.name
 
 
+def file_of(ref: ModelRef) -> str | None:
+    """The file of a model that no package declares; None of another, or where there is none."""
+    return _origin(ref.name.partition(":")[0]) if unpackaged(ref) else None
+
+
 def _in_file(file: Path, rest: str) -> ModelRef:
     if not file.is_file():
         raise UsageError(f"there is no file {file}")

@@ -2,33 +2,34 @@
 
 ``<root>/<dataset>/<protocol>/<model>/<cell id>.json`` is the record; ``.ranks.parquet`` beside it
 holds each query's ranks, ``.top.parquet`` its top lists and, where another cell starts from them,
-``.items.npy`` its item embeddings; ``.examples.jsonl`` are texts that it made. A file is written
-under a temporary name, flushed to the disk and renamed; the record comes last: where it is, all is
-there.
+``.items.npy`` its item embeddings; ``.examples.jsonl`` are texts that it made. All of them are
+written into a temporary folder and flushed to the disk, then renamed; the record comes last: where
+it is, all is there.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 import json
 import os
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from mmbench.data.tables import parquet_bytes
-from mmbench.files import put_in_place, remove_tree, slug, write_beside
+from mmbench.files import slug, sync
 from mmbench.results.cell import Cell
 from mmbench.results.examples import EXAMPLES, Example, as_lines
+from mmbench.results.lease import open_fresh
 from mmbench.results.ranks import RANKS, TOP
 from mmbench.results.read import load_result
 from mmbench.results.record import Record, ResultError, SchemaError
 
-ITEMS = ".items.npy"
+RECORD, ITEMS = ".json", ".items.npy"
 Columns = Mapping[str, np.ndarray]
 
 
@@ -49,11 +50,46 @@ def read_record(root: Path, cell: Cell) -> Record | None:
     """
     path = record_path(root, cell)
     try:
+        os.close(open_fresh(path))
         return load_result(path)
     except SchemaError as error:
         raise SchemaError(f"{path} {error}") from error
     except (OSError, ResultError):
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A result as it is stored: the record, with its seal and the digests of files, and the files.
+
+    ``files`` maps the ending of a name to its content, in the order in which they get their names:
+    the record's comes last. None is a file that this result does not have.
+    """
+
+    record: Record
+    files: Mapping[str, bytes | None]
+
+
+def render(
+    record: Record,
+    ranks: Columns | None = None,
+    top: Columns | None = None,
+    items: np.ndarray | None = None,
+    examples: Sequence[Example] = (),
+) -> Rendered:
+    """A cell's result as bytes."""
+    ranked, listed = (None if columns is None else _parquet(columns) for columns in (ranks, top))
+    record = record.changed(ranks_sha256=_digest(ranked), top_sha256=_digest(listed))
+    stored = record.to_json()
+    text = json.dumps(stored, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    files = {
+        RANKS: ranked,
+        TOP: listed,
+        ITEMS: None if items is None else _npy(items),
+        EXAMPLES: as_lines(examples) if examples else None,
+        RECORD: text.encode(),
+    }
+    return Rendered(record.changed(seal=stored["seal"]), files)
 
 
 def write_record(
@@ -64,89 +100,59 @@ def write_record(
     items: np.ndarray | None = None,
     examples: Sequence[Example] = (),
 ) -> Record:
-    """Store a cell's result; returns the record as stored: with its seal and the digests of files.
+    """Store a cell's result over what is there, in a folder that nobody else writes to.
 
-    Raises OSError, leaving no half file.
+    Returns the record as stored. Raises OSError, leaving no half file.
     """
+    made = render(record, ranks, top, items, examples)
     path = record_path(root, record.cell)
     path.parent.mkdir(parents=True, exist_ok=True)
-    ranked, listed = (None if columns is None else _parquet(columns) for columns in (ranks, top))
-    record = record.changed(ranks_sha256=_digest(ranked), top_sha256=_digest(listed))
-    stored = record.to_json()
-    record = record.changed(seal=stored["seal"])
-    text = json.dumps(stored, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    parts = {
-        path.with_suffix(RANKS): ranked,
-        path.with_suffix(TOP): listed,
-        path.with_suffix(ITEMS): None if items is None else _npy(items),
-        path.with_suffix(EXAMPLES): as_lines(examples) if examples else None,
-        path: text.encode(),
-    }
-    # all is on the disk before anything gets its name: an older result is replaced whole
-    written: dict[Path, Path] = {}
-    try:
-        for target, data in parts.items():
-            if data is not None:
-                written[target] = write_beside(target, data)
-        for target in parts:
-            if target in written:
-                put_in_place(written[target], target)
-            else:
-                target.unlink(missing_ok=True)
-    finally:
-        for beside in written.values():
-            beside.unlink(missing_ok=True)
-    return record
+    with tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as folder:
+        bundle = Path(folder)
+        write_bundle(bundle, made, path)
+        place_parts(bundle, made, path)
+        os.replace(bundle / RECORD, path)
+        sync(path.parent)
+    return made.record
 
 
-@contextlib.contextmanager
-def claim(
-    root: Path,
-    cell: Cell,
-    stop: threading.Event,
-    on_wait: Callable[[], None] = lambda: None,
-) -> Iterator[Path]:
-    """Hold a cell against other grids on the same folder; yields a fresh scratch folder.
+def write_bundle(bundle: Path, made: Rendered, path: Path) -> None:
+    """Write a result's files, flushed to the disk, into a folder of their own.
 
-    Waits while another process has the cell (until ``stop`` is set: InterruptedError), and calls
-    ``on_wait`` once where it comes to that. The scratch folder of a grid that was killed is removed
-    on the way.
+    Raises OSError, which names the file that it would become.
     """
-    work = root / ".work"
-    work.mkdir(parents=True, exist_ok=True)
-    lock_path = work / f"{cell.id}.lock"
-    told = False
-    while (handle := _take_lock(lock_path)) is None:
-        if not told:
-            on_wait()
-            told = True
-        if stop.wait(0.5):
-            raise InterruptedError
-    try:
-        scratch = work / cell.id
-        remove_tree(scratch)
-        scratch.mkdir()
+    for ending, data in made.files.items():
+        if data is None:
+            continue
         try:
-            yield scratch
-        finally:
-            remove_tree(scratch)
-    finally:
-        lock_path.unlink(missing_ok=True)
-        os.close(handle)
+            with open(bundle / ending, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            error.filename = str(path.with_suffix(ending))
+            raise
+    sync(bundle)
 
 
-def sweep(root: Path) -> None:
-    """Remove what killed grids left: scratch folders that nobody holds, temporary files."""
-    work = root / ".work"
-    for lock_path in {path.with_suffix(".lock") for path in work.glob("*")}:
-        if (handle := _take_lock(lock_path)) is not None:
-            remove_tree(lock_path.with_suffix(""))
-            lock_path.unlink(missing_ok=True)
-            os.close(handle)
-    for path in root.glob("*/*/*/.*"):
-        owner = path.name.split(".")[-2] if path.name.count(".") > 2 else ""
-        if owner.isdigit() and not _alive(int(owner)):
-            path.unlink(missing_ok=True)
+def place_parts(bundle: Path, made: Rendered, path: Path) -> None:
+    """Give the files of a bundle their names, all but the record's.
+
+    A file of an older result that this one does not have goes into the bundle. So each step ends in
+    FileNotFoundError where the bundle was taken away, and nothing of another's is touched.
+    """
+    for ending, data in made.files.items():
+        if ending == RECORD:
+            continue
+        place = path.with_suffix(ending)
+        if data is not None:
+            os.replace(bundle / ending, place)
+            continue
+        try:
+            os.replace(place, bundle / f"old{ending}")
+        except FileNotFoundError:
+            if not bundle.is_dir():
+                raise
 
 
 def _parquet(columns: Columns) -> bytes:
@@ -175,30 +181,3 @@ def _npy(array: np.ndarray) -> bytes:
     sink = io.BytesIO()
     np.save(sink, array, allow_pickle=False)
     return sink.getvalue()
-
-
-def _take_lock(path: Path) -> int | None:
-    """An open lock file, locked until it is closed or its holder dies; None if somebody has it."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        import fcntl
-    except ImportError:  # no such locks on Windows: two grids on one folder are not guarded there
-        return handle
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.fstat(handle).st_ino == os.stat(path).st_ino:
-            return handle
-    except (BlockingIOError, FileNotFoundError):
-        pass  # held, or released and removed a moment ago: the caller tries again
-    os.close(handle)
-    return None
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

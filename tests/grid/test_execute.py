@@ -15,8 +15,9 @@ from mmbench.grid.outcome import Outcome
 from mmbench.grid.plan import Planned
 from mmbench.grid.runner import Circumstances, Job
 from mmbench.results.cell import Cell
+from mmbench.results.claim import claim
 from mmbench.results.record import Record
-from mmbench.results.store import claim, write_record
+from mmbench.results.store import write_record
 
 
 def cell(seed):

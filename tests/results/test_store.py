@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-import multiprocessing
 import os
-import threading
 
 import numpy as np
 import pyarrow as pa
@@ -110,48 +108,6 @@ def test_a_write_that_breaks_off_leaves_the_old_file_and_no_other(tmp_path, monk
         files.write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_claimed_cell_has_to_be_waited_for(tmp_path):
-    stop = threading.Event()
-    with store.claim(tmp_path, CELL, stop) as scratch:
-        assert scratch.is_dir()
-        (scratch / "views").write_text("x")
-        threading.Timer(0.2, stop.set).start()
-        with pytest.raises(InterruptedError), store.claim(tmp_path, CELL, stop):
-            pass
-    assert not scratch.exists()
-    with store.claim(tmp_path, CELL, threading.Event()) as again:
-        assert list(again.iterdir()) == []
-
-
-def _hold(folder, ready):
-    with store.claim(folder, CELL, threading.Event()) as scratch:
-        (scratch / "left").write_text("x")
-        ready.set()
-        threading.Event().wait()
-
-
-def test_what_a_killed_grid_left_is_swept(tmp_path):
-    context = multiprocessing.get_context("spawn")
-    ready = context.Event()
-    holder = context.Process(target=_hold, args=(tmp_path, ready))
-    holder.start()
-    assert ready.wait(30)
-    store.sweep(tmp_path)
-    assert (tmp_path / ".work" / CELL.id / "left").exists()  # held: left alone
-    place = tmp_path / "shop" / "loo@2" / "pop"
-    place.mkdir(parents=True)
-    half = place / f".{CELL.id}.json.{holder.pid}.1"
-    half.write_text("{")
-    own = place / f".{CELL.id}.json.{os.getpid()}.1"
-    own.write_text("{")
-    holder.kill()
-    holder.join()
-    store.sweep(tmp_path)
-    assert list((tmp_path / ".work").iterdir()) == []
-    assert not half.exists()
-    assert own.exists()
 
 
 def test_json_is_readable_by_people(tmp_path):
