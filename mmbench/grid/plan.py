@@ -293,11 +293,8 @@ class _Planner:
             return [*before, Planned(job.label, data, seed, problem=str(error))]
         kept = self.keep_stale and stale is not None
         row = replace(row, known=stale if kept else known, stale=stale, kept=kept)
-        costs = {
-            "seconds": estimate(job, question, self.shelf),
-            "memory_mb": peak_memory(job, self.shelf),
-        }
-        return [*before, replace(row, **costs)]
+        seconds, memory = estimate(job, question, self.shelf), peak_memory(job, self.shelf)
+        return [*before, replace(row, seconds=seconds, memory_mb=memory)]
 
     def _inapplicable(
         self, found: Description, question: Question, upstream: Planned | None

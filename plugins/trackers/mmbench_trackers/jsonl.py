@@ -14,7 +14,7 @@ from mmbench_trackers.tracker import IDENTITY, Told, ending, settings
 
 
 @dataclass(frozen=True)
-class Config:
+class JsonlConfig:
     """Where lines go.
 
     Attributes:
@@ -32,9 +32,9 @@ class Jsonl:
     Each line has ``time`` and ``event``, and those of cells what the cell is.
     """
 
-    Config = Config
+    Config = JsonlConfig
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: JsonlConfig) -> None:
         self.config = config
 
     @hookimpl

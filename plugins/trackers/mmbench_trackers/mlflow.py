@@ -15,7 +15,7 @@ PARAMS, METRICS, LONGEST = 100, 1000, 6000  # what mlflow takes at once, and in 
 
 
 @dataclass(frozen=True)
-class Config:
+class MLflowConfig:
     """Where runs go.
 
     Attributes:
@@ -31,10 +31,10 @@ class Config:
 class MLflow(Tracker):
     """Tells MLflow: a run for each cell, with its curves, figures and cost."""
 
-    Config = Config
+    Config = MLflowConfig
     library = extra = "mlflow"
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: MLflowConfig) -> None:
         super().__init__(config)
         self.client: Any = None
 

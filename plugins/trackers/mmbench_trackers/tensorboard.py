@@ -13,7 +13,7 @@ from mmbench_trackers.tracker import End, Told, Tracker, settings
 
 
 @dataclass(frozen=True)
-class Config:
+class TensorBoardConfig:
     """Where event files go.
 
     Attributes:
@@ -34,7 +34,7 @@ class Run:
 class TensorBoard(Tracker):
     """Writes event files for TensorBoard: curves, figures and cost, and its table of settings."""
 
-    Config = Config
+    Config = TensorBoardConfig
     library = extra = "tensorboard"
 
     def start(self, cell: Told) -> Run:

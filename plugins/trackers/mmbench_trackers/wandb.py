@@ -10,7 +10,7 @@ from mmbench_trackers.tracker import End, Told, Tracker, settings
 
 
 @dataclass(frozen=True)
-class Config:
+class WandbConfig:
     """Where runs go.
 
     Attributes:
@@ -34,7 +34,7 @@ class Config:
 class Wandb(Tracker):
     """Tells Weights & Biases: a run for each cell, with its curves, figures and cost."""
 
-    Config = Config
+    Config = WandbConfig
     library = extra = "wandb"
 
     @hookimpl

@@ -4,7 +4,7 @@ import builtins
 import json
 
 import pytest
-from mmbench_trackers.jsonl import Config, Jsonl
+from mmbench_trackers.jsonl import Jsonl, JsonlConfig
 from mmbench_trackers.mlflow import plain
 from mmbench_trackers.tensorboard import TensorBoard
 from mmbench_trackers.tracker import End, Tracker, ending, settings
@@ -124,7 +124,7 @@ def test_mlflow_is_given_names_that_it_takes(name, taken):
 
 def test_a_line_for_each_notice(tmp_path):
     path = tmp_path / "deep" / "cells.jsonl"
-    jsonl = Jsonl(Config(str(path)))
+    jsonl = Jsonl(JsonlConfig(str(path)))
     jsonl.prepare()
     assert path.read_text() == ""
     jsonl.run_started({"results": "results", "due": [CELL], "stored": [CELL, CELL]})
@@ -148,10 +148,10 @@ def test_a_line_for_each_notice(tmp_path):
 
 def test_points_may_be_left_out(tmp_path):
     path = tmp_path / "cells.jsonl"
-    Jsonl(Config(str(path), points=False)).cell_logged(CELL, 3, {"loss": 0.5})
+    Jsonl(JsonlConfig(str(path), points=False)).cell_logged(CELL, 3, {"loss": 0.5})
     assert not path.exists()
 
 
 def test_a_file_that_cannot_be_written_is_said_before_anything_runs(tmp_path):
     with pytest.raises(IsADirectoryError):
-        Jsonl(Config(str(tmp_path))).prepare()
+        Jsonl(JsonlConfig(str(tmp_path))).prepare()
