@@ -23,7 +23,7 @@ def cell(
 
     Model and data are found by name on this machine; where they are not what was planned, the cell
     is refused and nothing is stored. A cell that another worker has is waited for, and one that is
-    stored is not run again. SIGTERM, SIGUSR1 and SIGUSR2, by which schedulers tell of pre-emption
+    stored is not run again. SIGTERM, SIGUSR1 and SIGUSR2, by which schedulers tell of preemption
     and of the end of the time, give the cell back.
 
     Exit code 0: the cell is done or does not apply. 1: it failed, and that is stored. 2: refused.

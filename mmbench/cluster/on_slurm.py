@@ -1,7 +1,7 @@
 """Cells as tasks of Slurm arrays: each is ``mmbench cell KEY``, with nothing between it and Slurm.
 
 The script is written here. A library such as submitit pickles what it runs, and puts a process of
-its own between Slurm and the cell, which takes the signal that tells of pre-emption and hands none
+its own between Slurm and the cell, which takes the signal that tells of preemption and hands none
 on: the cell would be killed instead of given back.
 """
 
