@@ -175,5 +175,6 @@ if __name__ == "__main__":
     old = PAGE.read_text(encoding="utf-8")
     new = fill(old)
     if sys.argv[1:] == ["--check"]:
-        sys.exit(f"{PAGE} is not what the stored ranks say: python docs/worth.py" * (old != new))
+        stale = f"{PAGE} is not what the stored ranks say: python docs/worth.py"
+        sys.exit(stale if old != new else 0)
     PAGE.write_text(new, encoding="utf-8")
