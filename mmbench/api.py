@@ -310,6 +310,7 @@ def run(
     from mmbench.grid.asked import make_grid
     from mmbench.grid.family import Limits
     from mmbench.grid.host import Interrupted
+    from mmbench.grid.plan import write_setting
     from mmbench.running import carry_out, plan_grid
 
     grid = make_grid(
@@ -320,7 +321,7 @@ def run(
         preset=preset,
         limit=limit,
         fit_on=fit_on,
-        settings=[f"{name}={_text(value)}" for name, value in (settings or {}).items()],
+        settings=[write_setting(name, value) for name, value in (settings or {}).items()],
     )
     rows = plan_grid(grid, Path(out), say=say)
     try:
@@ -346,9 +347,3 @@ def results_of(finished: Sequence[Finished], out: Path) -> Results:
     paths = {record.cell.id: record_path(out, record.cell) for record in records}
     kept = frozenset(one.record.cell.id for one in finished if one.record and one.row.kept)
     return Results(Reading(records, problems, paths), kept)
-
-
-def _text(value: Any) -> str:
-    import json
-
-    return value if isinstance(value, str) else json.dumps(value)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -96,6 +95,7 @@ def _judge(problems: list[str]) -> tuple[State, str]:
 def _find(record: Record, out: Path) -> tuple[list[Planned], State, str]:
     """What would be run for the same cell on this installation, and whether it is the same."""
     from mmbench.grid.asked import make_grid
+    from mmbench.grid.plan import write_setting
     from mmbench.running import plan_grid
 
     cell = record.cell
@@ -111,7 +111,7 @@ def _find(record: Record, out: Path) -> tuple[list[Planned], State, str]:
             protocol=cell.protocol,
             limit=cell.limit,
             fit_on=cell.fit_on.dataset if cell.fit_on else None,
-            settings=[f"{name}.{key}={_text(value)}" for key, value in cell.config.items()],
+            settings=[write_setting(f"{name}.{key}", value) for key, value in cell.config.items()],
         )
         rows = plan_grid(grid, out, download=False)
     except UserError as error:
@@ -128,10 +128,6 @@ def _find(record: Record, out: Path) -> tuple[list[Planned], State, str]:
         if made.get(key) != sent.get(key)
     ]
     return [], "failed", "another cell: " + "; ".join(differing)
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _make_again(reading: Reading, record: Record, rows: list[Planned], out: Path) -> Finding:

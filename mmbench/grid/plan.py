@@ -154,7 +154,7 @@ def read_grid(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path}: {where}: {problem['msg']}, not {problem['input']!r}") from error
     tables = [(model, {**one.held, **one.settings}) for model, one in tuned.items()]
     found["settings"] = [
-        f"{model}.{key}={_as_text(value)}"
+        write_setting(f"{model}.{key}", value)
         for model, values in [*tables, *found.pop("set", {}).items()]
         for key, value in values.items()
     ]
@@ -415,7 +415,8 @@ def _refuse_idle(
             raise UsageError(f"{what}: {target} is not run.{did_you_mean(target, names)}")
 
 
-def _as_text(value: Any) -> str:
+def write_setting(name: str, value: Any) -> str:
+    """``model.key=value`` as ``--set`` takes it; what is no text is written as JSON."""
     import json
 
-    return value if isinstance(value, str) else json.dumps(value)
+    return f"{name}={value if isinstance(value, str) else json.dumps(value)}"
