@@ -4,8 +4,9 @@
     python benchmarks/executors.py --cells 12 --sleep 3
 
 A cell sleeps, so that two of them want no second core. Each way is ``mmbench run`` as people give
-it, in a new folder of results, after one run that fills the caches. "a cell" is what a way takes
-longer than ``local`` on as many workers, by cell; Ray's start and end are in "wall".
+it, in a new folder of results, after one run that fills the caches; each is run with few cells and
+with many, which parts what a grid costs once (Ray starts and ends, a worker loads the question)
+from what it costs a cell. "more" is beside ``local`` on as many workers.
 """
 
 from __future__ import annotations
@@ -81,27 +82,39 @@ def run(folder: Path, out: str, cells: int, sleep: float, words: list[str]) -> f
 def main() -> None:
     """Print a line for each way."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--cells", type=int, default=12)
+    parser.add_argument("--cells", type=int, default=12, help="of the larger grid")
+    parser.add_argument("--few", type=int, default=4, help="of the smaller one")
     parser.add_argument("--sleep", type=float, default=3.0)
     parser.add_argument("--without", default="", help="leave ways out whose name begins so")
     given = parser.parse_args()
     left_out = given.without or "nothing"
     ways = {name: words for name, words in WAYS.items() if not name.startswith(left_out)}
-    print(describe_machine(f"{given.cells} cells that sleep {given.sleep:g} s"))
-    print("| way | wall, s | x 1 worker | a cell more than local, s |\n|:--|--:|--:|--:|")
-    spent: dict[str, float] = {}
+    few, many = given.few, given.cells
+    print(describe_machine(f"{few} and {many} cells that sleep {given.sleep:g} s"))
+    print(
+        f"| way | {few} cells, s | {many} cells, s | x 1 worker | a cell, s | more a grid, s "
+        "| more a cell, s |\n|:--|--:|--:|--:|--:|--:|--:|"
+    )
+    spent: dict[str, tuple[float, float]] = {}  # seconds once, and for each cell
+    walls: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "sleeper.py").write_text(MODEL)
         make_shop(folder / "shop")
         run(folder, "warm", 1, 0.0, [])
         for number, (way, words) in enumerate(ways.items()):
-            spent[way] = run(folder, f"out{number}", given.cells, given.sleep, words)
+            small, large = (
+                run(folder, f"out{number}-{cells}", cells, given.sleep, words)
+                for cells in (few, many)
+            )
             kind, count = way.split(", ")
-            alone = spent[f"{kind}, 1 worker"]
-            more = (spent[way] - spent[f"local, {count}"]) / given.cells
+            cell = (large - small) / (many - few)
+            walls[way], spent[way] = large, (small - few * cell, cell)
+            once, each = spent[f"local, {count}"]
             print(
-                f"| {way} | {spent[way]:.1f} | {alone / spent[way]:.2f} | {more:.2f} |", flush=True
+                f"| {way} | {small:.1f} | {large:.1f} | {walls[f'{kind}, 1 worker'] / large:.2f} "
+                f"| {cell:.2f} | {spent[way][0] - once:.1f} | {cell - each:.2f} |",
+                flush=True,
             )
 
 

@@ -186,7 +186,7 @@ def test_many_cells():
 
 @pytest.mark.slow
 def test_executors():
-    rows = run("executors.py", "--cells", "2", "--sleep", "0", "--without", "ray")
+    rows = run("executors.py", "--cells", "2", "--few", "1", "--sleep", "0", "--without", "ray")
     assert [row.split("|")[1].strip() for row in rows[1:]] == [
         "local, 1 worker",
         "local, 2 workers",
