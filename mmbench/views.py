@@ -221,7 +221,9 @@ class Run:
     Attributes:
         seed: the only source of chance a model may use.
         device: ``"cpu"`` or ``"cuda"``, in torch's words.
-        scratch: an empty folder, deleted after the cell.
+        scratch: a folder that is deleted after the cell. It is empty, but where a scheduler took an
+            earlier attempt's machine: then the folders called ``training`` of that one are there
+            again, with whole and half-written files.
         cache: a folder that outlives the cell, for weights; the plugin's own.
         preset: the preset's name, for messages.
         validate: ``validate(limit=None) -> ndcg@10`` on the validation fold, whole catalogue;

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from mmbench.grid import checkpoints
 from mmbench.grid.declared import read_code
 from mmbench.grid.devices import make_slots
 from mmbench.grid.host import Interrupted
@@ -19,7 +20,7 @@ from mmbench.grid.outcome import Outcome
 from mmbench.grid.plan import Planned
 from mmbench.grid.registry import UsageError
 from mmbench.grid.runner import Circumstances, Job, refuse, run_cell
-from mmbench.results.claim import Claim, claim, sweep
+from mmbench.results.claim import Claim, Preempted, claim, sweep
 from mmbench.results.lease import LASTS
 from mmbench.results.publish import publish
 from mmbench.results.record import Record, Status
@@ -192,7 +193,11 @@ def run_row(
                 observer.cell_finished(row, known)  # another grid did it while we waited
                 return known
             observer.cell_started(row)
-            outcome = _outcome(row, results, held, how, observer, keep_items, refused)
+            try:
+                outcome = _outcome(row, results, held, how, observer, keep_items, refused)
+            except Preempted:
+                checkpoints.keep(held.scratch)
+                raise
             made = render(
                 outcome.record, outcome.ranks, outcome.top, outcome.items, outcome.examples
             )
@@ -229,6 +234,8 @@ def _outcome(
         features = inherit(row.job, results)
     except Unstartable as error:
         return refuse(row.job, row.question, how.isolated, error.kind, str(error))
+    if checkpoints.hand_over(held.left, held.scratch):
+        how = replace(how, resumed=held.lease.attempt - 1)
     return run_cell(
         row.job,
         row.question,

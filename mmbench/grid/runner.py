@@ -81,7 +81,7 @@ class Circumstances:
 
     ``walled``: False leaves out the wall around a cell's process. ``later``: what else the same
     process will be fitted on, as by the conformance checks. ``gpus_per_cell``: see
-    ``devices.deal``.
+    ``devices.deal``. ``resumed``: the attempt whose checkpoints the fit begins with; 0 for none.
     """
 
     isolated: bool = True
@@ -94,6 +94,7 @@ class Circumstances:
     later: tuple[Question, ...] = ()
     fetched: Fetched = field(default_factory=Fetched)
     gpus_per_cell: float = 1.0
+    resumed: int = 0
 
 
 def run_cell(
@@ -129,6 +130,8 @@ def run_cell(
     threads = threads_of({**os.environ, **settings})
     record = begin_record(job, question, how.isolated, threads)
     where = {**dict(record.environment), "gpu": seen_gpus(settings)}
+    if how.resumed:
+        where["resumed"] = f"from the checkpoint of attempt {how.resumed}; costs are of the last"
     record = record.changed(environment=where)
     curves = Curves()
     examples: list[Example] = []

@@ -101,8 +101,12 @@ class Worker:
         return {}
 
     def do_open(self, plugin: Message, config: Message) -> Message:
-        """Build the instance that will be fitted. A second one starts afresh."""
-        clear(self.folder / SCRATCH)
+        """Build the instance that will be fitted. A second one starts afresh.
+
+        The first finds what a pre-empted attempt at its cell has left, see ``grid.checkpoints``.
+        """
+        if self.manager is not None:
+            clear(self.folder / SCRATCH)
         if self.watch is not None:
             self.watch.allow(writes=[self.folder / own for own in OWN])
         with self.during("import"):

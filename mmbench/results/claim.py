@@ -28,7 +28,6 @@ from mmbench.results.lease import (
     forget,
     give_back,
     take_lease,
-    this_machine,
     tokens,
 )
 
@@ -48,6 +47,7 @@ class Claim:
         scratch: a fresh folder.
         lease: that others see.
         earlier: the tokens of attempts that may still be at work, though they are taken for lost.
+        left: the folders of earlier attempts that are over for certain, the last one first.
         lost: why the cell is not to be run any more, where too many attempts were lost.
         pulse: keeps the lease alive.
     """
@@ -57,6 +57,7 @@ class Claim:
     earlier: tuple[str, ...]
     lost: str
     pulse: Pulse
+    left: tuple[Path, ...] = ()
 
 
 @contextlib.contextmanager
@@ -85,7 +86,8 @@ def claim(
             ``len(PAUSES)`` more the claim says that the cell is ``lost``.
         label: what the cell is called, for people.
 
-    ``Preempted`` inside gives the cell back, and counts as an attempt; any other end does not.
+    ``Preempted`` inside gives the cell back, and counts as an attempt; any other end does not. Its
+    scratch folder stays for the next attempt, which removes it; that of any other end is removed.
     """
     work = root / WORK
     work.mkdir(parents=True, exist_ok=True)
@@ -97,17 +99,23 @@ def claim(
             told = True
         if stop.wait(min(0.5, lasts / 10)):
             raise InterruptedError
-    handle, lease, before = found
+    handle, lease, before, sure = found
     scratch = work / f"{cell.id}.{lease.token}"
     pulse = Pulse(work, lease)
     lost = _too_often(before) if limited else ""
+    left = [work / f"{cell.id}.{one.lease.token}" for one in reversed(before) if one.over(sure)]
+    stays = False
     try:
         scratch.mkdir()
         try:
             with pulse.beating():
-                yield Claim(scratch, lease, tuple(tokens(before)), lost, pulse)
+                yield Claim(scratch, lease, tuple(tokens(before)), lost, pulse, tuple(left))
+        except Preempted:
+            stays = True
+            raise
         finally:
-            remove_tree(scratch)
+            if not stays:
+                remove_tree(scratch)
         for token in tokens(before):
             _clear(work, f"{cell.id}.{token}")
     except Preempted:
@@ -164,8 +172,11 @@ def forgive(root: Path, cell: Cell) -> None:
 
 def _try(
     work: Path, lock_path: Path, cell: str, lasts: float, limited: bool, label: str
-) -> tuple[int, Lease, list[Standing]] | None:
-    """The open lock file, our lease and those before it; None where somebody has the cell."""
+) -> tuple[int, Lease, list[Standing], bool] | None:
+    """The open lock file, our lease, those before it, and whether this machine's locks are sure.
+
+    None where somebody has the cell.
+    """
     handle, sure = _take_lock(lock_path)
     if handle is None:
         return None
@@ -178,13 +189,12 @@ def _try(
         if lease is None:
             lock_path.unlink(missing_ok=True)
             os.close(handle)
-    return None if lease is None else (handle, lease, before)
+    return None if lease is None else (handle, lease, before, sure)
 
 
 def _left(last: Standing, sure: bool, limited: bool) -> float:
     """Seconds until another may have the cell; who has the lock knows of this machine's dead."""
-    dead = sure and last.lease.machine == this_machine()
-    return last.left(dead=dead, limited=limited)
+    return last.left(dead=last.dead(sure), limited=limited)
 
 
 def _too_often(before: list[Standing]) -> str:

@@ -81,6 +81,14 @@ class Standing:
         over = dead or bool(self.lease.released)
         return pause + (0.0 if over else self.lease.lasts) - self.age
 
+    def dead(self, sure: bool) -> bool:
+        """Whether its worker is known to be no more; ``sure``: we hold this machine's lock."""
+        return sure and self.lease.machine == this_machine()
+
+    def over(self, sure: bool) -> bool:
+        """Whether nothing of it can be at work any more; ``sure`` as ``dead`` has it."""
+        return bool(self.lease.released) or self.dead(sure)
+
     def said(self) -> str:
         """Who it was, and how it ended, for people."""
         lease = self.lease

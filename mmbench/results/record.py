@@ -103,7 +103,8 @@ class Environment(Part):
     """Where a cell ran; recorded beside the identity, no part of it.
 
     ``threads``: what its libraries were told to take; sums in another number of them may round
-    otherwise. ``ranked_by``: the library that counted, which changes no number.
+    otherwise. ``ranked_by``: the library that counted, which changes no number. ``resumed``: which
+    attempt's checkpoints the fit began with; empty where it began at the start.
     """
 
     python: str = ""
@@ -116,6 +117,7 @@ class Environment(Part):
     commit: str | None = None
     dirty: bool | None = None
     ranked_by: str = ""
+    resumed: str = ""
 
 
 class Record(Part):

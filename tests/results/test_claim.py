@@ -165,7 +165,17 @@ def test_who_was_asked_to_leave_gives_the_cell_back(tmp_path, work):
     assert standing.lease.released == "was asked to leave"
     assert standing.left(dead=False, limited=False) <= 0
     assert 4 < standing.left(dead=False, limited=True) <= 5
-    assert [path.name for path in work.iterdir()] == [f"{CELL.id}.lease-1"]
+    mine = work / f"{CELL.id}.{standing.lease.token}"
+    assert sorted(work.iterdir()) == sorted([mine, work / f"{CELL.id}.lease-1"])
+    with claim(tmp_path, CELL, threading.Event()) as held:
+        assert held.left == (mine,)
+    assert list(work.iterdir()) == []
+
+
+def test_a_worker_that_may_be_alive_keeps_its_folder_to_itself(tmp_path, elsewhere):
+    elsewhere(1, age=1000.0)
+    with claim(tmp_path, CELL, threading.Event()) as held:
+        assert held.left == ()
 
 
 def test_who_is_interrupted_by_people_does_not_count(tmp_path, work):
