@@ -36,6 +36,7 @@ CONTRIBUTED = (
     "Contributed by {}: run on another machine than this board's other rows. Its ranks, digests, "
     "arithmetic and wall were checked here."
 )
+RESUMED = "Went on from a checkpoint after an interruption: its fit time is that of the last part."
 STALE = "Other code: the model's code was changed after this was run."
 FAILURES = {
     "learns_which_item_follows_which": "Does not use the order of events",
@@ -70,6 +71,7 @@ def notes(row: Row, board: Iterable[Row], stale: Collection[str] = frozenset()) 
         (unpublished, UNPUBLISHED),
         (not unpublished and any(record.environment.dirty for record in row.records), DIRTY),
         *((True, CONTRIBUTED.format(who)) for who in _contributors(row)),
+        (any(record.environment.resumed for record in row.done), RESUMED),
         (any(record.cell.id in stale for record in row.records), STALE),
         (any(record.ranks_sha256 == UNSEALED for record in row.done), UNKEPT),
         (_other_candidates(row, board), CANDIDATES),

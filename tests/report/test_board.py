@@ -102,6 +102,7 @@ FOOTNOTES = [
     ("No wall", {"wall": "none"}),
     ("A process alone for a wall", {"wall": "process"}),
     ("dirty checkout", {"environment": {"dirty": True}}),
+    ("Went on from a checkpoint", {"environment": {"resumed": "from the checkpoint of attempt 1"}}),
     ("Unpublished", {"distribution": "not packaged", "environment": {"dirty": True}}),
     (
         "Fitted twice, it is not as if fitted once: a cache of the library.",
