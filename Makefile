@@ -34,8 +34,9 @@ demo: $(VENV)/.demo
 test: $(VENV)/.dev
 	$(PYTEST) -m "not slow"
 
+# MINUTES=50: what begins later is skipped, and named at the end
 test-slow: $(VENV)/.dev
-	$(PYTEST) -m slow
+	$(PYTEST) -m slow $(if $(MINUTES),--minutes $(MINUTES))
 
 test-all: $(VENV)/.dev
 	$(PYTEST)
