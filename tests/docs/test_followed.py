@@ -69,8 +69,9 @@ def test_following_stops_at_the_command_that_fails(follow, tmp_path, capfd):
 
 
 @pytest.mark.slow
-def test_the_page_of_figures_is_what_is_stored():
-    command = [sys.executable, DOCS / "worth.py", "--check"]
+@pytest.mark.parametrize("script", ["worth.py", "tables.py"])
+def test_figures_on_pages_are_what_is_stored(script):
+    command = [sys.executable, DOCS / script, "--check"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
