@@ -1,4 +1,4 @@
-"""Is a result from elsewhere what it says? For rows that strangers send to a published board."""
+"""Is a result from elsewhere what it says? For rows that others send to a published board."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def embeddings_agree_with_scores(lab: Lab) -> None:
     """Products (or cosines) of fused query and item embeddings order the items as scores do.
 
     Spearman's rank correlation over the retrieved items, averaged over queries, is at least 0.99
-    for the better of inner product and cosine. What differs by rounding is level.
+    for the better of inner product and cosine. What differs by rounding is tied.
     """
     first = lab.cell("first")
     if not first.embeddings:

@@ -62,7 +62,7 @@ def embed(
 
     Prompts of like lengths go through it together. Neither that nor the batch size changes a vector
     by more than rounding. Prompts that say and show the same are read once, so that their vectors
-    are equal and items of one content stay level.
+    are equal and items of one content stay tied.
 
     Args:
         backbone: what is read with; it is in eval mode meanwhile.

@@ -244,7 +244,7 @@ class Hooked:
 
 
 def test_published_figures_of_a_variant(monkeypatch):
-    """A class may hold them for each variant; its miniature is asked under the same name."""
+    """A class may hold them for each variant; its tiny model is asked under the same name."""
 
     class Two(Hooked):
         Config = Empty
