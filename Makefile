@@ -26,10 +26,14 @@ export OMP_WAIT_POLICY ?= PASSIVE
 # uv reads no setting of pip's
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
-.PHONY: demo test test-slow test-all coverage test-lowest test-newest lint format constraints leaderboards site clean
+.PHONY: demo newcomer test test-slow test-all coverage test-lowest test-newest lint format constraints leaderboards site clean
 
 demo: $(VENV)/.demo
 	$(BIN)/mmbench demo
+
+# the tutorial from `git clone` on, in a new folder and environment, with the minutes of each part
+newcomer:
+	$(PYTHON) docs/newcomer.py
 
 test: $(VENV)/.dev
 	$(PYTEST) -m "not slow"

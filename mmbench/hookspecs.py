@@ -182,7 +182,7 @@ class ModelHooks:
             ``{preset: {check: reason}}`` where presets differ in it; strict, and a footnote on the
             boards of rows that are run from then on (optional).
         loss: a word for the board where the loss decides the figure (optional).
-        seconds: a static method that answers, for a Config, about how long a cell takes on two CPU
+        seconds: a static method that returns, for a Config, about how long a cell takes on two CPU
             cores: ``{"cell": s, "user": s, "item": s, "event": s}``, each times the dataset's
             number of them, those that matter (optional). ``mmbench run`` tells it before it starts,
             and what is stored of the same model is trusted more.
@@ -233,8 +233,8 @@ class ModelHooks:
         What a model multiplies itself is as exact in ties as its library makes it, and a library
         may round each place of a matrix and each size of a batch otherwise, so that ties and last
         bits depend on the processor and on what is asked together. ``mmbench.Products`` multiplies
-        as the harness does. States that a network makes in batches differ by rounding in any case; the
-        conformance checks allow 1e-4 of the range of a query's scores.
+        as the harness does. States that a network makes in batches differ by rounding in any case;
+        the conformance checks allow 1e-4 of the range of a query's scores.
         """
 
     @hookspec(firstresult=True)
