@@ -99,7 +99,7 @@ class DatasetInfo:
         aliases: short names that ``--data`` takes too.
         licence: who may do what with it.
         origin: where it comes from, and how to get it.
-        remarks: what a reader of a board must know, such as "images are drawn".
+        remarks: what a reader of a board must know, such as "pictures are drawn".
         text: the text columns shown to models, the title first; empty means all.
         recipe: how the source becomes a log.
         lineage: a word that datasets share which hold the same events in whichever form, such as

@@ -48,7 +48,7 @@ def uses_the_titles_it_needs(lab: Lab) -> None:
 
 
 def uses_the_pictures_it_needs(lab: Lab) -> None:
-    """A model that needs images scores otherwise when the items change pictures."""
+    """A model that needs pictures scores otherwise when the items change pictures."""
     _demand_change(lab, "image", "pictures")
 
 

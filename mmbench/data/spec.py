@@ -8,7 +8,7 @@ Everything is optional but ``id`` and ``[interactions] file``::
     licence = "CC-BY-4.0"
     origin = "where it comes from and how to get it"
     lineage = "shop"                  # shared by datasets that hold the same events; else the id
-    remarks = ["images are drawn"]    # shown with every result
+    remarks = ["pictures are drawn"]  # shown with every result
     root = "/elsewhere"               # where the files are, if not beside this file
 
     [interactions]
