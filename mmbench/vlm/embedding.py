@@ -76,6 +76,8 @@ def embed(
             is no function, for that has no name.
         lower: the states below the trained layers, so that only the layers above are run.
         progress: ``run.progress``.
+
+    Raises ValueError where vectors are to be kept and ``pool`` is a function.
     """
     encoded = [backbone.encode(prompt) for prompt in prompts]
     contents = [_content(prompt, pictures) for prompt in encoded]
