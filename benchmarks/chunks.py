@@ -7,7 +7,7 @@ backward, with and without gradient checkpointing of the layers. *before*: every
 forgotten and computed again, beside what the layers compute again. *now*: the last chunk's stay,
 and where the layers compute their states again, no chunk does. The gradients of both are compared.
 
-The backbone is a miniature that is deeper and wider than that of ``smollm2/tiny``. Times are of the
+The backbone is a tiny model, deeper and wider than that of ``smollm2/tiny``. Times are of the
 processor, one thread; the ways take turns, and the least of several is taken.
 """
 

@@ -54,7 +54,7 @@ def random_log(users: int, items: int, events: int = 9) -> Log:
 
 
 def random_task(users: int, items: int, dim: int) -> Task:
-    """Normal vectors: the hardest case for a search of the best, as no two scores are level."""
+    """Normal vectors: the hardest case for a search of the best, as no two scores are tied."""
     rng = np.random.default_rng(1)
     return Task(
         f"random, {users:,} x {items:,}, width {dim}",

@@ -43,7 +43,7 @@ def resident(field: str) -> int:
 
 
 def vectors(task: Task) -> Ranks:
-    """``evaluate`` of a model that answers vectors."""
+    """``evaluate`` of a model that returns vectors."""
 
     def ask(what: Asked, slices: Sequence[slice]) -> Iterator[Answer]:
         for rows in slices:
@@ -53,7 +53,7 @@ def vectors(task: Task) -> Ranks:
 
 
 def matrix(task: Task) -> Ranks:
-    """``evaluate`` of a model that answers scores, in memory of its own."""
+    """``evaluate`` of a model that returns scores, in memory of its own."""
 
     def ask(what: Asked, slices: Sequence[slice]) -> Iterator[Answer]:
         most = max(rows.stop - rows.start for rows in slices)

@@ -2,8 +2,8 @@
 
     python benchmarks/objectives.py --steps 40
 
-Both objectives take the same backbone's miniature and the same batches of ``demo``, step by step in
-turn, forward and backward. The clock is processor time of one thread; medians are compared.
+Both objectives take the same tiny backbone and the same batches of ``demo``, step by step in turn,
+forward and backward. The clock is processor time of one thread; medians are compared.
 """
 
 from __future__ import annotations

@@ -152,7 +152,7 @@ def main() -> None:
     parser.add_argument("--only", choices=PAPERS, nargs="*", default=list(PAPERS))
     parser.add_argument("--users", type=int, default=64)
     parser.add_argument("--queries", type=int, default=2)
-    parser.add_argument("--miniature", action="store_true", help="a layer or two of each")
+    parser.add_argument("--tiny", action="store_true", help="a layer or two of each")
     given = parser.parse_args()
     print(describe_machine())
     if given.device.startswith("cuda"):
@@ -185,7 +185,7 @@ def measure(paper: Paper, given: argparse.Namespace, folder: Path) -> list[str]:
         backbone=str(folder / "weights"),
         revision="",
         epochs=1,
-        image_size=0 if given.miniature else paper.side,
+        image_size=0 if given.tiny else paper.side,
         quantization=paper.config.quantization if given.device.startswith("cuda") else "",
         **({"few": given.users} if paper.model is VLM2Rec else {}),
     )
@@ -218,11 +218,11 @@ def build(paper: Paper, folder: Path, titles: Any, given: argparse.Namespace) ->
     """Write a checkpoint with random weights."""
     small = vlm.BackboneConfig(backbone=f"tiny:{paper.family}")
     build_tiny(small, [text for text in titles if text], 0, folder)
-    if given.miniature:
+    if given.tiny:
         return
     config = transformers.AutoConfig.from_pretrained(folder)
     about = config.to_dict()
-    # the layers' kinds, the heads' widths and the spread of new weights are the miniature's
+    # the layers' kinds, the heads' widths and the spread of new weights are the tiny model's
     for part in (about, about.get("text_config", {}), about.get("vision_config", {})):
         part.pop("head_dim", None)
     for part, sizes in paper.sizes.items():

@@ -10,8 +10,8 @@ vision tower is not trained: once with an empty cache, once with the pictures' f
 they come or sorted by length as ``mmbench.vlm`` sorts them: read once each, and trained (forward
 and backward) in the order of an epoch. The vectors must be equal to 1e-5.
 
-The backbone is a miniature; its tower and its language model are equally small, as they are equally
-deep in the models it stands for. Times are of the processor, one thread.
+The backbone is a tiny model; its tower and its language model are equally small, as they are
+equally deep in the models it stands for. Times are of the processor, one thread.
 """
 
 from __future__ import annotations

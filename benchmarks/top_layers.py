@@ -121,7 +121,7 @@ def main() -> None:
     parser.add_argument("--data", help="a dataset's titles instead of made-up ones")
     parser.add_argument("--titles", type=int, default=256)
     parser.add_argument("--top", type=int, default=6, help="layers with adapters")
-    parser.add_argument("--layers", type=int, default=2, help="of a miniature")
+    parser.add_argument("--layers", type=int, default=2, help="of a tiny model")
     parser.add_argument("--batch", type=int, default=16)
     given = parser.parse_args()
     torch.set_num_threads(1)

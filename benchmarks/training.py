@@ -45,7 +45,7 @@ class Clock:
     Args:
         seconds: after so many of training, ``tick`` and ``validate`` raise Over.
         every: seconds of training between two validations that ``tick`` makes.
-        validate: answers the validation's ndcg@10.
+        validate: returns the validation's ndcg@10.
     """
 
     def __init__(self, seconds: float, every: float, validate: Callable[[], float]) -> None:

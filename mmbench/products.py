@@ -6,7 +6,7 @@ takes which road depends on its place, on the product's shape, on the processor 
 of threads. (Of 64 equal rows times 12,000 equal columns, OpenBLAS's kernels for AVX2 make two
 different numbers, in bands of six rows and some hundred columns.) Two things hold here in any case:
 
-- Items of equal vectors are level: they get a copy of the score of the first.
+- Items of equal vectors are tied: they get a copy of the score of the first.
 - A query has the scores that it has alone. Query ``n`` stands in row ``n % rows`` of a product of
   one shape, filled up with zeros. An element depends on its row, its column, its place and the
   shape, and none of these changes with the company.

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mmbench.cluster.send import Executor
     from mmbench.data.log import Log
+    from mmbench.grid.asked import Grid
     from mmbench.grid.execute import Finished, Observer
     from mmbench.grid.observers import Watchers
-    from mmbench.grid.plan import Grid, Planned
+    from mmbench.grid.plan import Planned
 
 
 def plan_grid(

@@ -1,4 +1,4 @@
-"""Is a result from elsewhere what it says? For rows that strangers send to a published board."""
+"""Is a result from elsewhere what it says? For rows that others send to a published board."""
 
 from __future__ import annotations
 
@@ -94,8 +94,7 @@ def _judge(problems: list[str]) -> tuple[State, str]:
 
 def _find(record: Record, out: Path) -> tuple[list[Planned], State, str]:
     """What would be run for the same cell on this installation, and whether it is the same."""
-    from mmbench.grid.asked import make_grid
-    from mmbench.grid.plan import write_setting
+    from mmbench.grid.asked import make_grid, write_setting
     from mmbench.running import plan_grid
 
     cell = record.cell

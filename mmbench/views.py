@@ -196,10 +196,10 @@ class TopK:
 class Vectors:
     """What a model returns whose scores are inner products: the queries' side of them.
 
-    The score of an item is the product with its vector, which ``embed_items`` answers in the space
+    The score of an item is the product with its vector, which ``embed_items`` returns in the space
     ``fused``. The harness asks for those once after a fit (and once in each ``run.validate``),
     multiplies, and ranks in blocks of rows: no matrix of queries and items is made or handed over.
-    Items of equal vectors are exactly level, whatever multiplies: see ``mmbench.products``.
+    Items of equal vectors are exactly tied, whatever multiplies: see ``mmbench.products``.
 
     Attributes:
         queries: float32[b, d], finite.

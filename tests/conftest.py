@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,10 @@ import mmbench
 from mmbench.data.fingerprint import Fingerprints
 from mmbench.data.log import Log
 from mmbench.results.cell import Cell
+from mmbench.results.claim import claim
+from mmbench.results.publish import publish
+from mmbench.results.record import Record
+from mmbench.results.store import render
 from mmbench.views import Items
 
 MODELS = Path(__file__).parent / "models"
@@ -174,6 +179,17 @@ def make_cell() -> Callable[..., Cell]:
         "seed": 0,
     }
     return lambda **changes: Cell(**plain | changes)
+
+
+@pytest.fixture
+def store_result() -> Callable[..., Record]:
+    """``store_result(root, record, ranks, top)``: a cell's result over what is stored of it."""
+
+    def store(root: Path, record: Record, *columns: Any) -> Record:
+        with claim(root, record.cell, threading.Event()) as held:
+            return publish(root, held, render(record, *columns), lambda standing: True).record
+
+    return store
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from mmbench.problems import UserError
 from mmbench.protocol.metrics import per_query
 from mmbench.results.cell import Cell
 from mmbench.results.record import Record, Status
-from mmbench.results.store import write_record
 
 RUN = """
 import json, mmbench
@@ -71,7 +70,7 @@ def test_what_cannot_be_is_an_error_of_the_users(bench):
 
 
 @pytest.fixture
-def results(tmp_path, monkeypatch):
+def results(tmp_path, monkeypatch, store_result):
     """Two models of two seeds, one of which failed, on 40 users."""
     monkeypatch.setenv("MMBENCH_CACHE", str(tmp_path / "cache"))
     rng = np.random.default_rng(0)
@@ -96,9 +95,9 @@ def results(tmp_path, monkeypatch):
                 "frequency": np.ones(40, np.int32),
             }
             if (model, seed) == ("b", 1):
-                write_record(tmp_path / "r", record.failed("timeout", "too slow"))
+                store_result(tmp_path / "r", record.failed("timeout", "too slow"))
             else:
-                write_record(tmp_path / "r", record, columns)
+                store_result(tmp_path / "r", record, columns)
     return mmbench.read_results(tmp_path / "r")
 
 

@@ -67,7 +67,7 @@ def test_objectives():
 def test_paper_step():
     for plugin in ("mmbench_vlm2rec", "mmbench_pixrec"):
         pytest.importorskip(plugin)
-    rows = run("paper_step.py", "--miniature", "--users", "16", "--queries", "1")
+    rows = run("paper_step.py", "--tiny", "--users", "16", "--queries", "1")
     assert "qwen2.5-vl-3b" in rows[1]
     assert len(rows) == 1 + 6
 
@@ -103,8 +103,8 @@ def test_reading():
 @pytest.mark.slow
 def test_top_layers():
     pytest.importorskip("transformers")
-    miniature = ["--backbone", "tiny:smollm2", "--layers", "3", "--top", "1"]
-    rows = run("top_layers.py", *miniature, "--titles", "20")
+    tiny = ["--backbone", "tiny:smollm2", "--layers", "3", "--top", "1"]
+    rows = run("top_layers.py", *tiny, "--titles", "20")
     assert [row.split("|")[1].strip() for row in rows] == [
         "20 titles",
         "adapters on all layers",
@@ -120,7 +120,7 @@ def test_top_layers():
 @pytest.mark.slow
 def test_captions():
     pytest.importorskip("transformers")
-    rows = run("captions.py", "--data", "demo", "--miniature", "--epochs", "1", "--pictures", "60")
+    rows = run("captions.py", "--data", "demo", "--tiny", "--epochs", "1", "--pictures", "60")
     (row,) = rows[1:]
     assert row.startswith("| demo | 60 |")
 

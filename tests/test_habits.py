@@ -1,6 +1,7 @@
 """What a project has beside its code: whole, parseable, and true to the code."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,23 @@ def test_every_workflow_and_dependabot_parse():
     for path in (ROOT / ".github" / "workflows").glob("*.yml"):
         assert yaml.safe_load(path.read_text("utf-8"))["jobs"]
     assert load(".github/dependabot.yml")["version"] == 2
+
+
+def test_each_system_that_the_readme_claims_is_tested():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    claimed = re.search(r"nothing else, on ([\w ]+);", readme)[1].split(" or ")
+    jobs = load(".github/workflows/ci.yml")["jobs"].values()
+    runners = {"Linux": "ubuntu-latest", "macOS": "macos-latest"}
+    assert {runners[name] for name in claimed} <= {job["runs-on"] for job in jobs}
+
+
+def test_changes_are_of_kinds_that_a_release_tells():
+    """towncrier passes over files of other names, so that their changes would be told nowhere."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["towncrier"]
+    kinds = "|".join(one["directory"] for one in project["type"])
+    assert project["start_string"] in (ROOT / project["filename"]).read_text("utf-8")
+    for path in (ROOT / project["directory"]).iterdir():
+        assert path.name == "README.md" or re.fullmatch(rf"\+[\w-]+\.({kinds})\.md", path.name)
 
 
 def test_what_people_look_for_is_there():

@@ -35,6 +35,8 @@ UNIMPORTED = {
     "alembic": "MLflow's store in a file",
     "hatchling": "tests build packages without network",
     "pytest-xdist": "two tests at a time",
+    "pytest-cov": "make coverage",
+    "towncrier": "a release's changelog",
     "ruff": "make lint",
     "mypy": "make lint",
     "codespell": "make lint",

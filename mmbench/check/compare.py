@@ -21,7 +21,7 @@ def demand_identical(ours: Float32, theirs: Float32, when: str) -> None:
 def demand_same(ours: Float32, theirs: Float32, when: str) -> None:
     """Raise CheckFailed unless the scores float32[q, n] are the same but for rounding.
 
-    An item that is retrieved on one side alone is forgiven if it stands level with the last of the
+    An item that is retrieved on one side alone is forgiven if it is tied with the last of the
     other side.
     """
     lowest, highest = _edges(np.concatenate([ours, theirs], axis=1))

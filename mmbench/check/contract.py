@@ -76,7 +76,7 @@ def missing_modality_is_refused_with_a_reason(lab: Lab) -> None:
 
 def unknown_user_and_one_item_history_are_answered(lab: Lab) -> None:
     """User -1, a history of one item, and an item without a training event are all answered."""
-    lab.cell("first").reply("strangers")
+    lab.cell("first").reply("unknown users")
 
 
 def views_stay_unchanged(lab: Lab) -> None:
@@ -112,7 +112,7 @@ def catalogue_answer_equals_candidate_answer(lab: Lab) -> None:
     if not lab.offer.candidates:
         raise NotAsked("score does not name candidates")
     if lab.offer.per_set:
-        raise NotAsked("it is asked once for each set, and may answer each otherwise")
+        raise NotAsked("it is asked once for each set, and may score each otherwise")
     first = lab.cell("first")
     few = first.reply("few")
     demand_same(first.reply("fewer"), few[:, ::2], "when there are fewer candidates")

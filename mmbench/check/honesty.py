@@ -6,7 +6,7 @@ from mmbench.check.baseline import best_guess
 from mmbench.check.compare import demand_identical
 from mmbench.check.contract import RUNS
 from mmbench.check.lab import PROTOCOL, TRAINING_ON_TARGETS, Lab
-from mmbench.check.onlooker import Viewed
+from mmbench.check.probe import Viewed
 from mmbench.check.rules import Check, CheckFailed, NotAsked
 from mmbench.grid.question import ask_question
 from mmbench.protocol import CANDIDATE_SETS, get_protocol

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mmbench.check import worlds
-from mmbench.check.onlooker import Offer, Onlooker, Viewed
+from mmbench.check.probe import Offer, Probe, Viewed
 from mmbench.check.rules import CheckFailed, Verdict
 from mmbench.check.subject import Subject
 from mmbench.data.log import Log
@@ -229,26 +229,26 @@ class Lab:
             fetched=self.fetched,
         )
         job = self._job(log, protocol)
-        onlooker = Onlooker(self.offer, question, curious)
+        probe = Probe(self.offer, question, curious)
         if then is not None:
-            onlooker.then = lambda host: then(host, job, how, scratch)
-        witness = None if record_only else onlooker
-        outcome = run_cell(job, question, scratch, how, lambda event: None, witness)
-        viewed = self.cells[name] = onlooker.view(outcome)
+            probe.then = lambda host: then(host, job, how, scratch)
+        looking = None if record_only else probe
+        outcome = run_cell(job, question, scratch, how, lambda event: None, looking)
+        viewed = self.cells[name] = probe.view(outcome)
         viewed.findings = [*read_findings(scratch), *read_findings(scratch / fetch.FOLDER)]
         remove_tree(scratch)
 
     def run_second_fit(self, host: Host, job: Job, how: Circumstances, scratch: Path) -> None:
         """Fit on the usual world in a process that has fitted another; kept as ``second``."""
         (question,) = how.later
-        onlooker = Onlooker(self.offer, question, curious=False)
+        probe = Probe(self.offer, question, curious=False)
         record = begin_record(job, question, self.isolated)
         try:
-            converse(host, job, question, scratch, how, onlooker)
-            onlooker.ranked(host)
+            converse(host, job, question, scratch, how, probe)
+            probe.ranked(host)
         except (PluginFailure, AnswerError) as error:
             record = record.failed("failed", str(error))
-        self.cells["second"] = onlooker.view(Outcome(record))
+        self.cells["second"] = probe.view(Outcome(record))
 
     def _asked(self, log: Log) -> Question:
         return ask_question(log, get_protocol(PROTOCOL))

@@ -48,7 +48,7 @@ def uses_the_titles_it_needs(lab: Lab) -> None:
 
 
 def uses_the_pictures_it_needs(lab: Lab) -> None:
-    """A model that needs images scores otherwise when the items change pictures."""
+    """A model that needs pictures scores otherwise when the items change pictures."""
     _demand_change(lab, "image", "pictures")
 
 
@@ -56,7 +56,7 @@ def embeddings_agree_with_scores(lab: Lab) -> None:
     """Products (or cosines) of fused query and item embeddings order the items as scores do.
 
     Spearman's rank correlation over the retrieved items, averaged over queries, is at least 0.99
-    for the better of inner product and cosine. What differs by rounding is level.
+    for the better of inner product and cosine. What differs by rounding is tied.
     """
     first = lab.cell("first")
     if not first.embeddings:

@@ -23,7 +23,7 @@ NONE = "-"
 
 
 def ask_where_unclear(attempt: Callable[[Mapping[str, Any]], Result]) -> Result:
-    """What ``attempt`` answers, given what a person says where it raises Unclear or Several.
+    """What ``attempt`` returns, given what a person says where it raises Unclear or Several.
 
     Without a terminal the error stands: it lists what may be meant. Each question is asked once.
     """

@@ -42,6 +42,7 @@ def check(
       mmbench check sasrec --only honesty --json
     """
     from mmbench.check import CHECKS, Lab, find_subject, judge_all, select
+    from mmbench.check.contract import DECLARED
     from mmbench.cli.screen import make_console, show_status, verdict_json, verdict_line
     from mmbench.grid.family import Limits
     from mmbench.grid.registry import parse_setting
@@ -49,17 +50,21 @@ def check(
     overrides = dict(parse_setting(text) for text in setting or [])
     chosen = select(CHECKS, only)
     console = make_console(stderr=as_json)
-    verdicts = []
+    verdicts, broken = [], False
     with show_status(console, f"checking {model}") as status:
         lab = Lab(
             find_subject(model, preset, overrides), limits=Limits(seconds(timeout)), say=status
         )
         for verdict in judge_all(lab, chosen, CHECKS):
             verdicts.append(verdict)
-            console.print(verdict_line(verdict), soft_wrap=True)
+            if not broken:
+                console.print(verdict_line(verdict), soft_wrap=True)
+            broken = broken or (verdict.bad and verdict.check in DECLARED)
     bad = sum(verdict.bad for verdict in verdicts)
     if as_json:
         print(json.dumps([verdict_json(verdict) for verdict in verdicts], indent=1))
+    elif broken:
+        console.print(f"mend this first: the other {len(verdicts) - 1} checks need the class")
     else:
         console.print(f"{len(verdicts)} checks, {bad} to mend")
     if bad:

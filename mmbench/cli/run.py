@@ -17,9 +17,10 @@ from mmbench.cli.supply import Supply, Wishes
 from mmbench.problems import Stop
 
 if TYPE_CHECKING:
+    from mmbench.grid.asked import Grid
     from mmbench.grid.execute import Finished
     from mmbench.grid.observers import Watchers
-    from mmbench.grid.plan import Grid, Planned
+    from mmbench.grid.plan import Planned
 
 LONG = 2 * 3600.0  # seconds that are asked about
 
@@ -276,10 +277,13 @@ def _run_grid(
     from mmbench.grid.host import Interrupted
     from mmbench.grid.registry import UsageError
     from mmbench.report.words import duration
+    from mmbench.results.store import demand_writable
 
     demand_overwrite(overwrite)
     console = make_console(stderr=as_json)
     dry_run = wishes.plan_only
+    if not dry_run and sending.write_plan is None:
+        demand_writable(out)
     with spinning(console, "reading the plan") as status:
         supply = Supply(_datasets(grid), wishes, status)
         rows = running.plan_grid(

@@ -33,7 +33,7 @@ def show(
     """Show all that is known of cells: figures, slices, embeddings, curves, costs, examples.
 
     Seeds of one row are shown together. Slices tell how rare targets (cold start) and short
-    histories fare; models of text and images have the geometry of their spaces and what each
+    histories fare; models of text and pictures have the geometry of their spaces and what each
     modality finds alone.
 
     \b

@@ -96,6 +96,7 @@ def tune(
     from mmbench.grid.registry import split_list, spread
     from mmbench.grid.runner import Circumstances
     from mmbench.grid.unpackaged import locate
+    from mmbench.results.store import demand_writable
     from mmbench.tune.space import find_space
     from mmbench.tune.study import Search, search
 
@@ -107,6 +108,7 @@ def tune(
         *(model, data, find_space(space, locate(model).name), trials, sampler, seed),
         *(protocol, preset, limit, tuple(setting or ())),
     )
+    demand_writable(out)
     console = make_console(stderr=as_json)
     how = Circumstances(limits=Limits(seconds(timeout), bytes_of(memory)), cache=cache_home())
 

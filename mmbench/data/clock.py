@@ -124,7 +124,7 @@ def _each(exact: np.ndarray) -> np.ndarray:
 
 
 def split_moments(exact: np.ndarray, unit: int) -> tuple[np.ndarray, np.ndarray]:
-    """int64[n] whole seconds and int64[n] nanoseconds of them, from what ``times`` answers."""
+    """int64[n] whole seconds and int64[n] nanoseconds of them, from what ``times`` returns."""
     second = exact // unit
     finer = np.clip((exact - second * unit) * (10**9 // unit), 0, 10**9 - 1)
     return second.astype(np.int64), finer.astype(np.int64)

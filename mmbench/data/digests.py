@@ -57,7 +57,7 @@ def contents(
 
 
 def digest_of(found: dict[str, str]) -> str:
-    """One digest, 64 hex digits, of what ``contents`` answers."""
+    """One digest, 64 hex digits, of what ``contents`` returns."""
     return hashlib.sha256(json.dumps(sorted(found.items())).encode()).hexdigest()
 
 

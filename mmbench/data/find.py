@@ -25,9 +25,9 @@ class Source:
     Attributes:
         info: what it says of itself.
         where: its folder, or the package that brings it.
-        stamp: ``stamp(memory)`` answers the JSON-able identity of the source files; ``memory`` is a
+        stamp: ``stamp(memory)`` returns the JSON-able identity of the source files; ``memory`` is a
             folder for digests that are remembered.
-        read: ``read(cache, progress)`` answers the ``RawDataset``; ``cache`` is a folder in which
+        read: ``read(cache, progress)`` returns the ``RawDataset``; ``cache`` is a folder in which
             each dataset that fetches its source has one of its own.
         pictured: whether it has pictures; None where only reading it tells.
         facts: further fields of its card.

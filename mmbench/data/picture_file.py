@@ -53,8 +53,7 @@ def write_pictures(path: Path, n_items: int, pictures: Iterable[bytes]) -> Image
 def make_once(path: Path, n_items: int, pictures: Iterable[bytes]) -> ImageStore:
     """As ``write_pictures``, unless the file is there already, whole.
 
-    Of several processes that want the same file one writes it, and the others wait. (Where there
-    are no such locks, as on Windows, all of them write it, and the last one's stays.)
+    Of several processes that want the same file one writes it, and the others wait.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with locked(path.with_name(f".{path.name}.lock")):

@@ -85,7 +85,7 @@ def file_name(digests: Sequence[str]) -> str:
 
 @contextlib.contextmanager
 def open_files(root: Path) -> Iterator[Read]:
-    """A function that answers a file's bytes by its name; it raises ImageError."""
+    """A function that returns a file's bytes by its name; it raises ImageError."""
 
     def guarded(read: Read, size: Callable[[str], int]) -> Read:
         def answer(name: str) -> bytes:

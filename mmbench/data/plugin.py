@@ -72,16 +72,16 @@ class Plugin:
         self._manager.hook.fetch(cache=cache, progress=progress)
 
     def read(self, cache: Path, progress: Callable[..., None]) -> RawDataset:
-        """Fetch what lacks, then read. Raises DataError where ``read`` answers something else."""
+        """Fetch what lacks, then read. Raises DataError where ``read`` returns something else."""
         self.fetch(cache, progress)
         return self.read_fetched(cache)
 
     def read_fetched(self, cache: Path) -> RawDataset:
-        """Read what is there. Raises DataError where ``read`` answers something else."""
+        """Read what is there. Raises DataError where ``read`` returns something else."""
         raw = self._manager.hook.read(cache=cache)
         if not isinstance(raw, RawDataset):
             raise DataError(
-                f"dataset {self.info.id!r} of {self.package}: read() must answer a RawDataset, "
+                f"dataset {self.info.id!r} of {self.package}: read() must return a RawDataset, "
                 f"not {type(raw).__name__}"
             )
         return raw

@@ -6,7 +6,6 @@ a local protocol, see ``mmbench.protocol.local``: a table that says of which fol
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -121,6 +120,7 @@ def fold_marks(identity: str, events: pd.DataFrame) -> dict[str, list[str | int]
 def write_split(folder: Path, identity: str, marks: Mapping[str, Sequence[str | int]]) -> Path:
     """Write ``fold_marks`` as a local protocol into a folder, and return its path."""
     import pyarrow as pa
+    import tomli_w
 
     write_atomically(folder / MARKS, parquet_bytes(pa.table(dict(marks)), {}, level=3))
     lines = {
@@ -132,6 +132,5 @@ def write_split(folder: Path, identity: str, marks: Mapping[str, Sequence[str | 
         "item": "item_id",
     }
     lines |= {"time": "time"} if "time" in marks else {}
-    text = "".join(f"{key} = {json.dumps(value)}\n" for key, value in lines.items())
-    write_atomically(folder / PROTOCOL, text.encode("utf-8"))
+    write_atomically(folder / PROTOCOL, tomli_w.dumps(lines).encode("utf-8"))
     return folder / PROTOCOL

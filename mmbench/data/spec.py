@@ -8,7 +8,7 @@ Everything is optional but ``id`` and ``[interactions] file``::
     licence = "CC-BY-4.0"
     origin = "where it comes from and how to get it"
     lineage = "shop"                  # shared by datasets that hold the same events; else the id
-    remarks = ["images are drawn"]    # shown with every result
+    remarks = ["pictures are drawn"]  # shown with every result
     root = "/elsewhere"               # where the files are, if not beside this file
 
     [interactions]
@@ -66,7 +66,6 @@ and nanoseconds are told by their size), days like 20140513, or dates.
 from __future__ import annotations
 
 import difflib
-import json
 import os
 import re
 import tomllib
@@ -327,6 +326,8 @@ def read_toml(path: Path) -> FolderSpec:
 
 def render_toml(spec: FolderSpec, folder: Path) -> str:
     """``dataset.toml`` as it would stand in ``folder``; ``root`` only where that is elsewhere."""
+    import tomli_w  # only what writes one wants it
+
     info = spec.info
     top: dict[str, Any] = {
         "id": info.id,
@@ -339,7 +340,7 @@ def render_toml(spec: FolderSpec, folder: Path) -> str:
     }
     if spec.root.resolve() != folder.resolve():
         top["root"] = str(spec.root.resolve())
-    lines = _lines(top)
+    told = _told(top)
     for name, part in (
         ("interactions", spec.interactions),
         ("items", spec.items),
@@ -347,13 +348,12 @@ def render_toml(spec: FolderSpec, folder: Path) -> str:
         ("recipe", info.recipe),
     ):
         if part is not None:
-            table = {one.name: getattr(part, one.name) for one in fields(part)}
-            lines += ["", f"[{name}]", *_lines(table)]
-    return "\n".join(lines) + "\n"
+            told[name] = _told({one.name: getattr(part, one.name) for one in fields(part)})
+    return tomli_w.dumps(told)
 
 
 def write_toml(spec: FolderSpec, path: Path) -> None:
-    """Write a spec so that ``read_toml`` answers it again."""
+    """Write a spec so that ``read_toml`` returns it again. Raises OSError."""
     temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}")
     try:
         temporary.write_text(render_toml(spec, path.parent), "utf-8")
@@ -362,10 +362,10 @@ def write_toml(spec: FolderSpec, path: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _lines(table: Mapping[str, Any]) -> list[str]:
-    """``key = value`` lines; JSON's strings, numbers and lists are toml's too."""
-    return [
-        f"{key} = {json.dumps(value, ensure_ascii=False)}".replace("\x7f", "\\u007f")
+def _told(table: Mapping[str, Any]) -> dict[str, Any]:
+    """A table without what is not told."""
+    return {
+        key: list(value) if isinstance(value, tuple) else value
         for key, value in table.items()
         if value is not None and value not in ("", ())
-    ]
+    }

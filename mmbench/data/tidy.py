@@ -66,7 +66,7 @@ def choose(
     """What a cleaning takes: all that fits what is given, or what is idle where nothing is.
 
     Args:
-        found: as ``entries`` answers.
+        found: as ``entries`` returns.
         kinds: only these.
         older: only what was not used for so many seconds.
         larger: only what has more bytes.

@@ -194,14 +194,14 @@ def load_answer(
 
 
 def save_item_vectors(folder: Path, answer: Any) -> dict[str, Any]:
-    """Write what ``embed_items`` answered to go with ``Vectors``, and describe it in a message.
+    """Write what ``embed_items`` returned to go with ``Vectors``, and describe it in a message.
 
     Raises TypeError where that holds no ``fused`` matrix.
     """
     fused = answer.get("fused") if isinstance(answer, Mapping) else None
     if not isinstance(fused, np.ndarray) or fused.ndim != 2 or fused.dtype.kind != "f":
         raise TypeError(
-            "score answered Vectors, so embed_items must answer {'fused': a matrix of floats}"
+            "score answered Vectors, so embed_items must return {'fused': a matrix of floats}"
             f"{_to_numpy(fused)}"
         )
     return _write(folder / ANSWERS / "item-vectors", fused.astype(np.float32, copy=False))

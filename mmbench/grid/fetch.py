@@ -1,7 +1,7 @@
 """How weights come into the model cache, and where what a plugin keeps is kept.
 
 A plugin's ``fetch`` runs in a process of its own, without any data: it alone writes to the model
-cache, and has the network unless the preset is a miniature. The process that fits reads that cache,
+cache, and has the network unless the preset is ``tiny``. The process that fits reads that cache,
 and writes encodings, which are kept apart by the events and the protocol that they were made for:
 what is learned from the training events of one protocol may be the answers of another.
 """
@@ -75,7 +75,7 @@ def fetch_for(
     Args:
         plugin: whose hook is called.
         config: the whole of it.
-        preset: its name; miniatures get no network.
+        preset: its name; ``tiny`` gets no network.
         reads: files and folders that the user's settings name.
         scratch: an empty folder.
         how: limits and places.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mmbench.grid.runner import Circumstances, Job
 
 
-class Witness(Interface):
+class Probe(Interface):
     """Who may look on while a cell runs, as the conformance checks do. Nothing waits for it."""
 
     def answered(self, fold: str, rows: slice, answer: Answer) -> None:
@@ -55,7 +55,7 @@ def fit_model(
     question: Question,
     scratch: Path,
     how: Circumstances,
-    witness: Witness | None = None,
+    probe: Probe | None = None,
     features: Mapping[str, np.ndarray] | None = None,
     source: Question | None = None,
 ) -> Fitted:
@@ -71,7 +71,7 @@ def fit_model(
     width = save_fold(scratch, "valid", home, sets)
 
     def validate(limit: int | None) -> float:
-        ask = home.ask(asker(host, "valid", witness), width)
+        ask = home.ask(asker(host, "valid", probe), width)
         return validation_ndcg(valid, home.log.n_items, ask, limit, sets)
 
     run = {
@@ -86,13 +86,13 @@ def fit_model(
     return Fitted(parameters, tuple(sets), validate)
 
 
-def shown_queries(question: Question, queries: Queries, *, strangers: bool) -> Queries:
-    """A fold's queries as a model sees them; ``strangers`` as in ``save_fold``."""
+def shown_queries(question: Question, queries: Queries, *, unknown_users: bool) -> Queries:
+    """A fold's queries as a model sees them; ``unknown_users`` as in ``save_fold``."""
     shown = question.queries(queries)
-    return replace(shown, user=np.full_like(shown.user, -1)) if strangers else shown
+    return replace(shown, user=np.full_like(shown.user, -1)) if unknown_users else shown
 
 
-def asker(host: Host, fold: str, witness: Witness | None = None, of: str = "") -> Ask:
+def asker(host: Host, fold: str, probe: Probe | None = None, of: str = "") -> Ask:
     """The road from ``evaluate`` to the plugin.
 
     ``of`` names the candidate set that is asked for, of a plugin that is asked for each.
@@ -100,8 +100,8 @@ def asker(host: Host, fold: str, witness: Witness | None = None, of: str = "") -
 
     def ask(kind: Asked, slices: Sequence[slice]) -> Iterator[Answer]:
         for rows, answer in zip(slices, host.score(fold, kind, slices, of), strict=True):
-            if witness is not None:
-                witness.answered(exchange.part_of(fold, of), rows, answer)
+            if probe is not None:
+                probe.answered(exchange.part_of(fold, of), rows, answer)
             yield answer
 
     return ask
@@ -113,11 +113,11 @@ def save_fold(
     question: Question,
     sets: Sequence[CandidateSet],
     *,
-    strangers: bool = False,
+    unknown_users: bool = False,
 ) -> int:
     """Write what a plugin may see of a fold: queries, and the candidates if it is asked of those.
 
-    ``strangers``: it was fitted elsewhere, and knows none of the users.
+    ``unknown_users``: it was fitted elsewhere, and knows none of the users.
 
     A model that is asked of the whole catalogue gets no candidates: the target is among them, and
     a hundred others are easier to beat than all.
@@ -125,7 +125,7 @@ def save_fold(
     Returns how many candidates of a query it is asked about, 0 for the catalogue.
     """
     fold = question.split.valid if name == "valid" else question.split.test
-    queries = shown_queries(question, fold.queries, strangers=strangers)
+    queries = shown_queries(question, fold.queries, unknown_users=unknown_users)
     if not all(one.sampled for one in sets):
         exchange.save_queries(scratch, name, queries)
         return 0

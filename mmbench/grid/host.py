@@ -120,7 +120,7 @@ class Host:
         self._await()
 
     def fit(self, run: Message, n_items: int, validate: Callable[..., float]) -> int | None:
-        """Fit; ``validate(limit)`` answers the plugin's ``run.validate``.
+        """Fit; ``validate(limit)`` returns the plugin's ``run.validate``.
 
         Returns the number of trainable parameters, where the plugin's process tells one.
         """

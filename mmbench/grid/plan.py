@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
-
-import pydantic
 
 from mmbench.data.fingerprint import Fingerprints
 from mmbench.data.log import Log, sample_users
 from mmbench.data.places import cache_home
+from mmbench.grid.asked import Grid
 from mmbench.grid.declaration import Declaration
 from mmbench.grid.declared import (
     Description,
@@ -25,7 +23,6 @@ from mmbench.grid.declared import (
 from mmbench.grid.environment import cuda_gpus
 from mmbench.grid.estimate import estimate, peak_memory
 from mmbench.grid.fetch import named_paths
-from mmbench.grid.observer_options import parse_observers
 from mmbench.grid.question import Question, ask_all, ask_question, not_applicable, split_parts
 from mmbench.grid.registry import ModelRef, UsageError, spread
 from mmbench.grid.runner import Circumstances, Job
@@ -33,60 +30,11 @@ from mmbench.grid.shelf import Shelf
 from mmbench.grid.unpackaged import locate, unpackaged
 from mmbench.grid.weights import weigh
 from mmbench.problems import did_you_mean
-from mmbench.protocol import DEFAULT, get_protocol
+from mmbench.protocol import get_protocol
 from mmbench.protocol.apart import refuse_kin
 from mmbench.results.cell import Cell, Source
 from mmbench.results.record import Record, ResultError
 from mmbench.results.tuning import Tuning, config_digest
-
-
-class GridFile(pydantic.BaseModel, strict=True):
-    """The keys of a grid file; ``set`` has a table of settings for each model, ``tuned`` those that
-    ``mmbench tune`` found, ``observers`` names, or a table of options for each.
-    """
-
-    models: list[str] = []
-    data: list[str] = []
-    protocol: str = ""
-    seeds: int | str | list[int] = 1
-    preset: str = ""
-    limit: int = pydantic.Field(1, ge=1)
-    fit_on: str = ""
-    set: dict[str, dict[str, Any]] = {}
-    tuned: dict[str, Tuning] = {}
-    observers: dict[str, dict[str, Any]] | list[str] = {}
-
-
-GRID_KEYS = sorted(GridFile.model_fields)
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """What to run: every model on every dataset with every seed.
-
-    Attributes:
-        models: references as in ``recbole:NeuMF`` or ``vlm2rec/sft-ext``.
-        data: ids, aliases or paths; ``a+b`` for models that are fitted on both and asked on each.
-        protocol: a protocol's name.
-        seeds: the seeds themselves.
-        preset: ``auto``, ``paper``, ``small`` or ``tiny``.
-        limit: so many users only (a smoke run), or None.
-        settings: ``model.key=value`` texts.
-        fit_on: the dataset that models are fitted on, where it is not the one they are asked on.
-        tuned: searches that chose settings, by model; their settings are among ``settings``.
-        observers: who is told of the cells, with which options.
-    """
-
-    models: tuple[str, ...]
-    data: tuple[str, ...]
-    protocol: str = DEFAULT
-    seeds: tuple[int, ...] = (0,)
-    preset: str = "auto"
-    limit: int | None = None
-    settings: tuple[str, ...] = ()
-    fit_on: str | None = None
-    tuned: Mapping[str, Tuning] = field(default_factory=dict)
-    observers: Mapping[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,56 +78,6 @@ class Planned:
         if self.known:
             return self.known.status.kind
         return "not-applicable" if self.inapplicable else "new"
-
-
-def read_grid(path: Path) -> dict[str, Any]:
-    """A grid file's keys, checked; the same words as the flags. Raises UsageError."""
-    try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not a TOML file: {error}") from error
-    for key in found:
-        if key not in GRID_KEYS:
-            raise UsageError(f"{path}: unknown key {key!r}.{did_you_mean(key, GRID_KEYS)}")
-    for key in ("models", "data"):
-        if isinstance(found.get(key), str):
-            found[key] = [found[key]]
-    try:
-        tuned = GridFile.model_validate(found).tuned
-    except pydantic.ValidationError as error:
-        problem = error.errors()[0]
-        where = ".".join(map(str, problem["loc"]))
-        raise UsageError(f"{path}: {where}: {problem['msg']}, not {problem['input']!r}") from error
-    tables = [(model, {**one.held, **one.settings}) for model, one in tuned.items()]
-    found["settings"] = [
-        write_setting(f"{model}.{key}", value)
-        for model, values in [*tables, *found.pop("set", {}).items()]
-        for key, value in values.items()
-    ]
-    if isinstance(found.get("observers"), list):
-        found["observers"] = parse_observers(found["observers"])
-    return found | ({"tuned": tuned} if tuned else {})
-
-
-def parse_seeds(value: str | int | list[int]) -> tuple[int, ...]:
-    """``3`` means seeds 0, 1, 2; ``0,7`` or a list means just those."""
-    if isinstance(value, list):
-        seeds = tuple(value)
-    elif isinstance(value, int) or "," not in value:
-        try:
-            seeds = tuple(range(int(value)))
-        except ValueError:
-            raise UsageError(f"seeds is a count or a list such as 0,1,2, not {value!r}") from None
-    else:
-        try:
-            seeds = tuple(int(part) for part in value.split(",") if part.strip())
-        except ValueError:
-            raise UsageError(f"seeds is a count or a list such as 0,1,2, not {value!r}") from None
-    if not seeds or min(seeds) < 0 or len(set(seeds)) != len(seeds):
-        raise UsageError("seeds must be at least one, distinct, and not negative")
-    return seeds
 
 
 def make_plan(
@@ -413,10 +311,3 @@ def _refuse_idle(
             names = sorted({ref.model for ref in refs})
             what = "tuned settings" if target in tuned else f"--set {target}.{key}={value}"
             raise UsageError(f"{what}: {target} is not run.{did_you_mean(target, names)}")
-
-
-def write_setting(name: str, value: Any) -> str:
-    """``model.key=value`` as ``--set`` takes it; what is no text is written as JSON."""
-    import json
-
-    return f"{name}={value if isinstance(value, str) else json.dumps(value)}"

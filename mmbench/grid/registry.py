@@ -51,6 +51,10 @@ class Plugin:
         except ModuleNotFoundError as error:
             if error.name is None or not f"{module}.".startswith(f"{error.name}."):
                 _note_line(error, module)
+                if error.name:
+                    error.add_note(
+                        f"Install what provides {error.name!r} beside mmbench, or mend the import."
+                    )
                 raise  # the module is there, and lacks another one
             raise ContractError(f"there is no module {error.name!r}{self._named()}") from error
         except (Exception, SystemExit) as error:

@@ -20,7 +20,7 @@ from mmbench.grid.devices import seen_gpus
 from mmbench.grid.environment import threads_of
 from mmbench.grid.family import Limits
 from mmbench.grid.fetch import Fetched, encodings_folder, models_folder
-from mmbench.grid.fitting import Witness, asker, fit_model, save_fold, shown_queries
+from mmbench.grid.fitting import Probe, asker, fit_model, save_fold, shown_queries
 from mmbench.grid.host import Host, Interrupted, PluginFailure
 from mmbench.grid.launch import launch
 from mmbench.grid.outcome import (
@@ -103,7 +103,7 @@ def run_cell(
     scratch: Path,
     how: Circumstances,
     on_event: OnEvent,
-    witness: Witness | None = None,
+    probe: Probe | None = None,
     *,
     features: Mapping[str, np.ndarray] | None = None,
     keep_items: bool = False,
@@ -117,7 +117,7 @@ def run_cell(
         scratch: an empty folder.
         how: limits and places.
         on_event: told of curves and progress.
-        witness: who looks on.
+        probe: told of what the model returns, and asks further.
         features: item embeddings of the cell's upstream, by the field that names it.
         keep_items: another cell wants this one's item embeddings.
         source: what it is fitted on, where that is another dataset than the question's.
@@ -162,7 +162,7 @@ def run_cell(
             gates=open_gates(job, question, how, source),
         )
         try:
-            answered = converse(host, job, question, scratch, how, witness, features, source)
+            answered = converse(host, job, question, scratch, how, probe, features, source)
             ranks = answered.ranks
             demand_same_weights(job, how)
             record = record.changed(**measure(question, answered, record))
@@ -179,8 +179,8 @@ def run_cell(
                     record = record.changed(spaces=spaces)
                 if keep_items:
                     items = embedded.fused(name)
-            if witness is not None:
-                witness.ranked(host)
+            if probe is not None:
+                probe.ranked(host)
         except PluginFailure as failure:
             trace = failure.traceback or host.log()
             record = record.failed(failure.kind, failure.reason, trace)
@@ -221,12 +221,12 @@ def converse(
     question: Question,
     scratch: Path,
     how: Circumstances,
-    witness: Witness | None = None,
+    probe: Probe | None = None,
     features: Mapping[str, np.ndarray] | None = None,
     source: Question | None = None,
 ) -> Answered:
     """Fit, score, rank."""
-    fitted = fit_model(host, job, question, scratch, how, witness, features, source)
+    fitted = fit_model(host, job, question, scratch, how, probe, features, source)
     sets = fitted.sets
     if source is not None:
         exchange.save_items(scratch, question.items)
@@ -239,7 +239,7 @@ def converse(
     fit_seconds, host.busy = host.busy, 0.0
     # only now: test histories hold validation targets
     rank = rank_each if job.declared.per_set else rank_at_once
-    ranks = rank(host, question, scratch, sets, witness, strangers=source is not None)
+    ranks = rank(host, question, scratch, sets, probe, unknown_users=source is not None)
     return Answered(ranks, fit_seconds, host.busy, fitted.parameters)
 
 
@@ -248,16 +248,16 @@ def rank_at_once(
     question: Question,
     scratch: Path,
     sets: Sequence[CandidateSet],
-    witness: Witness | None,
+    probe: Probe | None,
     *,
-    strangers: bool,
+    unknown_users: bool,
 ) -> Ranks:
     """Rank the test queries of a model that is asked once for all candidate sets."""
-    width = save_fold(scratch, "test", question, sets, strangers=strangers)
+    width = save_fold(scratch, "test", question, sets, unknown_users=unknown_users)
     return evaluate(
         question.split.test,
         question.log.n_items,
-        question.ask(asker(host, "test", witness), width),
+        question.ask(asker(host, "test", probe), width),
         question.protocol,
         sets=sets,
         progress=_progress(host),
@@ -269,13 +269,13 @@ def rank_each(
     question: Question,
     scratch: Path,
     sets: Sequence[CandidateSet],
-    witness: Witness | None,
+    probe: Probe | None,
     *,
-    strangers: bool,
+    unknown_users: bool,
 ) -> Ranks:
     """Rank the test queries of a model that is asked once for each candidate set."""
     fold = question.split.test
-    queries = shown_queries(question, fold.queries, strangers=strangers)
+    queries = shown_queries(question, fold.queries, unknown_users=unknown_users)
     exchange.save_queries(scratch, "test", queries)
 
     def ask(one: CandidateSet) -> Ask:
@@ -286,7 +286,7 @@ def rank_each(
             candidates = shown_candidates(fold, (one,), question.log.n_items)
             exchange.save_candidates(scratch, part, question.numbers(candidates))
             width = candidates.shape[1]
-        return question.ask(asker(host, "test", witness, one.name), width)
+        return question.ask(asker(host, "test", probe, one.name), width)
 
     return evaluate_each(
         fold,

@@ -51,7 +51,7 @@ class Finder:
 
 
 def narrow(links: str, is_readable: Callable[[str], bool]) -> list[str]:
-    """Make the search path one of packages; answers what must be readable for it.
+    """Make the search path one of packages; returns what must be readable for it.
 
     Args:
         links: an empty folder.

@@ -176,7 +176,7 @@ def pretrained_of(model_class: Any, config: Any, name: str) -> list[str]:
     sources = list(found(config)) if callable(found) else None if found else []
     if sources is None or not all(isinstance(source, str) and source for source in sources):
         raise ContractError(
-            f"{name}: pretrained is a static method that answers names of weights for a Config, as "
+            f"{name}: pretrained is a static method that returns names of weights for a Config, as "
             'in ("org/name@commit",)'
         )
     return sources

@@ -69,7 +69,7 @@ def describe_spaces(
             raise PluginFailure(
                 "failed",
                 f"{name}: embed_queries answered {sorted(answered)}, embed_items {sorted(items)}: "
-                "answer the same spaces in both hooks",
+                "return the same spaces in both hooks",
             )
         for space, found in answered.items():
             if len(found) != rows.stop - rows.start:

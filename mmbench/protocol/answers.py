@@ -139,7 +139,7 @@ class Reader:
         if items is None or items.ndim != 2 or len(items) != self.n_items + 1:
             shape = None if items is None else items.shape
             raise AnswerError(
-                f"{_asked(rows)}: the items' vectors have shape {shape}; embed_items must answer "
+                f"{_asked(rows)}: the items' vectors have shape {shape}; embed_items must return "
                 f"({self.n_items + 1}, d) as 'fused', row 0 for padding"
             )
         if queries.shape != (count, items.shape[1]):
@@ -188,9 +188,9 @@ def _array(values: Any, name: str, rows: slice) -> np.ndarray:
 def _wrong_kind(values: Any, name: str, rows: slice) -> str:
     kind = type(values)
     mend = (
-        "answer scores.detach().cpu().numpy()"
+        "return scores.detach().cpu().numpy()"
         if kind.__module__.split(".")[0] == "torch"
-        else "answer a numpy array of shape (queries, items), a TopK, or Vectors"
+        else "return a numpy array of shape (queries, items), a TopK, or Vectors"
     )
     return f"{_asked(rows)}: {name} is a {kind.__module__}.{kind.__name__}; {mend}"
 

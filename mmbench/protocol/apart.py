@@ -166,7 +166,7 @@ def _best_match(ours: csr_array, theirs: csr_array, items: Int64, *, alone: bool
     """float64[asked]: how much of each user's titles and another's together both have, at best.
 
     Args:
-        ours: as ``_baskets`` answers; its first ``ASKED`` users are asked about.
+        ours: as ``_baskets`` returns; its first ``ASKED`` users are asked about.
         theirs: of whom they are compared with.
         items: int64[n_users], how many items each of ours has; 0 is the answer where fewer than
             half of them have a title that both logs know.

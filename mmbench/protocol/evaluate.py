@@ -37,7 +37,7 @@ class Ranks:
     Attributes:
         greater: int32[q]: the candidates that score above the target; -1 where the query has no
             answer in this set.
-        equal: int32[q]: the other candidates that are level with it.
+        equal: int32[q]: the other candidates that are tied with it.
         top: int32[q, 20]: the best items, 0 where none is left; not for sampled sets.
         engine: the library that counted; it changes no number.
     """
@@ -81,7 +81,7 @@ def evaluate(
         fold: who is asked, and the targets.
         n_items: size of the catalogue.
         ask: the model. It is asked once for all sets: about the ``catalogue``, or, where all are
-            sampled, about the ``candidates`` that ``shown_candidates`` answers.
+            sampled, about the ``candidates`` that ``shown_candidates`` returns.
         protocol: names the sets.
         sets: of these only some.
         progress: told ``(done, total, "queries")`` after each chunk.
@@ -126,7 +126,7 @@ def evaluate_each(
 ) -> Ranks:
     """As ``evaluate``, of a model that is asked once for each set, see ``ask_order``.
 
-    ``ask(one)`` is called when a set's turn comes, and answers the road to the model for it.
+    ``ask(one)`` is called when a set's turn comes, and returns the road to the model for it.
     """
     chosen = tuple(protocol.candidate_sets if sets is None else sets)
     found: dict[str, Ranks] = {}

@@ -66,7 +66,7 @@ def modality_report(
 ) -> dict[str, dict[str, dict[str, float]]]:
     """``{"f2f" | "t2f" | "v2f": {candidate set: {metric: value}}}``: cosines with fused items.
 
-    Items of one vector are level, as everywhere.
+    Items of one vector are tied, as everywhere.
 
     Args:
         queries: ``fused``, ``text`` and ``image`` where they exist, float32[q, d] each; a space of

@@ -103,7 +103,7 @@ def split_by_ratios(log: Log, protocol: Protocol) -> Parts:
 
 
 def given_candidates(log: Log, protocol: Protocol, at: Int64) -> Int32:
-    """The candidates of a file: int32[q, 1 + n], as ``candidates.draw_candidates`` answers.
+    """The candidates of a file: int32[q, 1 + n], as ``candidates.draw_candidates`` returns.
 
     Args:
         log: the events.

@@ -1,6 +1,6 @@
-"""What a rank is worth, in expectation over a random order of the items level with the target.
+"""What a rank is worth, in expectation over a random order of the items tied with the target.
 
-With ``g`` items above and ``e`` others level, the target's rank is uniform on
+With ``g`` items above and ``e`` others tied, the target's rank is uniform on
 ``g + 1 .. g + e + 1``; each metric is its mean over these, in closed form. There is one target a
 query, so ``hit@k`` is also recall@k, and ``ndcg@1`` is ``hit@1``. A query without an answer
 (``g = -1``) counts 0. All are averages over queries, a query a user.

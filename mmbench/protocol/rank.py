@@ -44,7 +44,7 @@ class RankRows(Protocol):
             offsets: int64[b + 1]: query ``i`` has seen ``seen[offsets[i]:offsets[i + 1]]``,
             seen: ascending for each query, no item twice.
             counts: out, int32[2, 2, b]: for each of ``WHOLE`` the candidates above the target, and
-                the others level with it; -1 and 0 where the target is no candidate.
+                the others tied with it; -1 and 0 where the target is no candidate.
             top: out, int32[2, b, TOP]: for each of ``WHOLE`` the best items, by score and, where
                 level, by number; 0 where none is left. Items of score -inf are not listed.
 

@@ -57,7 +57,7 @@ def _compiled(*signature: Any) -> Callable[[F], F]:
 
 @_compiled()
 def _sweep(row: Float32, own: Score, maxima: Float32) -> tuple[Any, Any, Any]:
-    """The counts above and level, those that are finite or -inf, and the groups' maxima.
+    """The counts above and tied, those that are finite or -inf, and the groups' maxima.
 
     Group ``g`` has the items ``g, g + width, g + 2 * width, ...``: as vectors of neighbours, the
     maxima need no reduction across a vector's lanes. Counts are as wide as scores, so that as many
@@ -149,7 +149,7 @@ def _best(row: Float32, maxima: Float32, m: int, value: Float32, item: Int32, ke
                 value[found], item[found] = row[at], at + 1
                 found += 1
     if bound > -INFINITE:
-        for at in range(len(row)):  # those level with the bound, by number
+        for at in range(len(row)):  # those tied with the bound, by number
             if found >= m:
                 break
             if row[at] == bound:
@@ -230,7 +230,7 @@ def _lowest_from(keys: Int32, least: Key) -> Key:
 
 @_compiled()
 def _sort(value: Float32, item: Int32, found: int) -> None:
-    """By value, the highest first, and where level by number (Shell, 1959; Ciura's gaps)."""
+    """By value, the highest first, and where tied by number (Shell, 1959; Ciura's gaps)."""
     for gap in (701, 301, 132, 57, 23, 10, 4, 1):
         for at in range(gap, found):
             score, number = value[at], item[at]

@@ -19,7 +19,7 @@ def text_equal(
     """``{candidate set: {"text-equal@k": share of queries}}`` for the sets with lists.
 
     A query counts where one of the first ``k`` listed items has the target's text in every column,
-    be it the target or not: what PixRec's code calls a hit. Lists hold level items in the order of
+    be it the target or not: what PixRec's code calls a hit. Lists hold tied items in the order of
     their numbers, which are random. An item without any text has that of no other. Empty where no
     two items of the catalogue read the same.
     """

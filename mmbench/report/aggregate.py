@@ -83,7 +83,7 @@ class Row:
 
     @property
     def tiny(self) -> bool:
-        """Whether this is a miniature stand-in."""
+        """Whether this is a tiny stand-in."""
         return self.first.tiny
 
     @property

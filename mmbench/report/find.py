@@ -12,7 +12,7 @@ def find_rows(boards: Iterable[Board], asked: str) -> list[tuple[Board, Row]]:
     """The rows that a text names: a cell's id (or its beginning), a row's name, or a model.
 
     A row may be named as it was asked for, ``text-encoder/small`` for ``text-encoder (small)``, and
-    the remark that it is a miniature's may be left out.
+    the remark that it is a tiny model's may be left out.
     """
     every = [(board, row) for board in boards for row in board.rows]
     for matches in (

@@ -93,13 +93,13 @@ def _columns(datasets: Iterable[str]) -> list[Shown[Overall]]:
             "p",
             lambda r: Cell() if r.p is None else Cell(chance(r.p).removeprefix("= "), r.p),
         ),
-        Shown("worse / level / better", belief),
+        Shown("worse / equivalent / better", belief),
     ]
 
 
 def _tested(baseline: str) -> str:
     return (
         f"p: signed-rank test of the log ratios to {plain(baseline)}, Holm over the rows that "
-        f"have {ENOUGH} datasets or more. worse / level / better: a Bayesian signed-rank test's "
-        f"chances on another dataset, level being within {share(MARGIN)}."
+        f"have {ENOUGH} datasets or more. worse / equivalent / better: a Bayesian signed-rank "
+        f"test's chances on another dataset; equivalent is within {share(MARGIN)}."
     )

@@ -21,7 +21,7 @@ class Comparison:
         model, source: the row's name in the paper, and the paper's table.
         ours: None where the row has no such figure.
         differs: what the paper or our run does otherwise, or an empty string.
-        stand_in: whether ours is a miniature, or runs on smaller pretrained weights.
+        stand_in: whether ours is a tiny model, or runs on smaller pretrained weights.
         violations: what the arithmetic gate says against the figures of the paper's row.
     """
 

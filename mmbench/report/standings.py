@@ -171,7 +171,7 @@ def stand(
     """
     headline = {key: own[metric] for key, own in samples.items()}
     means = {key: own.figures.mean(axis=0) for key, own in headline.items()}
-    order = sorted(headline, key=lambda key: -float(means[key].mean()))  # level rows as they come
+    order = sorted(headline, key=lambda key: -float(means[key].mean()))  # tied rows as they come
     known = tuple(key for key in order if headline[key].noise_known)
     if len(known) < 2:  # a lone row has nothing to be told from
         known = ()

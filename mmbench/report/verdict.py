@@ -135,9 +135,7 @@ def _evidence(found: Contrast) -> list[str]:
     ]
     if told.won is not None and told.level is not None and told.lost is not None:
         size = "" if told.d_z is None else f"; effect size d_z {told.d_z:+.3f}"
-        lines.append(
-            f"users won {told.won:.1%}, level {told.level:.1%}, lost {told.lost:.1%}{size}"
-        )
+        lines.append(f"users won {told.won:.1%}, tied {told.level:.1%}, lost {told.lost:.1%}{size}")
     yes = "yes" if told.equivalent else "not shown"
     lines.append(f"equivalent within {share(told.margin)}: {yes}, p {chance(told.equivalence_p)}")
     part = f", {told.detectable / told.b:.1%} of {names(found)[1]}" if told.b > 0 else ""

@@ -33,7 +33,7 @@ class Accuracy:
     Attributes:
         queries: how many.
         metrics: candidate set to metric to mean over all queries.
-        tie_rate: candidate set to the share of queries whose target is level with another.
+        tie_rate: candidate set to the share of queries whose target is tied with another.
         unanswered: candidate set to the share of queries that have no answer there.
     """
 

@@ -193,7 +193,7 @@ class Record(Part):
 
     @property
     def tiny(self) -> bool:
-        """Whether this is a miniature stand-in's."""
+        """Whether this is a tiny stand-in's."""
         return is_tiny(self.preset) if self.stand_in is None else self.stand_in
 
     @property
@@ -240,7 +240,7 @@ def _broken(stored: Mapping[str, Any]) -> bool:
 
 
 def is_tiny(preset: str) -> bool:
-    """Whether a preset is a miniature: ``tiny`` or a variant's, as in ``sft-ext/tiny``."""
+    """Whether a preset has small random weights: ``tiny`` or a variant's, ``sft-ext/tiny``."""
     return preset.split("/")[-1] == "tiny"
 
 

@@ -9,6 +9,7 @@ it is, all is there.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -22,6 +23,7 @@ import numpy as np
 
 from mmbench.data.tables import parquet_bytes
 from mmbench.files import slug, sync
+from mmbench.problems import UserError
 from mmbench.results.cell import Cell
 from mmbench.results.examples import EXAMPLES, Example, as_lines
 from mmbench.results.lease import open_fresh
@@ -92,28 +94,23 @@ def render(
     return Rendered(record.changed(seal=stored["seal"]), files)
 
 
-def write_record(
-    root: Path,
-    record: Record,
-    ranks: Columns | None = None,
-    top: Columns | None = None,
-    items: np.ndarray | None = None,
-    examples: Sequence[Example] = (),
-) -> Record:
-    """Store a cell's result over what is there, in a folder that nobody else writes to.
+def demand_writable(folder: Path) -> None:
+    """Raise UserError where no result can be stored in a folder, be it there or not; make nothing.
 
-    Returns the record as stored. Raises OSError, leaving no half file.
+    A full disk is no such reason: what is there already may be all that is asked for.
     """
-    made = render(record, ranks, top, items, examples)
-    path = record_path(root, record.cell)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as folder:
-        bundle = Path(folder)
-        write_bundle(bundle, made, path)
-        place_parts(bundle, made, path)
-        os.replace(bundle / RECORD, path)
-        sync(path.parent)
-    return made.record
+    nearest = folder.absolute()
+    while not nearest.exists():
+        nearest = nearest.parent
+    try:
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return
+        raise UserError(
+            f"nothing can be stored in {folder}: {error.strerror}. Choose another folder with --out"
+        ) from error
 
 
 def write_bundle(bundle: Path, made: Rendered, path: Path) -> None:

@@ -29,12 +29,18 @@ class EmbeddingModel:
 
     @hookimpl
     def embed_items(self, *_: Any, **__: Any) -> Mapping[str, Float32]:
-        """``embed_items(self)`` or ``embed_items(self, items)``: see ``ModelHooks``."""
+        """``embed_items(self)`` or ``embed_items(self, items)``: see ``ModelHooks``.
+
+        Raises NotImplementedError where the model has none of its own.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no embed_items")
 
     @hookimpl
     def embed_queries(self, *_: Any, **__: Any) -> Mapping[str, Float32]:
-        """``embed_queries(self, queries)``: see ``ModelHooks``."""
+        """``embed_queries(self, queries)``: see ``ModelHooks``.
+
+        Raises NotImplementedError where the model has none of its own.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no embed_queries")
 
     @hookimpl

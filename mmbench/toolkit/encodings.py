@@ -77,7 +77,7 @@ def cached(
         float32[len(contents), d]; d is 0 where there is no content.
 
     Raises:
-        ValueError: ``encode`` answered something else, or ``encoder`` holds what JSON does not.
+        ValueError: ``encode`` returned something else, or ``encoder`` holds what JSON does not.
         OSError: with the file's name, where the disk does not take a shard.
     """
     shards = _open(folder, encoder)
@@ -173,7 +173,7 @@ def _write(shards: Path, contents: Sequence[str], rows: Float32) -> None:
 
 
 def _check(rows: Any, count: int, encoder: Mapping[str, Any]) -> Float32:
-    """What ``encode`` answered, if it is what it must be. Raises ValueError."""
+    """What ``encode`` returned, if it is what it must be. Raises ValueError."""
     array = np.ascontiguousarray(rows, dtype=np.float32)
     if array.ndim != 2 or len(array) != count:
         raise ValueError(

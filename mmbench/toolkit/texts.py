@@ -43,12 +43,12 @@ def kept(
         folder: ``run.encodings``.
         about: all that a text depends on beside the content (weights, prompt, settings), JSON-able.
         contents: the ``encodings.digest`` of each; equal ones are written about once.
-        write: takes at most ``chunk`` positions in ``contents``, and answers as many texts.
+        write: takes at most ``chunk`` positions in ``contents``, and returns as many texts.
         progress: told how many of the distinct contents are there; it may raise.
         chunk: texts that are made and stored at a time.
 
     Raises:
-        ValueError: ``write`` answered another number of texts.
+        ValueError: ``write`` returned another number of texts.
         OSError: the disk does not take a file.
     """
     described = json.dumps(about, sort_keys=True, allow_nan=False, ensure_ascii=False)

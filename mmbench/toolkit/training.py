@@ -72,7 +72,7 @@ def early_stopping(
 
     Args:
         module: what ``run_epoch`` trains; its best state is kept in memory.
-        run_epoch: one pass over the training events; answers the mean loss.
+        run_epoch: one pass over the training events; returns the mean loss.
         schedule: the model's config.
         run: as of ``fit``.
         ready: called whenever the weights changed and scores will be asked for.

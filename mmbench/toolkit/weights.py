@@ -10,7 +10,7 @@ Weights are named by a text, their *source*:
 - ``package:<distribution>``, an installed Python package that ships weights, see ``shipped``.
 
 ``fetch`` downloads or converts, and is the only one that uses the network or writes; it is for the
-hook of that name. ``require`` answers what a loader reads, ``identity`` the commit or digest that
+hook of that name. ``require`` returns what a loader reads, ``identity`` the commit or digest that
 stands in a cell for what was loaded. Nothing is unpickled here and no downloaded code is run.
 """
 
@@ -96,7 +96,7 @@ def join(name: str, revision: str) -> str:
 
 
 def fetch(text: str, cache: Path) -> Path:
-    """Download or convert weights unless they are there; answers what ``require`` does.
+    """Download or convert weights unless they are there; returns what ``require`` does.
 
     Args:
         text: the source.

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmbench.files import slug
+from mmbench.grid.asked import Grid
 from mmbench.grid.declared import given_to, split_setting
-from mmbench.grid.plan import Grid, Planned, make_plan
+from mmbench.grid.plan import Planned, make_plan
 from mmbench.grid.registry import UsageError
 from mmbench.grid.runner import Circumstances
 from mmbench.grid.unpackaged import locate

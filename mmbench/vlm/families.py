@@ -79,7 +79,7 @@ class Family:
         language: the attribute of the model without head that is the language model, empty where
             that model is nothing else.
         prefix: the question is seen in both directions, only the answer causally (PaliGemma).
-        specials: the tokens that the miniature's tokenizer must know: padding, end, begin (or the
+        specials: the tokens that the tiny model's tokenizer must know: padding, end, begin (or the
             end again), then the others.
     """
 
@@ -150,7 +150,7 @@ def _patch(config: Any) -> int:
 
 
 def _qwen_side(config: Any) -> int:
-    """Any side will do; 8 x 8 vectors a picture unless a miniature says otherwise."""
+    """Any side will do; 8 x 8 vectors a picture unless a tiny model says otherwise."""
     cells = 8 * _patch(config) * int(config.vision_config.spatial_merge_size)
     return int(getattr(config.vision_config, "image_size", cells))
 

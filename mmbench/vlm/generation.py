@@ -153,7 +153,7 @@ def _answer(
 ) -> list[Generated]:
     """The answers to a batch, ``samples`` of each prompt in turn.
 
-    ``asked`` has the number and the seed of each prompt. Answers that have ended leave the batch as
+    ``asked`` has the number and the seed of each prompt. Returns that have ended leave the batch as
     soon as they are a share of ``LEAVE`` of it.
     """
     read = backbone.run_language(batch, use_cache=True)

@@ -37,8 +37,8 @@ def load_backbone(
     Args:
         config: which, and how. A folder that ``Backbone.save`` wrote brings back its trained
             weights if ``trained`` and the adapters' sizes are as they were saved.
-        run: its seed draws a miniature's weights, new adapters and new tokens' vectors.
-        texts: what the tokenizer of a miniature is trained on; of no use otherwise.
+        run: its seed draws a tiny model's weights, new adapters and new tokens' vectors.
+        texts: what the tokenizer of a tiny model is trained on; of no use otherwise.
         tokens: entries to add to the vocabulary, such as semantic ids. Their vectors start near
             the mean of the others' and are trained, with ``trained="lora"`` too.
         items: the catalogue on which an ``assembled:`` one is taught to see, unless it was.

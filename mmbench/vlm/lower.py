@@ -115,7 +115,7 @@ class _Pass(nn.Module):
 
 
 class _Given(nn.Module):
-    """In the place of a layer; answers what is known already."""
+    """In the place of a layer; returns what is known already."""
 
     def __init__(self, states: Tensor) -> None:
         super().__init__()

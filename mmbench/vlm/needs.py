@@ -51,7 +51,7 @@ def lacking(config: BackboneConfig, device: str, cache: Path) -> list[str]:
 def fetch(config: BackboneConfig, cache: Path) -> None:
     """Download or convert a backbone's weights; the only place that uses the network.
 
-    Nothing to do for miniatures, local folders and what is there. Raises RuntimeError where they
+    Nothing to do for tiny models, local folders and what is there. Raises RuntimeError where they
     cannot be had.
     """
     for source in config.sources:

@@ -1,6 +1,6 @@
-"""Miniatures: the same classes as the checkpoints, from a small config with random weights.
+"""Tiny models: small, with random weights, of the same classes as the checkpoints.
 
-A miniature is written to a folder in the form of a checkpoint and loaded from there by the code
+A tiny model is written to a folder in the form of a checkpoint and loaded from there by the code
 that loads checkpoints. Its tokenizer is a byte-level BPE trained on the given texts, with the
 family's own special tokens.
 """
@@ -21,13 +21,13 @@ from mmbench.vlm.config import BackboneConfig
 from mmbench.vlm.families import FAMILIES, Family
 
 PATCH = 14
-SIDE = 56  # of a miniature's pictures where none is asked for
+SIDE = 56  # of a tiny model's pictures where none is asked for
 POSITIONS = 8192
 SYMBOLS = "0123456789 .,:;!?()[]{}'\"-/&+%#"
 
 
 def build_tiny(config: BackboneConfig, texts: Iterable[str], seed: int, folder: Path) -> None:
-    """Write a miniature of ``config.family`` to a folder, in the form of a checkpoint.
+    """Write a tiny model of ``config.family`` to a folder, in the form of a checkpoint.
 
     The same config, texts and seed give the same weights. Raises ValueError for an unknown family
     and for sizes that do not go together.

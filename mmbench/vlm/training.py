@@ -1,6 +1,6 @@
 """One training loop for all plugins, on transformers' Trainer.
 
-The plugin brings a module that answers its loss. Order, schedule, several devices, checkpoints and
+The plugin brings a module that returns its loss. Order, schedule, several devices, checkpoints and
 the random streams are the Trainer's and accelerate's; choosing the epoch is the harness's
 validation. The Trainer writes nothing but its checkpoints, and prints nothing.
 """
@@ -65,7 +65,7 @@ def train(
     if it had never stopped.
 
     Args:
-        module: ``module(batch)`` answers the loss, a scalar, or a mapping with ``loss`` and other
+        module: ``module(batch)`` returns the loss, a scalar, or a mapping with ``loss`` and other
             scalars, all of which are logged as means over an epoch. What does not require a
             gradient is neither trained nor kept.
         examples: what is trained on, each once an epoch.

@@ -36,7 +36,7 @@ def test_a_difference_is_told_with_its_place(row, column, value, swap):
     ("row", "column", "value"),
     [
         (0, 1, 2.0001),  # rounding: a share of 5e-5 of the range
-        (1, 0, 5.0),  # at the edge of what is retrieved, level with the last
+        (1, 0, 5.0),  # at the edge of what is retrieved, tied with the last
     ],
 )
 def test_rounding_is_forgiven_where_bits_are_not_asked_for(row, column, value):

@@ -58,6 +58,18 @@ def test_a_class_beside_the_author_is_found_and_its_fault_is_told_as_json(shop):
     assert found[1]["group"] == "contract"
 
 
+def test_a_class_that_cannot_be_imported_is_one_error_with_its_cure(shop):
+    (shop.folder / "lone.py").write_text("import nothing_of_this_name\n")
+    done = shop.run("check", "./lone.py:Lone")
+    assert done.code == 1
+    error, rest = done.out.splitlines()
+    assert error.endswith(
+        "ModuleNotFoundError: No module named 'nothing_of_this_name' (lone.py, line 1) "
+        "Install what provides 'nothing_of_this_name' beside mmbench, or mend the import."
+    )
+    assert rest == f"mend this first: the other {len(CHECKS) - 1} checks need the class"
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -24,7 +24,7 @@ def lab(items, queries, scores):
 
 @pytest.mark.parametrize("dim", [33, 65, 384])
 def test_few_vectors_for_many_items_agree_with_their_scores(dim):
-    """Ties in the scores are ties in the products: rounding must not order what is level."""
+    """Ties in the scores are ties in the products: rounding must not order what is tied."""
     rng = np.random.default_rng(dim)
     items = rng.normal(size=(worlds.ITEMS + 1, dim)).astype(np.float32)
     items[1:] = items[rng.integers(1, 4, worlds.ITEMS)]

@@ -115,7 +115,7 @@ def test_the_network_is_closed_outside_fetch(watched, body):
     assert len(findings) == 1  # the one from before
 
 
-def test_fetch_of_a_miniature_downloads_nothing(watched):
+def test_fetch_of_a_tiny_model_downloads_nothing(watched):
     body = "watch.offline = True; socket.socket().connect(('127.0.0.1', 9))"
     assert watched(body, phase="fetch")[1] == "PermissionError"
 

@@ -1,4 +1,4 @@
-"""Results that strangers send: what is checked, and what a board says of them."""
+"""Results that third parties send: what is checked, and what a board says of them."""
 
 import json
 import shutil

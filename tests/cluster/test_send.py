@@ -6,8 +6,8 @@ import pytest
 
 from mmbench.cluster import send as sending
 from mmbench.cluster.send import Ended
+from mmbench.grid.asked import Grid
 from mmbench.grid.host import Interrupted
-from mmbench.grid.plan import Grid
 from mmbench.grid.runner import Circumstances
 from mmbench.results.store import record_path
 from mmbench.running import plan_grid

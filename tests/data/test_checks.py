@@ -99,7 +99,7 @@ BAD = {
     "no licence": (answering(replace(INFO, licence=" ")), "info_is_complete", "licence is empty"),
     "odd id": (answering(replace(INFO, id="a b")), "info_is_complete", "cannot be a dataset's id"),
     "odd alias": (answering(replace(INFO, aliases=("a/b",))), "info_is_complete", "'a/b'"),
-    "stranger": (
+    "unknown": (
         answering(events=events().replace({"item": {"i3": "i9"}})),
         "events_name_known_items",
         "1 items without a row: 'i9'",
@@ -199,8 +199,8 @@ def test_pictures_must_be_there_and_open(tmp_path):
     assert failing(good, tmp_path / "1") == {}
     absent = answering(images_root=root, images={"i1": "i1.png", "i2": "i2.png"})
     assert "has no picture 'i2.png'" in failing(absent, tmp_path / "2")["pictures_open"]
-    stranger = answering(images_root=root, images={"x": "i1.png"})
-    assert "unknown items 'x'" in failing(stranger, tmp_path / "3")["pictures_open"]
+    unknown = answering(images_root=root, images={"x": "i1.png"})
+    assert "unknown items 'x'" in failing(unknown, tmp_path / "3")["pictures_open"]
     (root / "i1.png").write_bytes((root / "i1.png").read_bytes()[:40])
     assert "is damaged" in failing(good, tmp_path / "4")["pictures_open"]
 

@@ -102,9 +102,10 @@ def read_only(tmp_path):
 
 
 def test_output_that_cannot_be_written(bench, read_only):
-    done = bench.run(*GRID, "--out", str(read_only))
-    assert done.code == 1
-    assert str(read_only) in done.err
+    """It is told before anything is planned; a folder that is not there is as bad as its parent."""
+    done = bench.run(*GRID, "--out", str(read_only / "new"))
+    assert (done.code, done.out) == (2, "")
+    assert f"nothing can be stored in {read_only / 'new'}: " in done.err
     assert "Choose another folder with --out" in done.err
     assert calm(done.err)
 
@@ -112,6 +113,6 @@ def test_output_that_cannot_be_written(bench, read_only):
 def test_output_that_is_a_file(bench):
     (bench.folder / "taken").write_text("")
     done = bench.run(*GRID, "--out", "taken")
-    assert done.code == 1
-    assert "taken" in done.err
+    assert (done.code, done.out) == (2, "")
+    assert "nothing can be stored in taken: Not a directory" in done.err
     assert calm(done.err)

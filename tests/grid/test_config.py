@@ -106,7 +106,7 @@ def test_a_small_row_says_so():
     assert shown_size("paper", "") == shown_size("deep", "") == ""
 
 
-def test_a_model_without_a_miniature_runs_its_paper_preset():
+def test_a_model_without_a_tiny_preset_runs_its_paper_preset():
     assert choose_preset(TypedModel.presets, parse_ref("m"), "tiny") == "paper"
 
 

@@ -12,7 +12,6 @@ from mmbench.grid import family
 from mmbench.grid.curves import NAMES, POINTS
 from mmbench.grid.family import Limits
 from mmbench.grid.host import Interrupted
-from mmbench.results.store import write_record
 
 BOTH = pytest.mark.parametrize("isolated", [True, False], ids=["process", "thread"])
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only there can a pipe be made small")
@@ -124,12 +123,12 @@ def test_a_message_without_an_end_does_not_fill_the_memory(cell):
 
 
 @BOTH
-def test_an_error_may_say_anything(cell, isolated, tmp_path):
+def test_an_error_may_say_anything(cell, isolated, tmp_path, store_result):
     record = cell("forgers:TooLong", isolated=isolated).record
     assert record.status.reason.startswith("ValueError: \ufffd\ufffd[2Jxxx")
     assert record.status.reason.endswith(" more characters)")
     assert len(record.status.reason) < 5000
-    write_record(tmp_path / "results", record)
+    store_result(tmp_path / "results", record)
 
 
 @pytest.mark.slow

@@ -16,8 +16,9 @@ from mmbench.grid.plan import Planned
 from mmbench.grid.runner import Circumstances, Job
 from mmbench.results.cell import Cell
 from mmbench.results.claim import claim
+from mmbench.results.publish import publish
 from mmbench.results.record import Record
-from mmbench.results.store import write_record
+from mmbench.results.store import render
 
 
 def cell(seed):
@@ -132,11 +133,12 @@ def test_a_cell_that_another_grid_did_meanwhile_is_not_done_again(cells, tmp_pat
     held, free = threading.Event(), threading.Event()
 
     def other_grid():
-        with claim(tmp_path, rows[0].job.cell, threading.Event()):
+        with claim(tmp_path, rows[0].job.cell, threading.Event()) as other:
             held.set()
             assert free.wait(20)
             counts = {f"{kind}_full": np.zeros(3, np.int32) for kind in ("greater", "equal")}
-            write_record(tmp_path, record(device="the other's"), counts)
+            made = render(record(device="the other's"), counts)
+            publish(tmp_path, other, made, lambda standing: True)
 
     other = threading.Thread(target=other_grid)
     other.start()

@@ -6,8 +6,8 @@ from pathlib import Path
 import pydantic
 import pytest
 
+from mmbench.grid.asked import read_grid
 from mmbench.grid.observer_options import config_of, merge, parse_observers
-from mmbench.grid.plan import read_grid
 from mmbench.grid.registry import UsageError
 
 

@@ -5,10 +5,11 @@ import threading
 import pytest
 
 from mmbench.grid import declared, plan
-from mmbench.grid.plan import Grid, make_label, make_plan, parse_seeds, read_grid
+from mmbench.grid.asked import Grid, parse_seeds, read_grid
+from mmbench.grid.plan import make_label, make_plan
 from mmbench.grid.registry import ModelRef, Plugin, UsageError, parse_ref
 from mmbench.results.record import Record
-from mmbench.results.store import record_path, write_record
+from mmbench.results.store import record_path
 
 SHELF = {
     "counts": Plugin("counts", "shelf:Counts", "mmbench-shelf", "1.0"),
@@ -74,9 +75,9 @@ def test_a_broken_plugin_is_a_row_that_names_its_package(planned):
     )
 
 
-def test_a_row_knows_what_is_stored(planned, tmp_path):
+def test_a_row_knows_what_is_stored(planned, tmp_path, store_result):
     (row,) = planned("noise")
-    write_record(tmp_path, Record(cell=row.job.cell, label="noise", status={"kind": "timeout"}))
+    store_result(tmp_path, Record(cell=row.job.cell, label="noise", status={"kind": "timeout"}))
     assert planned("noise")[0].state == "timeout"
     assert planned("noise", limit=9)[0].state == "new"  # a smoke run is another cell
 
@@ -88,9 +89,9 @@ def test_a_cell_names_what_its_model_reads_of_the_data(planned):
     assert list(blind.job.cell.fingerprints) == ["events"]
 
 
-def test_a_record_of_a_newer_mmbench_is_a_problem_and_stays(planned, tmp_path):
+def test_a_record_of_a_newer_mmbench_is_a_problem_and_stays(planned, tmp_path, store_result):
     row, _ = planned("noise", "counts")
-    write_record(tmp_path, Record(cell=row.job.cell, label="noise", status={"kind": "timeout"}))
+    store_result(tmp_path, Record(cell=row.job.cell, label="noise", status={"kind": "timeout"}))
     path = record_path(tmp_path, row.job.cell)
     newer = path.read_text().replace('"schema": 2', '"schema": 3')
     path.write_text(newer)

@@ -23,7 +23,7 @@ from mmbench.hookspecs import Published
 from mmbench.protocol import get_protocol
 from mmbench.results.ranks import read_ranks
 from mmbench.results.record import Drawn
-from mmbench.results.store import record_path, write_record
+from mmbench.results.store import record_path
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +76,7 @@ def test_a_record_is_complete(cell, monkeypatch):
     json.dumps(record.to_json(), allow_nan=False)
 
 
-def test_ranks_name_their_users_and_say_which_targets_were_tied(cell, log, tmp_path):
+def test_ranks_name_their_users_and_say_which_targets_were_tied(cell, log, tmp_path, store_result):
     """In columns that come back from a file as they are, whatever text an id is."""
     odd = replace(
         log,
@@ -86,7 +86,7 @@ def test_ranks_name_their_users_and_say_which_targets_were_tied(cell, log, tmp_p
     )
     made = cell("shelf:Noise", isolated=False, log=odd)
     fold = ask_question(odd, get_protocol("loo@2")).split.test
-    stored = write_record(tmp_path / "results", made.record, made.ranks)
+    stored = store_result(tmp_path / "results", made.record, made.ranks)
     table = read_ranks(record_path(tmp_path / "results", stored.cell), stored)
     users = ["", "a\0", "\\udc80", "ä", *log.user_ids[4:]]
     assert table["user"].to_pylist() == [users[user] for user in fold.user]
@@ -244,7 +244,7 @@ class Hooked:
 
 
 def test_published_figures_of_a_variant(monkeypatch):
-    """A class may hold them for each variant; its miniature is asked under the same name."""
+    """A class may hold them for each variant; its tiny model is asked under the same name."""
 
     class Two(Hooked):
         Config = Empty

@@ -9,8 +9,7 @@ from PIL import Image
 
 from mmbench.data.fingerprint import Fingerprints
 from mmbench.grid.declaration import Declaration
-from mmbench.grid.plan import split_parts
-from mmbench.grid.question import ask_question, ask_together, not_applicable
+from mmbench.grid.question import ask_question, ask_together, not_applicable, split_parts
 from mmbench.grid.registry import UsageError
 from mmbench.protocol import get_protocol
 from mmbench.testing import make_images

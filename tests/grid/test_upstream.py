@@ -134,7 +134,7 @@ def test_a_setting_of_the_upstream_is_part_of_the_identity(shop):
     assert shop.rows()["giver[dim=5]"]["cell"]["config"]["dim"] == 5
 
 
-def test_a_miniature_upstream_shows_in_the_name(shop):
+def test_a_tiny_upstream_shows_in_the_name(shop):
     done = shop.run("run", "-m", "taker[init=giver]", "-d", "shop", "--json", "--preset", "tiny")
     assert done.code == 0, done.err
     assert "taker[init=giver/tiny]" in shop.rows()

@@ -164,7 +164,7 @@ QUERIES, ITEMS = np.ones((3, 2)), np.ones((6, 2))
         (Vectors(with_(QUERIES, (0, 0), 1e300), ITEMS.astype(np.float32)), "query 40 holds 1e.300"),
         (vectors(QUERIES[:2]), r"shape \(2, 2\), not \(3, 2\)"),
         (vectors(np.ones((3, 3))), r"shape \(3, 3\), not \(3, 2\)"),
-        (vectors(items=ITEMS[1:]), r"must answer \(6, d\) as 'fused', row 0 for padding"),
+        (vectors(items=ITEMS[1:]), r"must return \(6, d\) as 'fused', row 0 for padding"),
         (Vectors(QUERIES.astype(np.float32)), "items' vectors have shape None"),
         (Vectors([[1.0]], ITEMS.astype(np.float32)), "Vectors.queries is a builtins.list"),
         (vectors(np.full((3, 2), 3e38), np.full((6, 2), 3e38)), "query 40: column 0 is inf"),

@@ -112,9 +112,9 @@ def test_other_folds_are_not_paired_by_query(ranked, make_record, change):
 
 
 def test_other_users_are_two_groups(ranked, make_record):
-    strangers = [f"v{number}" for number in range(USERS)]
+    others = [f"v{number}" for number in range(USERS)]
     reading = ranked(
-        (make_record("a"), table(1, names=NAMES)), (make_record("b"), table(2, names=strangers))
+        (make_record("a"), table(1, names=NAMES)), (make_record("b"), table(2, names=others))
     )
     found = held(reading)
     assert not found.difference.paired

@@ -234,5 +234,5 @@ def test_the_index_shows_rows_over_datasets(many, tmp_path):
     reading = many(6)
     boards = make_boards(reading.records)
     (section,) = overviews((b, gather(b, boards, reading.ranks)) for b in boards)
-    assert "worse / level / better" in [column.title for column in section.table.columns]
+    assert "worse / equivalent / better" in [column.title for column in section.table.columns]
     assert not any("Fewer than six" in line for line in section.after)

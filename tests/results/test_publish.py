@@ -17,7 +17,7 @@ from mmbench.results.lease import lease_path
 from mmbench.results.publish import Outrun, kept_aside, publish
 from mmbench.results.read import read_results
 from mmbench.results.record import Record
-from mmbench.results.store import read_record, record_path, render, write_record
+from mmbench.results.store import read_record, record_path, render
 
 CELL = Cell(
     model="m",
@@ -131,8 +131,8 @@ def test_a_finished_one_takes_the_place_of_a_failed_one_and_no_other(tmp_path, k
     assert first_rank(tmp_path / "b") == 2
 
 
-def test_what_was_to_be_replaced_is_and_what_came_meanwhile_is_not(tmp_path):
-    old = write_record(tmp_path, RECORD.failed("failed", "once"))
+def test_what_was_to_be_replaced_is_and_what_came_meanwhile_is_not(tmp_path, store_result):
+    old = store_result(tmp_path, RECORD.failed("failed", "once"))
     with taken_over(tmp_path) as (one, other):
         publish(tmp_path, one, result(1, "timeout"), lambda record: record == old)
         assert read_record(tmp_path, CELL).status.kind == "timeout"

@@ -36,10 +36,10 @@ RECORD = Record(
 )
 
 
-def test_a_record_comes_back_with_its_columns(tmp_path):
+def test_a_record_comes_back_with_its_columns(tmp_path, store_result):
     ranks = {"query": np.arange(3, dtype=np.int32), **RANKS}
     top = {"top_full": np.array([[1, 2], [3, 0]], np.int32)}
-    stored = store.write_record(tmp_path, RECORD, ranks, top)
+    stored = store_result(tmp_path, RECORD, ranks, top)
     path = store.record_path(tmp_path, CELL)
     assert path == tmp_path / "shop" / "loo@2" / "recbole-NeuMF" / f"{CELL.id}.json"
     read = store.read_record(tmp_path, CELL)
@@ -57,9 +57,9 @@ def test_a_record_comes_back_with_its_columns(tmp_path):
         read_top(path, stored)
 
 
-def test_other_ranks_than_those_of_the_record_are_refused(tmp_path):
+def test_other_ranks_than_those_of_the_record_are_refused(tmp_path, store_result):
     """They were changed or damaged, or stand beside another run's record."""
-    stored = store.write_record(tmp_path, RECORD, RANKS)
+    stored = store_result(tmp_path, RECORD, RANKS)
     path = store.record_path(tmp_path, CELL)
     pq.write_table(pa.table({"greater_full": [0, 0, 0]}), path.with_suffix(".ranks.parquet"))
     with pytest.raises(ResultError, match="not what its record was stored with"):
@@ -68,23 +68,23 @@ def test_other_ranks_than_those_of_the_record_are_refused(tmp_path):
     assert read_ranks(path, unsealed)["greater_full"].to_pylist() == [0, 0, 0]
 
 
-def test_a_failure_that_replaces_a_success_leaves_no_old_ranks(tmp_path):
-    store.write_record(tmp_path, RECORD, {"query": np.arange(3)})
+def test_a_failure_that_replaces_a_success_leaves_no_old_ranks(tmp_path, store_result):
+    store_result(tmp_path, RECORD, {"query": np.arange(3)})
     path = store.record_path(tmp_path, CELL)
     assert path.with_suffix(".ranks.parquet").exists()
-    assert store.write_record(tmp_path, RECORD.failed("failed", "no")).ranks_sha256 == ""
+    assert store_result(tmp_path, RECORD.failed("failed", "no")).ranks_sha256 == ""
     assert not path.with_suffix(".ranks.parquet").exists()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"a": 1}'])
-def test_a_damaged_record_counts_as_absent(tmp_path, text):
-    store.write_record(tmp_path, RECORD)
+def test_a_damaged_record_counts_as_absent(tmp_path, text, store_result):
+    store_result(tmp_path, RECORD)
     store.record_path(tmp_path, CELL).write_text(text)
     assert store.read_record(tmp_path, CELL) is None
 
 
-def test_a_newer_record_is_no_absent_one(tmp_path):
-    store.write_record(tmp_path, RECORD)
+def test_a_newer_record_is_no_absent_one(tmp_path, store_result):
+    store_result(tmp_path, RECORD)
     path = store.record_path(tmp_path, CELL)
     path.write_text(json.dumps(RECORD.to_json() | {"schema": 3}))
     with pytest.raises(SchemaError, match=rf"{path.name} has result schema 3.*upgrade"):
@@ -110,8 +110,8 @@ def test_a_write_that_breaks_off_leaves_the_old_file_and_no_other(tmp_path, monk
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_json_is_readable_by_people(tmp_path):
-    store.write_record(tmp_path, RECORD.changed(label="Müller"))
+def test_json_is_readable_by_people(tmp_path, store_result):
+    store_result(tmp_path, RECORD.changed(label="Müller"))
     text = store.record_path(tmp_path, CELL).read_text(encoding="utf-8")
     assert "Müller" in text
     assert json.loads(text)["label"] == "Müller"
@@ -128,9 +128,9 @@ def test_json_is_readable_by_people(tmp_path):
         {"seal": "0" * 64},
     ],
 )
-def test_a_record_that_was_edited_counts_as_absent(tmp_path, edit):
+def test_a_record_that_was_edited_counts_as_absent(tmp_path, edit, store_result):
     top = {"top_full": np.array([[1], [2], [3]], np.int32)}
-    store.write_record(tmp_path, RECORD, RANKS, top)
+    store_result(tmp_path, RECORD, RANKS, top)
     path = store.record_path(tmp_path, CELL)
     stored = json.loads(path.read_text())
     path.write_text(json.dumps(stored, indent=7))  # as data it is the same

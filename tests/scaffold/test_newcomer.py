@@ -1,4 +1,4 @@
-"""What CONTRIBUTING tells a newcomer to type, typed; and a stranger's package, by name."""
+"""What CONTRIBUTING tells a newcomer to type, typed; and a third party's package, by name."""
 
 import json
 import re
@@ -61,8 +61,8 @@ def test_from_new_observer_to_what_it_was_told(scratch):
 
 @pytest.mark.slow
 def test_a_stranger_s_package_runs_by_name(scratch, tmp_path):
-    shutil.copytree(ROOT / "tests" / "thirdparty", tmp_path / "stranger")
-    scratch.sh(f"python -m pip install {tmp_path / 'stranger'}")
+    shutil.copytree(ROOT / "tests" / "thirdparty", tmp_path / "theirs")
+    scratch.sh(f"python -m pip install {tmp_path / 'theirs'}")
     listed = json.loads(scratch.sh("mmbench ls models --names --json"))
     mine = next(row for row in listed if row["model"] == "successor")
     assert (mine["package"], mine["version"]) == ("mmbench-successor", "1.2.3")

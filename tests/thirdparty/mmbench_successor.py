@@ -1,4 +1,4 @@
-"""A stranger's model: what followed the last item most often, then what is popular."""
+"""A third party's model: what followed the last item most often, then what is popular."""
 
 from dataclasses import dataclass
 

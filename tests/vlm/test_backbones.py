@@ -82,7 +82,7 @@ def test_saved_weights_fit_only_what_was_saved(fresh, run, tmp_path):
         vlm.load_backbone(config, run)
 
 
-def test_the_seed_draws_the_miniature(run):
+def test_the_seed_draws_the_tiny_model(run):
     config = vlm.BackboneConfig(backbone="tiny:smollm2")
     first, same, other = (
         vlm.load_backbone(config, replace(run, seed=seed), TITLES).identity() for seed in (1, 1, 2)
@@ -250,7 +250,7 @@ def test_missing_weights_are_said_before_anything_is_done(run, no_network, monke
         vlm.fetch(config, run.cache)
 
 
-def test_miniatures_and_folders_are_not_fetched(run, fresh, tmp_path, no_network):
+def test_tiny_models_and_folders_are_not_fetched(run, fresh, tmp_path, no_network):
     vlm.fetch(vlm.BackboneConfig(), run.cache)
     fresh("smollm2").save(tmp_path / "kept")
     vlm.fetch(vlm.BackboneConfig(backbone=str(tmp_path / "kept")), run.cache)
@@ -305,7 +305,7 @@ def test_what_a_machine_lacks_is_said(run, monkeypatch):
         ({"backbone": "tiny:smolvlm", "dim": 60}, "heads times a multiple of 8"),
     ],
 )
-def test_impossible_miniatures_are_refused(settings, said, run):
+def test_impossible_tiny_models_are_refused(settings, said, run):
     with pytest.raises(ValueError, match=said):
         vlm.load_backbone(vlm.BackboneConfig(**settings), run, TITLES)
 
@@ -318,7 +318,7 @@ def test_sizes_are_as_asked(fresh):
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_a_miniatures_weights_are_drawn_to_its_width(shared, name):
+def test_a_tiny_models_weights_are_drawn_to_its_width(shared, name):
     backbone = shared(name)
     linears = dict(backbone.model.named_modules())
     names = language_linears(backbone.model, backbone.family)

@@ -15,7 +15,7 @@ from .test_generation import prompts, read_anew
 from .test_trie import tables
 
 ASKED = [vlm.Prompt([text]) for text in ("Red", "a longer one beside it, Blue Nail Polish", "c d")]
-TOKEN = 70  # codes are tokens of a miniature's from here on: letters
+TOKEN = 70  # codes are tokens of a tiny model's from here on: letters
 NEAR = 1e-4  # what the docstrings promise of scores in other company
 
 

@@ -95,7 +95,7 @@ def test_too_few_pictures_are_refused(items, run):
 
 @pytest.fixture
 def halves(monkeypatch, tmp_path):
-    """The weights of both halves are here, and are a miniature's."""
+    """The weights of both halves are here, and are a tiny model's."""
 
     def assemble(text, eyes, folder, image_size=56):
         config = vlm.BackboneConfig(backbone="tiny:effnet-smollm2")

@@ -137,7 +137,7 @@ def test_paligemma_reads_the_question_both_ways_and_the_answer_forwards(shared, 
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_miniature_is_of_the_checkpoints_class(name, shared):
+def test_a_tiny_model_is_of_the_checkpoints_class(name, shared):
     family = FAMILIES[name]
     backbone = shared(name)
     assert backbone.model.config.model_type == family.model_type

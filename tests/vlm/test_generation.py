@@ -74,7 +74,7 @@ def test_draws_follow_the_models_distribution(shared):
     backbone = shared("smollm2")
     prompt = vlm.Prompt(["a"])
     allowed = [70, 71, 72, 73]
-    temperature = 0.05  # a miniature's logits are near one another
+    temperature = 0.05  # a tiny model's logits are near one another
     found = vlm.generate(
         backbone,
         [prompt],

@@ -91,7 +91,7 @@ def _log_ratios(row: Mapping[str, Interval], baseline: Mapping[str, Interval]) -
 
 
 def _places(figures: Mapping[str, Mapping[str, Interval]]) -> dict[str, tuple[int, int]]:
-    """The best and worst place of each row that is there on all datasets; level rows share one."""
+    """The best and worst place of each row that is there on all datasets; tied rows share one."""
     datasets = {name for told in figures.values() for name in told}
     whole = [row for row, told in figures.items() if told.keys() == datasets]
     held: dict[str, Sequence[int]] = {

@@ -20,7 +20,7 @@ from scipy.special import stdtr, stdtrit
 
 ALPHA = 0.05  # two-sided: intervals hold 95%
 POWER = 0.8
-ROUNDING = 1e-12  # a user's two figures are level where they differ by no more
+ROUNDING = 1e-12  # a user's two figures are tied where they differ by no more
 
 Float64 = NDArray[np.float64]
 

@@ -78,5 +78,5 @@ def bayesian_signed_rank(values: Sequence[float], region: float, chance: int = 0
     within = weights.sum(axis=1) ** 2 - below - above
     sums = np.stack([below, within, above])
     won = sums == sums.max(axis=0)
-    shares = (won / won.sum(axis=0)).mean(axis=1)  # a draw that is level counts for both
+    shares = (won / won.sum(axis=0)).mean(axis=1)  # a draw that is tied counts for both
     return Belief(*(round(float(share), 4) for share in shares))

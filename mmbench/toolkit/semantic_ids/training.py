@@ -100,7 +100,7 @@ def start_books(
 
 @torch.no_grad()
 def restart(book: Tensor, dead: Tensor, rest: Tensor, optimizer: torch.optim.Optimizer) -> int:
-    """Put dead entries of a code-book where its error is greatest; answers how many moved.
+    """Put dead entries of a code-book where its error is greatest; returns how many moved.
 
     Args:
         book: float[size, dim], a parameter of the optimizer.

@@ -42,7 +42,7 @@ def profiles(weights: sp.csr_array, vectors: Float32) -> Float32:
 def rate(queries: Float32, items: Products) -> Float32:
     """float32[b, n_items]: cosines of unit profiles and unit item vectors.
 
-    Items of one vector are level. An item whose vector is zero has no content to go by: it is not
+    Items of one vector are tied. An item whose vector is zero has no content to go by: it is not
     retrieved.
     """
     scores = items.rate(queries)

@@ -1,6 +1,6 @@
 """The plugin's models keep mmbench's contract; two of them in the quick tests.
 
-What mixes several parts is checked by counting, which is quicker than the encoders' miniatures.
+What mixes several parts is checked by counting, which is quicker than the encoders' tiny models.
 """
 
 import pytest

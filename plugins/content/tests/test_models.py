@@ -32,7 +32,7 @@ ENCODERS = COUNTED | {"text-encoder": "text", "image-encoder": "image"}
 
 
 def make(name, **fields):
-    """The model in the preset that needs no weights: by counting, or in miniature."""
+    """The model in the preset that needs no weights: by counting, or ``tiny``."""
     kind = PLUGINS[name]
     sizes = [size for size in ("counts", "tiny", "paper") if size in kind.presets]
     preset = kind.presets[sizes[0]]

@@ -1,4 +1,4 @@
-"""The preset ``small``: real pretrained encoders that packages ship, and miniatures of them."""
+"""The preset ``small``: real pretrained encoders that packages ship, and tiny models of them."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Hugging Face networks in miniature, loaded from a folder by the code that loads big ones."""
+"""Small Hugging Face networks, loaded from a folder by the code that loads big ones."""
 
 import logging
 

@@ -131,9 +131,9 @@ def test_who_is_unknown_is_the_mean_user(shop, run_in, queries_of, interactions_
     model = VBPR(dataclasses.replace(LEARNING, epochs=1))
     model.fit(train=train, items=shop.items, run=run_in()[0])
     everybody = scores_of(model, queries_of([[1]] * 5, user=[1, 2, 3, 4, 5]))
-    stranger, silent = scores_of(model, queries_of([[1], [2]], user=[-1, 0]))
-    np.testing.assert_allclose(stranger, everybody.mean(axis=0), atol=1e-5)
-    np.testing.assert_array_equal(stranger, silent)
+    unknown, silent = scores_of(model, queries_of([[1], [2]], user=[-1, 0]))
+    np.testing.assert_allclose(unknown, everybody.mean(axis=0), atol=1e-5)
+    np.testing.assert_array_equal(unknown, silent)
 
 
 def test_the_best_validated_state_is_kept(shop, run_in, queries_of):

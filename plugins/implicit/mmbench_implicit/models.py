@@ -125,7 +125,7 @@ class UserKNN:
 
     @hookimpl
     def score(self, queries: Queries) -> Float32:
-        """Summed cosines; what no neighbour had is 0, all level."""
+        """Summed cosines; what no neighbour had is 0, all tied."""
         from mmbench_implicit.baskets import of_histories
         from mmbench_implicit.neighbours import rate
 

@@ -33,7 +33,7 @@ def likeness(asked: Any, known: Any, user: NDArray[np.int32]) -> NDArray[np.floa
 
 
 def nearest(cosines: NDArray[np.float64], count: int) -> Any:
-    """csr[b, n_users]: the cosines of each row's nearest users; all that are level with the last.
+    """csr[b, n_users]: the cosines of each row's nearest users; all that are tied with the last.
 
     So an answer never depends on how a library orders equal numbers.
     """

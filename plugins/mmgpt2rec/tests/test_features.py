@@ -1,4 +1,4 @@
-"""The frozen features: words, a ResNet in miniature, and the weights that packages ship."""
+"""The frozen features: words, a small ResNet, and the weights that packages ship."""
 
 import numpy as np
 import pytest

@@ -167,7 +167,7 @@ SMOLLM2 = PixRecConfig(
     images=False,
     batch_chunk=4,
 )
-# The miniatures know nothing beforehand, so all of them is trained, eyes too: what an untrained
+# The tiny models know nothing beforehand, so all of them is trained, eyes too: what an untrained
 # tower says of a picture mixes shape and colour up. 56 pixels are four tokens.
 # They read two items back, and write few and short texts: a query costs a processor milliseconds,
 # not minutes. Titles share words with those before them, such as a brand, and what a penalty on

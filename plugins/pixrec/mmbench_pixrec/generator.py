@@ -36,7 +36,7 @@ class Generator:
     def __init__(self, config: PixRecConfig, train: Interactions, items: Items, run: Run) -> None:
         self.config, self.run = config, run
         plain = item_texts(items, config.fields)
-        # an item's text never stands without ours: a miniature's few tokens are for both
+        # an item's text never stands without ours: a tiny model's few tokens are for both
         texts = [*plain, *[WORDS] * len(plain)]
         self.backbone = vlm.load_backbone(config, run, texts=texts, items=items)
         if config.images and self.backbone.family.vision is None:
@@ -52,7 +52,7 @@ class Generator:
             counts: int64[n_items], their training events.
         """
         config = self.config
-        # a miniature's eyes are another's with every seed: not worth a place on the disk
+        # a tiny model's eyes are another's with every seed: not worth a place on the disk
         kept = None if config.family else self.run.encodings
         self.pictures = vlm.Pictures(self.backbone, items.images if config.images else None, kept)
         self.lower = vlm.lower_states(self.backbone, self.pictures, kept) if config.latest else None

@@ -41,7 +41,7 @@ class PixRec:
 
     @staticmethod
     def pretrained(config: PixRecConfig) -> tuple[str, ...]:
-        """The backbones, but for miniatures."""
+        """The backbones, but for tiny models."""
         return vlm.sources(*config.each())
 
     @hookimpl

@@ -112,7 +112,7 @@ class Index:
 
 
 def scale(rates: Float32) -> Float64:
-    """float64[q, m]: each row moved and stretched to [0, 1]; zeros where all of it is level."""
+    """float64[q, m]: each row moved and stretched to [0, 1]; zeros where all of it is tied."""
     wide = rates.astype(np.float64)
     low, high = wide.min(axis=1, keepdims=True), wide.max(axis=1, keepdims=True)
     spread = high - low
@@ -128,7 +128,7 @@ def round_robin(
     The pooled score of an entry is the maximum over the drafts of ``exp(epsilon * logp)`` times the
     scaled rating. Entries stand in the order of that, then of their best rating; those that no
     draft rated above its lowest come after all others, in the order of ``popularity``. Entries that
-    are level in all of this are level in the answer.
+    are tied in all of this are tied in the answer.
 
     Args:
         rates: float32[q, m], how well each of q drafts matches each of m entries. q may be 0.
@@ -156,7 +156,7 @@ def round_robin(
 def agreement(rates: Float32, counts: Sequence[int]) -> float:
     """The share of the generations whose best match is the one that most of them have, 0 to 1.
 
-    A generation that matches nothing votes for nothing; of level matches the first counts.
+    A generation that matches nothing votes for nothing; of tied matches the first counts.
 
     Args:
         rates: float32[q, m] of distinct drafts.

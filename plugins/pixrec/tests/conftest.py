@@ -1,4 +1,4 @@
-"""A shop of twelve items on a ring, two of which have one text, and a miniature to run on it."""
+"""A shop of twelve items on a ring, two of which have one text, and a tiny model to run on it."""
 
 from dataclasses import replace
 

@@ -255,7 +255,7 @@ def test_small_needs_a_package_and_no_gpu():
         assert getattr(small, name) == getattr(PRESETS["smollm2"], name)
 
 
-def test_miniatures_differ_in_what_they_see_alone():
+def test_tiny_models_differ_in_what_they_see_alone():
     seeing, reading = PRESETS["tiny"], PRESETS["smollm2/tiny"]
     assert replace(reading, backbone=seeing.backbone, images=True) == seeing
     assert replace(PRESETS["paligemma2/tiny"], backbone=seeing.backbone) == seeing

@@ -197,7 +197,7 @@ SMALL = PrimeConfig(
     preference_sequences=64,
     preference_warmup=0,
 )
-# A miniature knows no word beforehand, so all of it is trained. In minutes it does not learn to
+# A tiny model knows no word beforehand, so all of it is trained. In minutes it does not learn to
 # read better than the retriever ranks, so candidates stand in the retriever's order in training
 # too, for what places tell.
 TINY = PrimeConfig(
@@ -242,7 +242,7 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "llamarec": LLAMAREC,
     **{f"top{k}": {"topk": k} for k in TOPK},
 }
-# what a miniature, or a small one, of a variant has instead of its backbone and its sizes
+# what a tiny model, or a small one, of a variant has instead of its backbone and its sizes
 SMALL_LLAMAREC = {name: LLAMAREC[name] for name in ("attributes", "style", "negatives")}
 SMALL_VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "": {},

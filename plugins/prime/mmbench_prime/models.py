@@ -47,7 +47,7 @@ class Prime:
 
     @staticmethod
     def pretrained(config: configs.PrimeConfig) -> tuple[str, ...]:
-        """The ranker's backbone, unless it is a miniature."""
+        """The ranker's backbone, unless it is a tiny model."""
         return vlm.sources(config)
 
     @hookimpl
@@ -81,7 +81,7 @@ class Prime:
     def score(self, queries: Queries, candidates: Int32, excluded: Int32) -> Float32 | TopK:
         """What was ranked first, then the retriever's order; float32[b, c].
 
-        While the retriever is trained, its best items, all level: see ``retriever.level_best``.
+        While the retriever is trained, its best items, all tied: see ``retriever.level_best``.
         """
         from mmbench_prime.ranker import Task
         from mmbench_prime.retriever import best_items, histories_of, level_best

@@ -125,7 +125,7 @@ class Writer:
         yield ", ".join(text for text in said if text)
 
     def corpus(self, labels: Sequence[str]) -> list[str]:
-        """All that a prompt may be made of, for a miniature's tokenizer."""
+        """All that a prompt may be made of, for a tiny model's tokenizer."""
         whole = "".join(part for item in range(1, 1 + self._count) for part in self._texts_of(item))
         before, between, ahead, after = OPENING[self.style]
         return [before, between, after, whole, *(ahead.format(label) for label in labels)]

@@ -63,7 +63,7 @@ class Ranker:
         """From now on, numbers of items are those of this catalogue."""
         config, cut = self.config, self.backbone.cut
         self.n_items = items.n_items
-        # a miniature's eyes are another's with every seed: not worth a place on the disk
+        # a tiny model's eyes are another's with every seed: not worth a place on the disk
         folder = None if config.family else self.run.encodings
         self.pictures = vlm.Pictures(self.backbone, items.images if config.sees else None, folder)
         most = config.attribute_tokens

@@ -69,7 +69,7 @@ def train_retriever(
 ) -> None:
     """Train on the events; leaves the best epoch by recall, see ``recall_of``.
 
-    ``run.validate`` must ask for what ``retriever`` answers, as ``level_best`` does.
+    ``run.validate`` must ask for what ``retriever`` returns, as ``level_best`` does.
     """
 
     def validate(limit: int | None = None) -> float:
@@ -84,9 +84,9 @@ def train_retriever(
 
 
 def level_best(scores: Float32, count: int) -> TopK:
-    """The best ``count`` items of each row, all level.
+    """The best ``count`` items of each row, all tied.
 
-    The harness counts a level block by its mean over all orders, so ndcg@10 of such an answer is
+    The harness counts a tied block by its mean over all orders, so ndcg@10 of such an answer is
     recall@``count`` times a constant: plugins see no targets, and need none to be told a recall.
     """
     best = best_items(scores, np.ones(scores.shape, bool), count)
@@ -94,16 +94,16 @@ def level_best(scores: Float32, count: int) -> TopK:
 
 
 def recall_of(ndcg: float, count: int) -> float:
-    """recall@count, from the ndcg@10 of what ``level_best`` answers; ``count`` is 10 at least.
+    """recall@count, from the ndcg@10 of what ``level_best`` returns; ``count`` is 10 at least.
 
-    Below that, what is level behind the best would have a share of the first ten places.
+    Below that, what is tied behind the best would have a share of the first ten places.
     """
     places = np.arange(1, DEPTH + 1)
     return ndcg * count / float((1 / np.log2(places + 1)).sum())
 
 
 def best_items(scores: Float32, allowed: Bool, count: int) -> NDArray[np.int64]:
-    """int64[b, k]: columns of the best allowed scores, the best first; the lower one where level.
+    """int64[b, k]: columns of the best allowed scores, the best first; the lower one where tied.
 
     Rows with fewer than k allowed columns end with some that are not.
 
@@ -115,7 +115,7 @@ def best_items(scores: Float32, allowed: Bool, count: int) -> NDArray[np.int64]:
     kept = np.where(allowed, scores, -np.inf)
     count = min(count, kept.shape[1])
     least = np.partition(kept, kept.shape[1] - count, axis=1)[:, [kept.shape[1] - count]]
-    # level with the last: the lowest columns fill up
+    # tied with the last: the lowest columns fill up
     above = kept > least
     level = kept == least
     room = count - above.sum(axis=1, keepdims=True)

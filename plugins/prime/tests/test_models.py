@@ -182,7 +182,7 @@ def test_needs_are_those_of_the_attributes():
     assert Prime.needs(replace(PRESETS["tiny"], attributes=("image",))) == {"image"}
 
 
-def test_presets_are_the_paper_s_and_each_has_a_miniature():
+def test_presets_are_the_paper_s_and_each_has_a_tiny_one():
     paper = PRESETS["paper"]
     assert (paper.topk, paper.max_history, paper.lora_rank, paper.lora_alpha) == (25, 25, 8, 16)
     assert (paper.retriever_recall, paper.preference_weight, paper.quantization) == (

@@ -32,7 +32,7 @@ def cosine_neighbours(train: Interactions, neighbours: int, shrink: float) -> sp
 
     RecBole's ``ItemKNN`` would go on to rate every user's training items with it; that table is
     large, and lacks what a user had since. RecBole adds 1e-6 to each denominator, so that equal
-    cosines of items with other numbers of users are not quite equal; and which of some level
+    cosines of items with other numbers of users are not quite equal; and which of some tied
     neighbours are kept is its sort's choice. See ``exact_neighbours``.
 
     Args:
@@ -50,7 +50,7 @@ def exact_neighbours(train: Interactions, neighbours: int, shrink: float) -> sp.
 
     A cosine ``c / sqrt(p)`` is made as ``sqrt(c^2 / p)``: of two whole numbers, so that equal
     quotients are rounded alike. It is then rounded to a multiple of ``GRID``, and sums of a few
-    thousand of those are exact in whatever order. Neighbours level with the last one are kept too.
+    thousand of those are exact in whatever order. Neighbours tied with the last one are kept too.
     """
     had = World(train, max_history=1).inter_matrix("csr").astype(np.float64)
     users = np.asarray(had.sum(axis=0)).ravel()

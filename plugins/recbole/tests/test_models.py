@@ -133,8 +133,8 @@ def test_bert4rec_sees_the_oldest_event_of_a_full_history(world, fitted, queries
 def test_an_unknown_user_of_bpr_is_the_mean_user(world, fitted, queries_of):
     model = fitted(MAKERS["bpr"]())
     known = model.score(queries_of([[1]] * world.train.n_users))
-    stranger = model.score(queries_of([[1]], user=[-1]))
-    np.testing.assert_allclose(stranger[0], known.mean(0), atol=1e-6)
+    unknown = model.score(queries_of([[1]], user=[-1]))
+    np.testing.assert_allclose(unknown[0], known.mean(0), atol=1e-6)
 
 
 def test_autoencoders_and_item_similarities_read_the_querys_history(world, fitted, queries_of):

@@ -28,7 +28,7 @@ class Training:
         validate_every: epochs between two validations.
         precision: of matrix products in training: ``auto`` is ``bfloat16`` on a GPU and where the
             processor multiplies such numbers, and ``float32`` elsewhere. Weights, sums, softmax and
-            the scores that the model answers are float32 in any case.
+            the scores that the model returns are float32 in any case.
         sampled_above: in catalogues with more items, the softmax runs over the target and a sample
             of negatives instead of over all items.
         negatives: size of that sample, drawn for each step and shared by its targets.

@@ -64,7 +64,7 @@ class Block(nn.Module):
 
 
 class FMLPRec(Network):
-    """Item vectors with positions through filter blocks; answers the last position's state.
+    """Item vectors with positions through filter blocks; returns the last position's state.
 
     Not causal: it trains on prefixes, whose last position has nothing after it.
     """

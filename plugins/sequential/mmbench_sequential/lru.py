@@ -47,7 +47,7 @@ def ring(size: int, low: float = 0.8, high: float = 0.99) -> torch.Tensor:
 
 
 class LinearRecurrence(nn.Module):
-    """A diagonal complex recurrence between two complex linear maps; answers the real part.
+    """A diagonal complex recurrence between two complex linear maps; returns the real part.
 
     The complex maps are held as real ones: ``inward`` makes real and imaginary parts of each unit
     from a real input, ``outward`` takes them to the real part of the product.

@@ -29,7 +29,7 @@ Float32 = NDArray[np.float32]
 
 
 class _Sequential(EmbeddingModel):
-    """A model that answers inner products of a history's state and the items' vectors."""
+    """A model that returns inner products of a history's state and the items' vectors."""
 
     needs: frozenset[str] = frozenset()
     loss = "softmax CE over the catalogue (a sample of it above config.sampled_above items)"

@@ -13,7 +13,7 @@ from mmbench_sequential.dropout import Dropout
 class Network(nn.Module):
     """A sequence encoder with tied item weights.
 
-    ``forward`` takes histories, int64[b, w], left-padded with 0, and answers the states of their
+    ``forward`` takes histories, int64[b, w], left-padded with 0, and returns the states of their
     last positions, float[b, k, d]: all of them (``k = w``) if it is causal, else the last one.
 
     Attributes:

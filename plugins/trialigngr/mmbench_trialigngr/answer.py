@@ -11,7 +11,7 @@ Int64 = NDArray[np.int64]
 
 
 def level_counts(counts: Int64) -> Float32:
-    """float32, as many: 0 for the most popular, falling above -1; items of equal counts are level.
+    """float32, as many: 0 for the most popular, falling above -1; items of equal counts are tied.
 
     Args:
         counts: int64[n_items], training events.

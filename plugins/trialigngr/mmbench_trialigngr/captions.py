@@ -82,7 +82,7 @@ def about(config: TriAlignConfig, items: Items, run: Run) -> dict[str, Any]:
 
 
 def describe_weights(backbone: vlm.BackboneConfig, items: Items, run: Run) -> dict[str, Any]:
-    """Names and digests of weights; the seed of a miniature, what an assembled one learnt on."""
+    """Names and digests of weights; the seed of a tiny model, what an assembled one learnt on."""
     told: dict[str, Any] = {
         "by": backbone.backbone,
         "weights": [weights.identity(source, run.cache) for source in backbone.sources],

@@ -69,7 +69,7 @@ def make_assets(config: TriAlignConfig, items: Items, train: Interactions, run: 
 
 
 def by_popularity(train: Interactions, n_items: int) -> list[int]:
-    """All items, those of the most training events first; the lower number where level."""
+    """All items, those of the most training events first; the lower number where tied."""
     counts = np.bincount(train.item, minlength=n_items + 1)[1:]
     order: list[int] = (1 + np.argsort(-counts, kind="stable")).tolist()
     return order

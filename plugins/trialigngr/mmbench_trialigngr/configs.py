@@ -59,7 +59,7 @@ class TriAlignConfig(vlm.BackboneConfig, vlm.TrainingConfig):
         asset_batch: items that are captioned, thought of or embedded together.
         id_method: how vectors become ids, see ``mmbench.toolkit.semantic_ids``, and so are:
         id_sizes: codes of each level.
-        id_unique: what items of one id do; with ``none`` they share it, and are level.
+        id_unique: what items of one id do; with ``none`` they share it, and are tied.
         id_widths: of the autoencoder.
         id_dim: of its latents.
         id_epochs: of its training.

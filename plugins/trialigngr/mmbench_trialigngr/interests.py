@@ -120,7 +120,7 @@ def about(config: TriAlignConfig, items: Items, run: Run) -> dict[str, Any]:
 
 
 def own_words(text: str) -> tuple[str, ...]:
-    """What stands in for tags in miniatures: the first four different ones of a text."""
+    """What stands in for tags in tiny models: the first four different ones of a text."""
     words = list(dict.fromkeys(re.findall(r"\w{3,}", text)))
     return tuple(words[:MOST])
 

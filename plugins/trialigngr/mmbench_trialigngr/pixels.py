@@ -1,4 +1,4 @@
-"""What stands in for captions in miniatures: words for colours and the shape, by counting pixels.
+"""What stands in for captions in tiny models: words for colours and the shape, by counting pixels.
 
 The ground is the middle colour of the border. Nothing is learnt, and no label is known.
 """

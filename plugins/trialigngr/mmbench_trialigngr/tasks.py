@@ -132,7 +132,7 @@ def _shown(
 
 
 def corpus(told: Told, style: Style) -> list[str]:
-    """All that a prompt may be made of, for a miniature's tokenizer."""
+    """All that a prompt may be made of, for a tiny model's tokenizer."""
     ours = [text for task in TASKS for text in WORDING[style][task] if text]
     shell = list(SHELL) if style == "paper" else []
     columns = (told.titles, told.interests, told.captions)

@@ -106,7 +106,7 @@ class IdWriter:
 
 
 def spread_rows(backbone: vlm.Backbone, seed: int) -> None:
-    """Start the new tokens of a miniature as its other tokens: at random.
+    """Start the new tokens of a tiny model as its other tokens: at random.
 
     New rows start near the mean of the others, which suits a table that means something. In one of
     random weights they are alike then, and a fit of minutes hardly tells them apart.

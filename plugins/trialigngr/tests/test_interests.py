@@ -102,7 +102,7 @@ def test_a_reader_sees_the_thoughts(small, items, make_run):
     assert set(shown["what was thought of item 2"]) == {"attempt 1", "attempt 2"}
 
 
-def test_a_miniature_writes_something_and_falls_back(small, items, make_run):
+def test_a_tiny_model_writes_something_and_falls_back(small, items, make_run):
     config = small(interest_backbone="tiny:qwen2.5", interest_tokens=3)
     told = ["", *(["amber birch"] * 12)]
     mined = interests.mine(config, items, told, [()] + [("a", "b")] * 12, make_run(), [1, 2])

@@ -26,7 +26,7 @@ KEPT = 4_000_000  # tokens of encoded prompts that stay in memory, some 50 bytes
 
 
 def texts_of(items: Items) -> list[str]:
-    """All that a prompt may be made of, for a miniature's tokenizer."""
+    """All that a prompt may be made of, for a tiny model's tokenizer."""
     return [*titles_of(items), *OPENING.values(), *(f", {number}) " for number in range(10))]
 
 

@@ -42,7 +42,7 @@ class VLM2Rec:
 
     @staticmethod
     def pretrained(config: configs.Config) -> tuple[str, ...]:
-        """The backbone, unless it is a miniature."""
+        """The backbone, unless it is a tiny model."""
         return vlm.sources(config)
 
     @staticmethod
@@ -82,7 +82,7 @@ class VLM2Rec:
 
     @hookimpl
     def score(self, queries: Queries) -> Float32:
-        """Cosines of fused vectors, float32[b, n_items]; items of one content are level."""
+        """Cosines of fused vectors, float32[b, n_items]; items of one content are tied."""
         rated = self.catalogue.rate(_unit(self.embedder.embed(_histories(queries), ())["fused"]))
         if len(self.ranked) == len(self.embedder.titles) - 1:
             return rated

@@ -47,7 +47,7 @@ class Penalty(nn.Module):
 
 
 class Objective(nn.Module):
-    """The backbone with its loss: ``objective(sides)`` answers the loss and what is logged.
+    """The backbone with its loss: ``objective(sides)`` returns the loss and what is logged.
 
     ``sides`` holds ``users`` and ``items``, a ``Batch`` for each view, and ``negative``,
     bool[b, b].

@@ -52,7 +52,7 @@ def ranks(seed, worse):
 
 @pytest.fixture
 def reading(ranked, make_record, papers):
-    """Rows of all kinds: several seeds, one, a miniature, a failed one, one with a wild name."""
+    """Rows of all kinds: several seeds, one, a tiny model, a failed one, one with a wild name."""
     told = {"needs": ["image", "text"], "loss": "softmax CE over the catalogue"}
     told["curves"] = {
         "valid ndcg@10": [[step, 0.01 * step] for step in range(60)],

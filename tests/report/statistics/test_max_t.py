@@ -54,7 +54,7 @@ def test_it_is_the_slow_procedure(seed, better):
 
 
 def test_sums_that_are_level_count_as_reached():
-    """Few users and few sizes, as of hits and ranks: rounded sums would not be level."""
+    """Few users and few sizes, as of hits and ranks: rounded sums would not be tied."""
     sizes = [0.0, 1 / np.log2(3), 1 / np.log2(5), 1 / np.log2(7), 1.0]
     figures = np.random.default_rng(2).choice(sizes, (3, 14))
     pairs = every_pair(3)

@@ -92,7 +92,7 @@ class Viewed:
         return found
 
 
-class Onlooker:
+class Probe:
     """Writes down a cell's answers and, when all is ranked, asks further."""
 
     def __init__(self, offer: Offer, question: Question, curious: bool) -> None:
@@ -147,7 +147,7 @@ class Onlooker:
         ask("again", queries, usual)
         ask("reversed", _rows(queries, np.arange(n)[::-1]), None if usual is None else usual[::-1])
         ask("alone", queries, usual, [slice(row, row + 1) for row in range(ALONE)])
-        ask("strangers", _strangers(queries), None if usual is None else usual[:3])
+        ask("unknown users", _unknown_users(queries), None if usual is None else usual[:3])
         if chosen is not None:
             order = np.random.default_rng(1).permutation(chosen.shape[1])
             ask("shuffled", queries, chosen[:, order])
@@ -197,7 +197,7 @@ def _rows(queries: Queries, rows: np.ndarray) -> Queries:
     return Queries(queries.user[rows], queries.history[rows], queries.time[rows])
 
 
-def _strangers(queries: Queries) -> Queries:
+def _unknown_users(queries: Queries) -> Queries:
     """Unknown users and one-item histories, one of them the cold item."""
     user = np.array([-1, -1, 0], np.int32)
     history, time = (np.zeros((3, queries.history.shape[1]), kind) for kind in (np.int32, np.int64))
