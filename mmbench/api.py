@@ -284,6 +284,7 @@ def run(
     overwrite: str = "failed",
     timeout: float | None = None,
     memory: int | None = None,
+    keep_fit: bool = False,
     say: Say = _quiet,
 ) -> Results:
     """Run models on datasets, as ``mmbench run`` does, and give the results of these cells.
@@ -302,6 +303,7 @@ def run(
         overwrite: ``never``, ``failed`` or ``always``.
         timeout: limit of a cell, in seconds.
         memory: limit of a cell, in bytes.
+        keep_fit: keep what models learn beside their results, see ``mmbench recommend``.
         say: told what is being done.
 
     A cell that fails is a row without figures. Raises UserError for what cannot be, and
@@ -326,7 +328,13 @@ def run(
     rows = plan_grid(grid, Path(out), say=say)
     try:
         finished = carry_out(
-            rows, Path(out), jobs=jobs, overwrite=overwrite, limits=Limits(timeout, memory), say=say
+            rows,
+            Path(out),
+            jobs=jobs,
+            overwrite=overwrite,
+            limits=Limits(timeout, memory),
+            keep_fit=keep_fit,
+            say=say,
         )
     except Interrupted:
         raise KeyboardInterrupt from None
