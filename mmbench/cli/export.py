@@ -29,13 +29,14 @@ def export(
     ] = None,
     candidates: Set = "unseen",
     protocol: Annotated[
-        str | None, typer.Option(help="The file of a local protocol, mine.toml.")
+        str | None, typer.Option(help="Only this one: a name, or a local one's file, mine.toml.")
     ] = None,
 ) -> None:
     """Write a row's stored results for other tools: one file a cell.
 
     trec: its top lists as a TREC run, with judgements beside it. users: the figures of each user,
-    as CSV. lists: its top lists with the items' titles, as CSV. Ids are the dataset's own.
+    as CSV. lists: its top lists with the items' titles, as CSV. Ids are the dataset's own. Lists of
+    rows of a local protocol want its file, --protocol mine.toml.
 
     \b
     Examples:
