@@ -227,7 +227,7 @@ def f(x: "rare.Thing"):
 PLAIN = "class Model:\n    @hookimpl\n    def fit(self, train): self.a = 1\n"
 LEFT_OUT = [
     "    @hookimpl\n    def keep(self): return {'a': self.a}\n",
-    "    @mmbench.hookimpl\n    def restore(self, arrays):\n        import far.away\n        far.away.f(self)\n",
+    "    @mmbench.hookimpl\n    def restore(self):\n        import far\n        far.away.f()\n",
     "    draws = False\n",
     "    draws = True\n",
 ]
