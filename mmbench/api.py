@@ -124,7 +124,8 @@ class Results:
         """What each finished cell of a row listed, in the dataset's own ids.
 
         The dataset is opened for it: by its id, or as ``data`` names it where that does not do.
-        ``protocol`` is the file of a local one.
+        ``protocol`` is a name or, of a local one, its file; without it rows of published protocols
+        are meant where there are any.
 
         Raises UserError where no row is called that, where the lists were not stored (as of sampled
         sets), or where the dataset is not as the cell had it.
@@ -135,7 +136,12 @@ class Results:
         return find_lists(self.reading, self._rows(model), candidates, load, data, protocol)
 
     def to_ranx(
-        self, model: str, *, candidates: str = "unseen", data: str | None = None
+        self,
+        model: str,
+        *,
+        candidates: str = "unseen",
+        data: str | None = None,
+        protocol: str | None = None,
     ) -> tuple[Any, list[Any]]:
         """``ranx.Qrels`` and a ``ranx.Run`` for each finished cell of a row, see ``lists``.
 
@@ -150,7 +156,7 @@ class Results:
         from mmbench.problems import UserError
         from mmbench.report.lists import as_dicts
 
-        found = self.lists(model, candidates=candidates, data=data)
+        found = self.lists(model, candidates=candidates, data=data, protocol=protocol)
         if len({id(one.board) for one in found}) != 1:
             raise UserError(f"{model!r} means {len(found)} cells of several boards or of none")
         try:
@@ -193,10 +199,12 @@ class Results:
 
         Raises as ``to_trec`` does.
         """
-        from mmbench.report.exports import write_lists, write_users
+        from mmbench.report.exports import choose_protocol, write_lists, write_users
 
         if what == "users":
-            return write_users(self.reading, self._rows(model), PER_USER, Path(out))
+            rows = self._rows(model)
+            chosen = rows if protocol is None else choose_protocol(rows, protocol)
+            return write_users(self.reading, chosen, PER_USER, Path(out))
         found = self.lists(model, candidates=candidates, data=data, protocol=protocol)
         return write_lists(found, candidates, Path(out))
 
@@ -284,6 +292,7 @@ def run(
     overwrite: str = "failed",
     timeout: float | None = None,
     memory: int | None = None,
+    keep_fit: bool = False,
     say: Say = _quiet,
 ) -> Results:
     """Run models on datasets, as ``mmbench run`` does, and give the results of these cells.
@@ -302,6 +311,7 @@ def run(
         overwrite: ``never``, ``failed`` or ``always``.
         timeout: limit of a cell, in seconds.
         memory: limit of a cell, in bytes.
+        keep_fit: keep what models learn beside their results, see ``mmbench recommend``.
         say: told what is being done.
 
     A cell that fails is a row without figures. Raises UserError for what cannot be, and
@@ -325,7 +335,13 @@ def run(
     rows = plan_grid(grid, Path(out), say=say)
     try:
         finished = carry_out(
-            rows, Path(out), jobs=jobs, overwrite=overwrite, limits=Limits(timeout, memory), say=say
+            rows,
+            Path(out),
+            jobs=jobs,
+            overwrite=overwrite,
+            limits=Limits(timeout, memory),
+            keep_fit=keep_fit,
+            say=say,
         )
     except Interrupted:
         raise KeyboardInterrupt from None

@@ -30,6 +30,7 @@ import pluggy
 from mmbench.views import Answer, Float32, Int32, Interactions, Items, Queries, Run
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 PROJECT = "mmbench"
@@ -182,8 +183,12 @@ class ModelHooks:
             ``{preset: {check: reason}}`` where presets differ in it; strict, and a footnote on the
             boards of rows that are run from then on (optional).
         loss: a word for the board where the loss decides the figure (optional).
+            draws: False says that nothing in the model is drawn: every seed gives the same scores
+            (optional). ``--seeds 3`` then runs one seed, boards know that it has no seed noise, and
+            ``deterministic_under_a_seed`` compares two seeds. Written as ``draws = False`` in the
+            class's body it is no part of the digest of code.
         seconds: a static method that returns, for a Config, about how long a cell takes on two CPU
-            cores: ``{"cell": s, "user": s, "item": s, "event": s}``, each times the dataset's
+                cores: ``{"cell": s, "user": s, "item": s, "event": s}``, each times the dataset's
             number of them, those that matter (optional). ``mmbench run`` tells it before it starts,
             and what is stored of the same model is trusted more.
     """
@@ -244,6 +249,30 @@ class ModelHooks:
         Called once, between ``fit`` and the first ``score`` of the test queries, in cells that are
         fitted on one dataset and asked on another (``--fit-on``). Histories then hold numbers of
         these items, and no user is known.
+        """
+
+    @hookspec(firstresult=True)
+    def keep(self) -> Mapping[str, np.ndarray]:
+        """Optional, with ``restore``: what ``fit`` learned, as named arrays.
+
+        NumPy arrays or torch tensors of numbers; what the Config tells and what ``restore`` is
+        given need not be among them. Called after ``fit`` where ``--keep-fit`` asks for it, and
+        changes nothing. The harness writes them as safetensors, with the identity of the cell.
+        Marked with ``@hookimpl`` in a class at a module's top level, this hook and ``restore`` are
+        no part of the digest of code; ``fit`` and ``score`` must not call them. Imports that they
+        alone need stand inside them.
+        """
+
+    @hookspec(firstresult=True)
+    def restore(
+        self, arrays: Mapping[str, np.ndarray], train: Interactions, items: Items, run: Run
+    ) -> None:
+        """Optional, with ``keep``: be as after the ``fit`` that kept these arrays.
+
+        Called on a new instance with the same Config instead of ``fit``, with what that was given;
+        tensors have become arrays, and bfloat16 float32. ``items.features`` has no vectors of an
+        upstream model, and ``run.validate`` raises. Every score must be what the fitted instance
+        answers: a conformance check compares them, in another process.
         """
 
     @hookspec(firstresult=True)

@@ -57,13 +57,15 @@ def carry_out(
     watching: Observer | None = None,
     observers: Watchers | Sequence[str] = (),
     executor: Executor | None = None,
+    keep_fit: bool = False,
     protocol: str = "",
     say: Callable[[str], None] = lambda text: None,
 ) -> list[Finished]:
     """Run what is due of a plan and store it. Raises Interrupted, UsageError, OSError.
 
     Cells run on this machine, ``jobs`` side by side, or where an ``executor`` sends them; that
-    wants the file of a local ``protocol``.
+    wants the file of a local ``protocol``. With ``keep_fit``, which wants cells to run here, what
+    models learn is kept beside their results.
     """
     from mmbench.cluster.send import send
     from mmbench.data.places import cache_home
@@ -78,10 +80,11 @@ def carry_out(
         limits=limits or Limits(),
         cache=cache_home(),
         gpus_per_cell=gpus_per_cell,
+        keep_fit=keep_fit,
     )
     first = watching if watching is not None else Narrator(say)
     told = Observers(first, observers)
-    with told.told_of_run(rows, due(rows, overwrite, out), out):
+    with told.told_of_run(rows, due(rows, overwrite, out, keep_fit=keep_fit), out):
         if executor is not None:
             return send(rows, out, how, told, executor, protocol=protocol, overwrite=overwrite)
         return execute(rows, out, how, told, jobs=jobs, overwrite=overwrite)

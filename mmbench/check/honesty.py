@@ -17,8 +17,27 @@ MARGIN = 0.1
 
 
 def deterministic_under_a_seed(lab: Lab) -> None:
-    """The same seed on the same data, in another process and with a warm cache: same scores."""
-    demand_identical_cells(lab, "first", "again", "between two runs with one seed")
+    """The same seed on the same data, in another process and with a warm cache: same scores.
+
+    Another seed, of a model that declares ``draws = False``.
+    """
+    told = "between two runs with one seed"
+    if not lab.declared.draws:
+        told = "between seeds 0 and 1, and the class declares draws = False"
+    demand_identical_cells(lab, "first", "again", told)
+
+
+def kept_fit_scores_the_same(lab: Lab) -> None:
+    """What keep gives, restored in another process without a fit, has the same scores."""
+    if not lab.offer.keeps:
+        raise NotAsked("it has no hook keep")
+    first, _ = lab.cell("first"), lab.cell("again")
+    if isinstance(first.kept, Exception):
+        raise CheckFailed(f"keep: {first.kept}")
+    restored = lab.cells["restored"]
+    if restored.problem:
+        raise CheckFailed(f"restored: {restored.problem}")
+    demand_identical(first.reply("alone"), restored.reply("restored"), "once it is restored")
 
 
 def refit_forgets(lab: Lab) -> None:
@@ -91,6 +110,7 @@ def _answers(lab: Lab, name: str) -> list:  # type: ignore[type-arg]
 SAME = ("deterministic_under_a_seed",)
 CHECKS = (
     Check(SAME[0], "honesty", deterministic_under_a_seed, RUNS, ("again",)),
+    Check("kept_fit_scores_the_same", "honesty", kept_fit_scores_the_same, SAME),
     Check("refit_forgets", "honesty", refit_forgets, SAME, ("bare",)),
     Check(
         "carries_nothing_from_another_protocol",

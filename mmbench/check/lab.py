@@ -24,6 +24,7 @@ from mmbench.grid.config import STAND_IN
 from mmbench.grid.declaration import Declaration
 from mmbench.grid.environment import cuda_gpus
 from mmbench.grid.family import Limits
+from mmbench.grid.fitting import restore_model
 from mmbench.grid.host import Host, PluginFailure
 from mmbench.grid.launch import launch
 from mmbench.grid.outcome import Outcome, begin_record
@@ -123,6 +124,7 @@ class Lab:
             widest=worlds.ITEMS if widest is None else widest,
             sets=affordable(get_protocol(PROTOCOL).candidate_sets, widest, worlds.ITEMS),
             embeddings={"embed_items", "embed_queries"} <= hooks.keys(),
+            keeps="keep" in hooks,
         )
 
     def _describe(self, ref: ModelRef) -> Declaration:
@@ -201,6 +203,7 @@ class Lab:
         curious: bool = False,
         cache: str = "cache",
         protocol: str = PROTOCOL,
+        seed: int = 0,
         then: Callable[[Host, Job, Circumstances, Path], None] | None = None,
     ) -> None:
         """Run a cell on a log through the runner, and keep what is to be seen.
@@ -212,6 +215,7 @@ class Lab:
             curious: put all further questions, not only the one for comparisons.
             cache: name of the model's cache.
             protocol: name of what is asked; with another than the usual one, keep a record only.
+            seed: the model's.
             then: what else to do before the process ends.
         """
         question = ask_question(log, get_protocol(protocol))
@@ -228,7 +232,7 @@ class Lab:
             later=(self._asked(self.world),) if then is not None else (),
             fetched=self.fetched,
         )
-        job = self._job(log, protocol)
+        job = self._job(log, protocol, seed)
         probe = Probe(self.offer, question, curious)
         if then is not None:
             probe.then = lambda host: then(host, job, how, scratch)
@@ -250,10 +254,25 @@ class Lab:
             record = record.failed("failed", str(error))
         self.cells["second"] = probe.view(Outcome(record))
 
+    def restore_first(self, host: Host, job: Job, how: Circumstances, scratch: Path) -> None:
+        """Restore in this process what the first cell's model kept; kept as ``restored``."""
+        first = self.cells.get("first")  # checks that want it have waited for that
+        if first is None or not isinstance(first.kept, dict):
+            return
+        (question,) = how.later
+        probe = Probe(self.offer, question, curious=False)
+        record = begin_record(job, question, self.isolated)
+        try:
+            restore_model(host, job, question, scratch, how, first.kept)
+            probe.ask_restored(host)
+        except PluginFailure as error:
+            record = record.failed("failed", str(error))
+        self.cells["restored"] = probe.view(Outcome(record))
+
     def _asked(self, log: Log) -> Question:
         return ask_question(log, get_protocol(PROTOCOL))
 
-    def _job(self, log: Log, protocol: str) -> Job:
+    def _job(self, log: Log, protocol: str, seed: int) -> Job:
         plugin, declared = self.subject.plugin, self.declared
         cell = Cell(
             model=self.subject.ref.model,
@@ -263,7 +282,7 @@ class Lab:
             dataset=log.id,
             fingerprints={"events": log.fingerprints.events},
             protocol=protocol,
-            seed=0,
+            seed=seed,
         )
         device = "cuda" if cuda_gpus() else "cpu"
         given = {**dict(self.subject.ref.overrides), **self.subject.overrides}
@@ -279,6 +298,14 @@ def _environment() -> dict[str, str]:
     threads = max(1, (os.cpu_count() or 1) // ABREAST)
     path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
     return {"PYTHONPATH": path, "OMP_NUM_THREADS": str(threads)}
+
+
+def _run_again(lab: Lab) -> None:
+    """The usual world in another process, and there what the first one kept.
+
+    A model that declares that it draws nothing gets another seed.
+    """
+    lab.run("again", lab.world, seed=int(not lab.declared.draws), then=lab.restore_first)
 
 
 def _run_bare(lab: Lab) -> None:
@@ -312,7 +339,7 @@ def _cache_apart(lab: Lab, name: str) -> str:
 _ABOUT = {"titles": "text", "pictures": "image"}  # what a cell is of use for
 _WORLDS: dict[str, Callable[[Lab], None]] = {
     "first": lambda lab: lab.run("first", lab.world, curious=True),
-    "again": lambda lab: lab.run("again", lab.world),
+    "again": _run_again,
     "twin": lambda lab: lab.run("twin", worlds.with_other_targets(lab.world)),
     "random": _run_random,
     "bare": _run_bare,

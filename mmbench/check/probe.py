@@ -37,6 +37,7 @@ class Offer:
         widest: so many candidates it can afford.
         sets: the candidate sets that it can afford.
         embeddings: it has both embedding hooks.
+        keeps: it has the hooks of a kept fit.
     """
 
     candidates: bool
@@ -44,6 +45,7 @@ class Offer:
     widest: int
     sets: tuple[CandidateSet, ...]
     embeddings: bool
+    keeps: bool
 
     @property
     def narrow(self) -> bool:
@@ -66,6 +68,7 @@ class Viewed:
         changed: names of views whose files are not what they were.
         left: processes that still ran after scoring.
         printed: bytes.
+        kept: what the model said that it learned, or why it did not; None where it keeps nothing.
     """
 
     outcome: Outcome = field(init=False)
@@ -77,6 +80,7 @@ class Viewed:
     changed: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     printed: int = 0
+    kept: dict[str, np.ndarray] | Exception | None = None
 
     @property
     def problem(self) -> str:
@@ -126,8 +130,19 @@ class Probe:
             self._ask_more(queries, chosen)
         self.viewed.left = [_say_process(process) for process in _living(host)]
         self.viewed.changed = _changed(host.folder, self.question, bool(self.answers))
+        if self.curious and self.offer.keeps:
+            try:
+                self.viewed.kept = host.keep()
+            except PluginFailure as failure:
+                self.viewed.kept = failure
         if self.then is not None:
             self.then(host)
+
+    def ask_restored(self, host: Host) -> None:
+        """Ask a model that was restored what one that was fitted is asked alone."""
+        self.host = host
+        queries = self.question.split.test.queries
+        self._ask_alone("restored", queries, self._chosen(len(queries)))
 
     def view(self, outcome: Outcome) -> Viewed:
         """All that was seen."""
@@ -146,7 +161,7 @@ class Probe:
         usual = chosen if self.offer.narrow else None
         ask("again", queries, usual)
         ask("reversed", _rows(queries, np.arange(n)[::-1]), None if usual is None else usual[::-1])
-        ask("alone", queries, usual, [slice(row, row + 1) for row in range(ALONE)])
+        self._ask_alone("alone", queries, chosen)
         ask("unknown users", _unknown_users(queries), None if usual is None else usual[:3])
         if chosen is not None:
             order = np.random.default_rng(1).permutation(chosen.shape[1])
@@ -164,6 +179,10 @@ class Probe:
                     }
                 except PluginFailure as failure:
                     self.viewed.embeddings[name] = failure
+
+    def _ask_alone(self, name: str, queries: Queries, chosen: Int32 | None) -> None:
+        usual = chosen if self.offer.narrow else None
+        self._ask(name, queries, usual, [slice(row, row + 1) for row in range(ALONE)])
 
     def _ask(
         self,

@@ -29,13 +29,14 @@ def export(
     ] = None,
     candidates: Set = "unseen",
     protocol: Annotated[
-        str | None, typer.Option(help="The file of a local protocol, mine.toml.")
+        str | None, typer.Option(help="Only this one: a name, or a local one's file, mine.toml.")
     ] = None,
 ) -> None:
     """Write a row's stored results for other tools: one file a cell.
 
     trec: its top lists as a TREC run, with judgements beside it. users: the figures of each user,
-    as CSV. lists: its top lists with the items' titles, as CSV. Ids are the dataset's own.
+    as CSV. lists: its top lists with the items' titles, as CSV. Ids are the dataset's own. Lists of
+    rows of a local protocol want its file, --protocol mine.toml.
 
     \b
     Examples:
@@ -73,40 +74,37 @@ def recommend(
     out: Annotated[Path, typer.Option("--out", "-o", help="Where results are stored.")] = Path(
         "results"
     ),
+    fit: Annotated[
+        Path | None,
+        typer.Option(help="A kept fit to answer from; by default the one beside the result."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Fit a model, unless that is stored, and print what it recommends to users.
+    """Print what a model recommends to users: from a kept fit, a stored result, or a new fit.
 
     It answers for each user's test query: the history before the last event. What came next is
-    marked, if it is among the items.
+    marked, if it is among the items. A kept fit answers only for the code, settings and data that
+    it was made with; mmbench run --keep-fit keeps one.
 
     \b
     Examples:
       mmbench recommend markov -d demo --users user-0344,user-1525
       mmbench recommend sasrec-ce -d ./my-shop --users 42 -k 5 --json
+      mmbench recommend pop -d demo --users user-0344 --fit pop.fit.safetensors
     """
-    from mmbench import api
     from mmbench.cli.screen import make_console, show_status
+    from mmbench.grid.asked import make_grid
     from mmbench.grid.registry import split_list
-    from mmbench.problems import UserError
+    from mmbench.recommending import recommend as answer
 
-    console = make_console()
-    with show_status(make_console(stderr=True), f"running {model} on {data}") as status:
-        found = api.run(
-            [model],
-            [data],
-            seeds=[seed],
-            protocol=protocol or "",
-            preset=preset,
-            out=out,
-            say=status,
-        )
-    asked = found.reading.records[-1:]  # after those that it starts from
-    if not asked or not asked[0].done:
-        reason = asked[0].status.reason if asked else f"{found.problems[0].reason}"
-        raise UserError(f"{model} on {data} has no answer: {reason}")
-    listed = found.lists(asked[0].cell.id, candidates=candidates, data=data, protocol=protocol)
-    lists = listed[-1].lists.of(split_list(users))
+    grid = make_grid(
+        models=[model], data=[data], seeds=[seed], protocol=protocol or "", preset=preset
+    )
+    console, aside = make_console(), make_console(stderr=True)
+    with show_status(aside, f"running {model} on {data}") as status:
+        lists, kept = answer(grid, split_list(users), candidates, out, fit=fit, say=status)
+    if kept is not None:
+        aside.print(f"from the kept fit {kept}", markup=False, soft_wrap=True)
     if as_json:
         print(json.dumps(_json(lists, k), indent=1, ensure_ascii=False))
         return

@@ -107,6 +107,12 @@ def run(
         bool,
         typer.Option("--keep-stale", help="Serve what other code of a model left, and mark it so."),
     ] = False,
+    keep_fit: Annotated[
+        bool,
+        typer.Option(
+            "--keep-fit", help="Keep what models learn beside their results, for mmbench recommend."
+        ),
+    ] = False,
     executor: Annotated[
         str, typer.Option(help="Where cells run: local, ray or slurm.", autocompletion=executors)
     ] = "local",
@@ -179,6 +185,7 @@ def run(
       mmbench run -m 'sasrec,recbole:NARM' -d ./my-shop --set sasrec.dim=128
       mmbench run -m 'sasrec-ce[dim=32|64,layers=1|2]' -d demo
       mmbench run -m pop -d demo --observer jsonl:path=cells.jsonl
+      mmbench run -m markov,sasrec-ce -d demo --keep-fit
       mmbench run grid.toml --dry-run
       mmbench run grid.toml --executor ray --address auto --gpus-per-cell 0.5
       mmbench run grid.toml --executor slurm --slurm partition=gpu,time=2:00:00
@@ -202,7 +209,7 @@ def run(
         tuned=tuned or (),
     )
     sending = Sending(executor, address, slurm, gpus_per_cell, write_plan)
-    sending.demand(in_process=in_process)
+    sending.demand(in_process=in_process, keep_fit=keep_fit)
     if images and draw:
         raise typer.BadParameter("--images or --draw, not both")
     limits = (seconds(timeout), bytes_of(memory))
@@ -223,6 +230,7 @@ def run(
             watchers,
             in_process=in_process,
             keep_stale=keep_stale,
+            keep_fit=keep_fit,
             wishes=Wishes(
                 "drawn" if draw else "photographs" if images else "", not no_fetch, yes, dry_run
             ),
@@ -263,6 +271,7 @@ def _run_grid(
     *,
     in_process: bool,
     keep_stale: bool,
+    keep_fit: bool,
     wishes: Wishes,
     sending: Sending,
     as_json: bool,
@@ -296,7 +305,7 @@ def _run_grid(
             download=not dry_run,
             say=status,
         )
-    working = due(rows, overwrite, out)
+    working = due(rows, overwrite, out, keep_fit=keep_fit)
     if dry_run and as_json:
         print(json.dumps([_plan_json(row) for row in rows], indent=1))
         return []
@@ -331,6 +340,7 @@ def _run_grid(
                 watching=bars,
                 observers=watchers,
                 executor=sent,
+                keep_fit=keep_fit,
                 protocol=grid.protocol,
             )
     except (Stop, Interrupted):

@@ -56,6 +56,7 @@ def plan_lines(
     """
     yield plan_table(rows, working)
     yield from _say_chosen(rows) if chosen else ()
+    yield from _say_drawless(rows)
     for row in rows:
         if row.problem:
             yield f"[red]broken[/] {escape(f'{row.label}: {row.problem}')}"
@@ -80,6 +81,13 @@ def _say_chosen(rows: Iterable[Planned]) -> Iterator[str]:
     for (size, why), models in taken.items():
         names = ", ".join(models)
         yield escape(f"{size} runs for {names}: {why} (--preset paper runs the real ones)")
+
+
+def _say_drawless(rows: Iterable[Planned]) -> Iterator[str]:
+    """A line that names the models of which more seeds were asked for than there is use for."""
+    alone = dict.fromkeys(row.label for row in rows if row.one_seed)
+    if alone:
+        yield escape(f"one seed of {', '.join(alone)}: every seed gives the same, nothing is drawn")
 
 
 def _code(cell: Cell) -> str:
@@ -289,6 +297,9 @@ class GridProgress:
         if event["event"] == "aside":
             told = f"{cell_name(row)}: another worker stored it first, and differs; ours is kept in"
             self.console.print(f"[red]twice[/] {escape(told)} {event['path']}", soft_wrap=True)
+        if event["event"] == "unkept":
+            told = f"{cell_name(row)} cannot be kept: {event['reason']}"
+            self.console.print(escape(told), soft_wrap=True)
         if event["event"] != "progress":
             return
         task = self.cells[id(row)]

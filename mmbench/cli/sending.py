@@ -36,7 +36,7 @@ class Sending:
     gpus: float | None = None
     write_plan: Path | None = None
 
-    def demand(self, *, in_process: bool) -> None:
+    def demand(self, *, in_process: bool, keep_fit: bool = False) -> None:
         """Raise UserError where options do not go together."""
         if self.executor not in EXECUTORS:
             hint = did_you_mean(self.executor, EXECUTORS)
@@ -47,6 +47,8 @@ class Sending:
             raise UserError("--slurm goes with --executor slurm")
         if in_process and self.executor != "local":
             raise UserError(f"--in-process runs cells here, and not on {self.executor}")
+        if keep_fit and (self.executor != "local" or self.write_plan is not None):
+            raise UserError("--keep-fit keeps the fits of cells that run here: use it alone")
 
     @contextlib.contextmanager
     def opened(self, jobs: int) -> Iterator[Executor | None]:

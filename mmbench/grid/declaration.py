@@ -61,6 +61,8 @@ class Declaration:
         known_failures: check to reason.
         embeds: which of the embedding hooks it has.
         transfers, fetches: whether it has these hooks.
+        keeps: whether its fit can be kept.
+        draws: False where every seed gives the same.
         upstream: the model whose item embeddings it starts from.
         why: why ``auto`` took no preset that comes before; empty where it did not choose.
     """
@@ -86,6 +88,8 @@ class Declaration:
     embeds: tuple[Embedding, ...] = ()
     transfers: bool = False
     fetches: bool = False
+    keeps: bool = False
+    draws: bool = True
     upstream: Upstream | None = None
     why: Sentence = ""
 

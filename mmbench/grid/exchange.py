@@ -41,6 +41,7 @@ SPACES = ("fused", "text", "image")
 VIEWS = "views"
 WIDEST = 16_384  # columns of vectors, where the catalogue has fewer items
 LARGE = 2**26  # bytes
+FIT = "fit.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +305,68 @@ def load_embeddings(
         if matrix.ndim != 2 or matrix.dtype != np.float32:
             raise ValueError(f"the {space} embeddings are {matrix.dtype}{list(matrix.shape)}")
     return found
+
+
+def save_kept(folder: Path, answer: Any) -> dict[str, Any]:
+    """Write what ``keep`` answered and describe it in a message.
+
+    Raises TypeError for anything but a mapping from names to arrays or tensors of numbers.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import save  # not in every cell
+
+    if not isinstance(answer, Mapping) or not all(isinstance(name, str) for name in answer):
+        raise TypeError(f"keep answered {type(answer).__name__} where named arrays are due")
+    try:
+        data = save({name: _plain(name, value) for name, value in answer.items()})
+    except SafetensorError as error:
+        raise TypeError(f"keep answered what safetensors cannot hold: {error}") from error
+    with open(os.open(folder / ANSWERS / FIT, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+        file.write(data)
+        file.truncate()
+    return {"size": len(data)}
+
+
+def _plain(name: str, value: Any) -> np.ndarray:
+    """An array or a tensor as an array of numbers; bfloat16, which numpy lacks, as float32."""
+    if type(value).__module__.partition(".")[0] == "torch":
+        value = value.detach().cpu()
+        value = (value.float() if str(value.dtype) == "torch.bfloat16" else value).numpy()
+    if not isinstance(value, np.ndarray | np.generic) or value.dtype.kind not in "fiubc":
+        kind = getattr(value, "dtype", type(value).__name__)
+        raise TypeError(f"keep: {name!r} is {kind}; arrays and tensors of numbers can be kept")
+    return np.array(value, order="C")
+
+
+def load_kept(folder: Path, size: int) -> dict[str, np.ndarray]:
+    """The arrays of ``save_kept``. Raises ValueError for a file that is none, or is too much."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    with open(folder / ANSWERS / FIT, "rb", opener=_open_plain) as file:
+        if os.fstat(file.fileno()).st_size != size:
+            raise ValueError("the kept arrays are a file of another size than was said")
+        if size > LARGE and 2 * size > (free := psutil.virtual_memory().available):
+            raise ValueError(f"kept arrays of {size:,} bytes, where {free:,} of memory are free")
+        data = file.read(size)
+    try:
+        return dict(load(data))
+    except (SafetensorError, KeyError, TypeError) as error:
+        raise ValueError(f"kept arrays that are no safetensors: {error}") from error
+
+
+def save_fit(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write a kept fit below ``folder``, for ``restore``."""
+    from safetensors.numpy import save
+
+    (_views(folder) / FIT).write_bytes(save(dict(arrays)))
+
+
+def load_fit(folder: Path) -> dict[str, np.ndarray]:
+    """The arrays of a kept fit."""
+    from safetensors.numpy import load_file
+
+    return dict(load_file(folder / VIEWS / FIT))
 
 
 def _views(folder: Path) -> Path:

@@ -20,7 +20,9 @@ from mmbench.grid.outcome import Outcome
 from mmbench.grid.plan import Planned
 from mmbench.grid.registry import UsageError
 from mmbench.grid.runner import Circumstances, Job, refuse, run_cell
+from mmbench.problems import UserError
 from mmbench.results.claim import Claim, Preempted, claim, sweep
+from mmbench.results.fits import fit_path, write_fit
 from mmbench.results.lease import LASTS
 from mmbench.results.publish import publish
 from mmbench.results.record import Record, Status
@@ -63,11 +65,14 @@ class Finished:
     ran: bool
 
 
-def due(rows: Sequence[Planned], overwrite: str, results: Path) -> list[Planned]:
+def due(
+    rows: Sequence[Planned], overwrite: str, results: Path, *, keep_fit: bool = False
+) -> list[Planned]:
     """The rows that a run would work on.
 
     A finished cell is among them where a due one starts from its item embeddings and they are not
-    there; one that is not applicable, where that is not recorded yet.
+    there, or where its fit shall be kept, can be, and is not; one that is not applicable, where
+    that is not recorded yet.
     """
     again = AGAIN[overwrite]
     wanted: set[str] = set()
@@ -77,6 +82,7 @@ def due(rows: Sequence[Planned], overwrite: str, results: Path) -> list[Planned]
             continue
         cell = row.job.cell
         lacking = cell.id in wanted and not items_path(results, cell).exists()
+        lacking |= keep_fit and not row.kept and _lacks_fit(row.job, results)
         unrecorded = row.inapplicable and row.known is None
         if again(row.state) or unrecorded or (lacking and row.state == "done"):
             chosen.append(row)
@@ -101,7 +107,7 @@ def execute(
     """
     results.mkdir(parents=True, exist_ok=True)
     sweep(results)
-    todo = due(rows, overwrite, results)
+    todo = due(rows, overwrite, results, keep_fit=how.keep_fit)
     able = [row.job for row in todo if row.job and not row.inapplicable]
     wanted = {job.upstream.cell.id for job in able if job.upstream}
     finished: dict[int, Finished] = {}
@@ -189,6 +195,7 @@ def run_row(
         ) as held:
             known = read_record(results, cell)
             lacking = keep_items and not items_path(results, cell).exists()
+            lacking |= how.keep_fit and _lacks_fit(row.job, results)
             if known is not None and not lacking and not again(known):
                 observer.cell_finished(row, known)  # another grid did it while we waited
                 return known
@@ -202,13 +209,33 @@ def run_row(
                 outcome.record, outcome.ranks, outcome.top, outcome.items, outcome.examples
             )
             stored = publish(results, held, made, lambda one: one == known)
+            unkept = outcome.unkept or _keep(outcome, results)
     except InterruptedError:
         raise Interrupted from None
     if stored.aside is not None:
         kept = {"event": "aside", "path": str(stored.aside)}
         observer.cell_event(row, kept)
+    if unkept:
+        observer.cell_event(row, {"event": "unkept", "reason": unkept})
     observer.cell_finished(row, stored.record)
     return stored.record
+
+
+def _lacks_fit(job: Job, results: Path) -> bool:
+    """Whether a model's fit can be kept and is not there."""
+    return job.declared.keeps and not fit_path(results, job.cell).exists()
+
+
+def _keep(outcome: Outcome, results: Path) -> str:
+    """Write a cell's fit beside its record where there is one; why not, or an empty text."""
+    if outcome.fit is None:
+        return ""
+    cell = outcome.record.cell
+    try:
+        write_fit(fit_path(results, cell), cell, outcome.fit)
+    except UserError as error:
+        return str(error)
+    return ""
 
 
 def _outcome(

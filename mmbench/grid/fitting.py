@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from typing import Protocol as Interface
 
 import numpy as np
@@ -74,16 +74,39 @@ def fit_model(
         ask = home.ask(asker(host, "valid", probe), width)
         return validation_ndcg(valid, home.log.n_items, ask, limit, sets)
 
-    run = {
+    host.busy = 0.0
+    parameters = host.fit(_run(job, question, how, source), items.n_items, validate)
+    return Fitted(parameters, tuple(sets), validate)
+
+
+def restore_model(
+    host: Host,
+    job: Job,
+    question: Question,
+    scratch: Path,
+    how: Circumstances,
+    arrays: Mapping[str, np.ndarray],
+) -> None:
+    """Hand over what trained, and what was learned of it; nothing of a test fold is read."""
+    fetch(job, scratch, how)
+    host.open(job.plugin, job.cell.config)
+    exchange.save_train(scratch, question.train)
+    exchange.save_items(scratch, question.items)
+    exchange.save_fit(scratch, arrays)
+    host.restore(_run(job, question, how, None), question.items.n_items)
+
+
+def _run(
+    job: Job, question: Question, how: Circumstances, source: Question | None
+) -> dict[str, Any]:
+    """What a plugin is told of its circumstances."""
+    return {
         "seed": job.cell.seed,
         "device": job.device,
         "preset": job.preset,
         "cache": str(models_folder(job.plugin, how.cache)),
         "encodings": str(encodings_folder(how, question, source)),
     }
-    host.busy = 0.0
-    parameters = host.fit(run, items.n_items, validate)
-    return Fitted(parameters, tuple(sets), validate)
 
 
 def shown_queries(question: Question, queries: Queries, *, unknown_users: bool) -> Queries:

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 
 from mmbench.grid import exchange, replies, shared_memory
@@ -129,6 +130,21 @@ class Host:
         answer = self._await(validate)
         with self._reading():
             return replies.read(replies.Fitted, answer, "fit").parameters
+
+    def keep(self) -> dict[str, np.ndarray]:
+        """What the fitted plugin learned, as arrays. It is no part of what fitting costs."""
+        busy = self.busy
+        self._command("keep")
+        answer = self._await()
+        self.busy = busy
+        with self._reading():
+            return exchange.load_kept(self.folder, replies.read(replies.Kept, answer, "keep").size)
+
+    def restore(self, run: Message, n_items: int) -> None:
+        """Let the new instance be as after the fit whose arrays stand in the folder."""
+        self.n_items = n_items
+        self._command("restore", run=run)
+        self._await()
 
     def transfer(self, n_items: int) -> None:
         """Turn the fitted plugin to the catalogue that now stands in the folder."""

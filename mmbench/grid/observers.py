@@ -144,7 +144,9 @@ class Narrator:
         self.say(f"running {row.label} on {row.dataset}, seed {row.seed}")
 
     def cell_event(self, row: Planned, event: Mapping[str, Any]) -> None:
-        """Too often to be said."""
+        """A fit that cannot be kept is said; all else is too often."""
+        if event["event"] == "unkept":
+            self.say(f"{row.label} on {row.dataset} cannot be kept: {event['reason']}")
 
     def cell_finished(self, row: Planned, record: Record) -> None:
         """A cell ended."""

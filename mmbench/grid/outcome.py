@@ -34,7 +34,8 @@ class Outcome:
     """What a cell leaves: the record and, where it is done, the columns of its ranks.
 
     ``items`` are its ``fused`` item embeddings, float32[n_items + 1, d], where another cell wants
-    them; ``examples`` are texts that it made.
+    them; ``examples`` are texts that it made. ``fit`` is what the model learned, where that is to
+    be kept, and ``unkept`` why it could not be.
     """
 
     record: Record
@@ -42,16 +43,23 @@ class Outcome:
     top: dict[str, np.ndarray] | None = None
     items: np.ndarray | None = None
     examples: tuple[Example, ...] = ()
+    fit: dict[str, np.ndarray] | None = None
+    unkept: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What a plugin's answers came to, and its own seconds: to fit (and transfer), and to score."""
+    """What a plugin's answers came to, and its own seconds: to fit (and transfer), and to score.
+
+    ``fit`` and ``unkept`` as in ``Outcome``.
+    """
 
     ranks: Ranks
     fit_seconds: float
     score_seconds: float
     parameters: int | None
+    fit: dict[str, np.ndarray] | None = None
+    unkept: str = ""
 
 
 def begin_record(
@@ -69,6 +77,7 @@ def begin_record(
         preset=job.preset,
         stand_in=bool(declared.stand_in),
         loss=declared.loss,
+        draws=job.draws,
         needs=declared.needs,
         known_failures=declared.known_failures,
         queries=len(question.split.test),

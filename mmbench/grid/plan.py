@@ -53,6 +53,7 @@ class Planned:
         seconds: about how long it takes, where anything is known of it.
         memory_mb: about how much memory it takes, where that is known.
         ref: the model, as it was asked for.
+        one_seed: more seeds were asked for, and the model declares that they give the same.
     """
 
     label: str
@@ -69,6 +70,7 @@ class Planned:
     seconds: float | None = None
     memory_mb: float | None = None
     ref: ModelRef | None = None
+    one_seed: bool = False
 
     @property
     def state(self) -> str:
@@ -135,7 +137,7 @@ def make_plan(
         row
         for question in questions
         for ref in refs
-        for seed in grid.seeds
+        for seed in planner.seeds(ref)
         for row in planner.rows(question, ref, seed)
     ]
     unique: dict[str | int, Planned] = {}  # what was asked for twice, by one name or two, is one
@@ -169,6 +171,14 @@ class _Planner:
     shelf: Shelf
     keep_stale: bool
 
+    def seeds(self, ref: ModelRef) -> tuple[int, ...]:
+        """Those that are worth a run: the first, where neither a model nor its upstream draws."""
+        return self.grid.seeds if self._draws(ref) else self.grid.seeds[:1]
+
+    def _draws(self, ref: ModelRef) -> bool:
+        found = self.described[ref]
+        return found.declared.draws or (found.upstream is not None and self._draws(found.upstream))
+
     def rows(self, question: Question, ref: ModelRef, seed: int) -> list[Planned]:
         """A model's cell, after those of the models that it starts from."""
         found, data = self.described[ref], question.log.id
@@ -181,6 +191,7 @@ class _Planner:
             return [*before, Planned(ref.model, data, seed, problem=problem)]
         job = self._job(question, ref, seed, upstream)
         row = Planned(job.label, data, seed, job, question, source=self.source, ref=ref)
+        row = replace(row, one_seed=len(self.grid.seeds) > len(self.seeds(ref)))
         if why := self._inapplicable(found, question, upstream):
             # what it would start from is run where it is asked for by itself
             before, row = [], replace(row, inapplicable=why)

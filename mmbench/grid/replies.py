@@ -130,6 +130,12 @@ class Embedded(Reply):
     spaces: dict[str, Layout] = Field(max_length=3)
 
 
+class Kept(Reply):
+    """``keep`` has ended: the bytes of the file with its arrays."""
+
+    size: int = Field(ge=0)
+
+
 class Options(Reply):
     """What a plugin's class declares: in one preset, or in each that ``auto`` may take."""
 

@@ -74,6 +74,11 @@ class Job:
     reads: tuple[str, ...] = ()
     tuning: Tuning | None = None
 
+    @property
+    def draws(self) -> bool:
+        """Whether another seed may give another result: of the cell that it starts from too."""
+        return self.declared.draws or (self.upstream is not None and self.upstream.draws)
+
 
 @dataclass(slots=True)
 class Circumstances:
@@ -82,6 +87,7 @@ class Circumstances:
     ``walled``: False leaves out the wall around a cell's process. ``later``: what else the same
     process will be fitted on, as by the conformance checks. ``gpus_per_cell``: see
     ``devices.deal``. ``resumed``: the attempt whose checkpoints the fit begins with; 0 for none.
+    ``keep_fit``: whether to keep what models learn.
     """
 
     isolated: bool = True
@@ -95,6 +101,7 @@ class Circumstances:
     fetched: Fetched = field(default_factory=Fetched)
     gpus_per_cell: float = 1.0
     resumed: int = 0
+    keep_fit: bool = False
 
 
 def run_cell(
@@ -147,6 +154,7 @@ def run_cell(
 
     problem = not_applicable(job.declared, question, source)
     ranks: Ranks | None = None
+    answered: Answered | None = None
     items: np.ndarray | None = None
     if problem:
         record = record.failed("not-applicable", problem)
@@ -203,10 +211,12 @@ def run_cell(
     record = record.changed(
         curves={**searched, **curves.kept()}, seconds=round(time.perf_counter() - clock, 3)
     )
-    if ranks is None or not record.done:
+    if answered is None or ranks is None or not record.done:
         return Outcome(record)
     return Outcome(
-        record, rank_columns(question, ranks), top_columns(ranks), items, tuple(examples)
+        *(record, rank_columns(question, ranks), top_columns(ranks), items, tuple(examples)),
+        fit=answered.fit,
+        unkept=answered.unkept,
     )
 
 
@@ -228,6 +238,7 @@ def converse(
     """Fit, score, rank."""
     fitted = fit_model(host, job, question, scratch, how, probe, features, source)
     sets = fitted.sets
+    fit, unkept = keep_fit(host, job) if how.keep_fit else (None, "")
     if source is not None:
         exchange.save_items(scratch, question.items)
         host.transfer(question.items.n_items)
@@ -240,7 +251,17 @@ def converse(
     # only now: test histories hold validation targets
     rank = rank_each if job.declared.per_set else rank_at_once
     ranks = rank(host, question, scratch, sets, probe, unknown_users=source is not None)
-    return Answered(ranks, fit_seconds, host.busy, fitted.parameters)
+    return Answered(ranks, fit_seconds, host.busy, fitted.parameters, fit, unkept)
+
+
+def keep_fit(host: Host, job: Job) -> tuple[dict[str, np.ndarray] | None, str]:
+    """What a fitted model learned, or why that cannot be kept; the cell goes on either way."""
+    if not job.declared.keeps:
+        return None, f"{job.plugin.name} ({job.plugin.distribution}) has no hook keep"
+    try:
+        return host.keep(), ""
+    except PluginFailure as failure:
+        return None, failure.reason
 
 
 def rank_at_once(

@@ -66,6 +66,7 @@ def load_class(plugin: Plugin) -> Any:
         found.Config()
         _check_stand_ins(found, where)
         _check_per_set(found, where)
+        _check_keeping(found, where)
     except ContractError:
         raise
     except TypeError as error:
@@ -99,6 +100,15 @@ def _check_per_set(found: Any, where: str) -> None:
             f"{where}: per_set is True, and score names neither candidates nor excluded: it would "
             "be asked the same for each set"
         )
+
+
+def _check_keeping(found: Any, where: str) -> None:
+    """Raise ContractError for half of keeping, and where ``draws`` is no truth value."""
+    if has_hook(found, "keep") != has_hook(found, "restore"):
+        there, lacks = ("keep", "restore") if has_hook(found, "keep") else ("restore", "keep")
+        raise ContractError(f"{where} has the hook {there} and not {lacks}; a kept fit wants both")
+    if not isinstance(getattr(found, "draws", True), bool):
+        raise ContractError(f"{where}: draws is True or False, not {found.draws!r}")
 
 
 def open_session(plugin: Plugin, config: Mapping[str, Any]) -> pluggy.PluginManager:
@@ -159,6 +169,8 @@ def _declare(
         embeds=tuple(hook for hook in EMBEDDINGS if has_hook(model_class, hook)),
         transfers=has_hook(model_class, "transfer"),
         fetches=has_hook(model_class, "fetch"),
+        keeps=has_hook(model_class, "keep"),
+        draws=getattr(model_class, "draws", True),
         upstream=_upstream(model_class, ref, config),
     )
 

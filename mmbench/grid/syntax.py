@@ -5,6 +5,11 @@ Comments, docstrings and layout are not in it, nor is a statement that does noth
 how f-strings are cut; ``ast.dump`` and ``repr`` differ further (which letters are printable depends
 on the version of Unicode). So the tree is written down here, field by field. Standard library
 alone.
+
+Of a class at a module's top level three things are left out, for no stored figure depends on them:
+the hooks ``keep`` and ``restore``, as a kept fit never makes a row and a conformance check holds
+its scores against those of the fit itself, and the declaration ``draws = False``, which says how
+many seeds are worth a run. What these hooks import, inside themselves, is not followed either.
 """
 
 from __future__ import annotations
@@ -19,6 +24,9 @@ from typing import Any
 
 SILENT = {"ctx", "kind", "type_comment", "type_ignores"}  # fields that change nothing
 BLOCKS = {"body", "orelse", "finalbody"}  # fields that hold statements
+KEEPING = {"keep", "restore"}  # hooks that no stored figure depends on
+HOOK = "hookimpl"  # the decorator without which a method of that name is none
+SEEDS = "draws"  # the declaration that no stored figure depends on
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +35,10 @@ class Source:
 
     Attributes:
         digest: sha256 of what it does, hex; of its bytes where this Python cannot parse them.
-        imports: dotted names that it imports when it runs, at its top or inside a function, as far
-            as they are spelt: ``from a import b`` gives ``a.b``, and with ``b.c`` further down
-            ``a.b.c`` too. Names that are put together at run time are not seen.
+        imports: dotted names that it imports when it runs, at its top or inside a function (but for
+            the hooks that are left out), as far as they are spelt: ``from a import b`` gives
+            ``a.b``, and with ``b.c`` further down ``a.b.c`` too. Names that are put together at
+            run time are not seen.
         promised: dotted names that it imports for type checkers only.
     """
 
@@ -47,9 +56,32 @@ def read_source(source: bytes, package: str) -> Source:
             tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Source(hashlib.sha256(b"not parsed\0" + source).hexdigest())
+    for statement in tree.body:
+        if isinstance(statement, ast.ClassDef):
+            statement.body = [part for part in statement.body if not _scoreless(part)]
     written, attributes = _write(tree)
     imports, promised = _imports(tree, attributes, package)
     return Source(hashlib.sha256(written).hexdigest(), imports, promised)
+
+
+def _scoreless(statement: ast.stmt) -> bool:
+    """Whether a class's statement is ``keep`` or ``restore``, marked as a hook, or ``draws = ...``.
+
+    The declaration has no annotation, so that it is no field of a dataclass.
+    """
+    if isinstance(statement, ast.FunctionDef):
+        return statement.name in KEEPING and any(map(_is_hook, statement.decorator_list))
+    return (
+        isinstance(statement, ast.Assign)
+        and [getattr(target, "id", "") for target in statement.targets] == [SEEDS]
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, bool)
+    )
+
+
+def _is_hook(decorator: ast.expr) -> bool:
+    """Whether it is ``@hookimpl`` or ``@mmbench.hookimpl``; one that is called may mark another."""
+    return HOOK in (getattr(decorator, "id", ""), getattr(decorator, "attr", ""))
 
 
 class _Mark(bytes):

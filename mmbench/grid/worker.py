@@ -8,8 +8,9 @@ import shutil
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pluggy
@@ -116,6 +117,31 @@ class Worker:
     def do_fit(self, run: Message) -> Message:
         """Fit the instance that was built last."""
         assert self.manager is not None
+        given = self._given(run)
+        with self.during("fit"):
+            self.manager.hook.fit(**given)
+        self.sent_vectors = False
+        return {"parameters": parameter_count(self.manager)}
+
+    def do_keep(self) -> Message:
+        """What the fitted plugin learned, in a file."""
+        assert self.manager is not None
+        with self.during("keep"):
+            answer = self.manager.hook.keep()
+        return exchange.save_kept(self.folder, answer)
+
+    def do_restore(self, run: Message) -> Message:
+        """Let the instance that was built last be as after the fit that was kept."""
+        assert self.manager is not None
+        given = {**self._given(run), "arrays": exchange.load_fit(self.folder)}
+        given["run"] = replace(given["run"], validate=_no_validation)
+        with self.during("restore"):
+            self.manager.hook.restore(**given)
+        self.sent_vectors = False
+        return {}
+
+    def _given(self, run: Message) -> dict[str, Any]:
+        """What ``fit`` is given, as it stands in the folder and in ``run``; all else is let go."""
         cache, encodings = Path(run["cache"]), Path(run["encodings"])
         self.queries, self.candidates, self.excluded = {}, {}, {}
         train, items = exchange.load_train(self.folder), exchange.load_items(self.folder)
@@ -139,10 +165,7 @@ class Worker:
             example=_exampler(self.channel),
         )
         self.sent_vectors = False
-        with self.during("fit"):
-            self.manager.hook.fit(train=train, items=items, run=circumstances)
-        self.sent_vectors = False
-        return {"parameters": parameter_count(self.manager)}
+        return {"train": train, "items": items, "run": circumstances}
 
     def do_transfer(self) -> Message:
         """Turn the fitted plugin to the catalogue that now stands in the folder."""
@@ -286,6 +309,11 @@ def _validator(worker: Worker) -> Callable[..., float]:
                 obey(command)
 
     return validate
+
+
+def _no_validation(limit: int | None = None) -> float:
+    """``run.validate`` where nothing is fitted."""
+    raise RuntimeError("run.validate is for fit alone, and a kept fit is restored")
 
 
 def _logger(channel: Channel) -> Callable[..., None]:

@@ -25,7 +25,7 @@ from mmbench.protocol.protocols import (
     get_protocol,
 )
 from mmbench.protocol.same_text import text_equal
-from mmbench.protocol.split import SPLITS, Fold, Split, split
+from mmbench.protocol.split import SPLITS, Fold, Split, split, take
 
 __all__ = [
     "CANDIDATE_SETS",
@@ -59,6 +59,7 @@ __all__ = [
     "shown_candidates",
     "split",
     "summarise",
+    "take",
     "text_equal",
     "tie_rate",
     "unanswered",

@@ -69,6 +69,24 @@ class Fold:
         return len(self.queries)
 
 
+def take(fold: Fold, rows: Int64) -> Fold:
+    """Some queries of a fold, in this order; int64[m]."""
+    bounds = fold.seen_offsets
+    seen = [fold.seen[bounds[row] : bounds[row + 1]] for row in rows.tolist()]
+    queries = fold.queries
+    return Fold(
+        queries=Queries(queries.user[rows], queries.history[rows], queries.time[rows]),
+        user=fold.user[rows],
+        target=fold.target[rows],
+        seen_offsets=np.cumsum([0, *map(len, seen)]).astype(np.int64),
+        seen=np.concatenate([np.zeros(0, np.int32), *seen]),
+        candidates={name: among[rows] for name, among in fold.candidates.items()},
+        frequency=fold.frequency[rows],
+        history_length=fold.history_length[rows],
+        tied=fold.tied[rows],
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Split:
     """A log, split: what ``fit`` gets, and two folds that it does not."""

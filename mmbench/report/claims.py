@@ -125,7 +125,9 @@ def _plus_minus(standings: Standings) -> str:
     text = f"± is half of the 95% interval of the mean, over {over}."
     if steady:
         rows = "row of one seed is" if steady == 1 else "rows of one seed are"
-        text += f" {steady} {rows} of models whose stored seeds rank alike, so that one is enough."
+        text += (
+            f" {steady} {rows} of models that rank alike with every seed, so that one is enough."
+        )
     return text
 
 

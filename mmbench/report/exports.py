@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from mmbench.data.log import Log
 from mmbench.files import slug, write_atomically
-from mmbench.protocol import get_protocol
+from mmbench.problems import UserError
+from mmbench.protocol import PROTOCOLS, get_protocol
 from mmbench.report.aggregate import Board, Row
 from mmbench.report.frames import user_figures
 from mmbench.report.lists import Lists, csv_lists, name_lists, trec_qrels, trec_run
@@ -35,12 +36,12 @@ def find_lists(
 ) -> list[Listed]:
     """The lists of each finished cell of some rows, see ``name_lists``.
 
-    ``load`` opens a dataset: by its id, or as ``data`` names it where that does not do. Of a local
-    protocol, ``protocol`` names the file.
+    ``load`` opens a dataset: by its id, or as ``data`` names it where that does not do. Which
+    protocols: see ``choose_protocol``.
     """
     logs: dict[str, Log] = {}
     found = []
-    for board, row in pairs:
+    for board, row in choose_protocol(pairs, protocol):
         name, asked = data or board.dataset, get_protocol(protocol or board.protocol)
         for record in row.done:
             if name not in logs:
@@ -48,6 +49,25 @@ def find_lists(
             tables = reading.ranks(record), reading.top(record)
             lists = name_lists(record, *tables, candidates, logs[name], asked)
             found.append(Listed(board, row, record, lists))
+    return found
+
+
+def choose_protocol(
+    pairs: Iterable[tuple[Board, Row]], protocol: str | None = None
+) -> list[tuple[Board, Row]]:
+    """The rows of one protocol, by its name or, of a local one, by its file.
+
+    Where none is named, those of the published protocols, or all where there are no such. Raises
+    UserError where a protocol has no such row.
+    """
+    every = list(pairs)
+    if protocol is None:
+        return [pair for pair in every if pair[0].protocol in PROTOCOLS] or every
+    name = get_protocol(protocol).name
+    found = [pair for pair in every if pair[0].protocol == name]
+    if every and not found:
+        known = ", ".join(sorted({board.protocol for board, _ in every}))
+        raise UserError(f"no such row was asked {name}, but {known}")
     return found
 
 

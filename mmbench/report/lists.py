@@ -10,10 +10,11 @@ from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from mmbench.data.log import Log, sample_users
 from mmbench.problems import UserError
-from mmbench.protocol import Protocol, split
+from mmbench.protocol import Fold, Protocol, split
 from mmbench.report.words import plain
 from mmbench.results.record import Record
 
@@ -38,20 +39,35 @@ class Lists:
 
     def of(self, users: Sequence[str]) -> Lists:
         """The lists of some users. Raises UserError where one was not asked for."""
-        place = {user: k for k, user in enumerate(self.users)}
-        for user in users:
-            if user not in place:
-                raise UserError(
-                    f"user {user!r} has no test query here: there are {len(place):,}, such as "
-                    f"{', '.join(map(repr, self.users[:3]))}"
-                )
-        chosen = [place[user] for user in users]
+        chosen = places_of(self.users, users).tolist()
         return Lists(
             tuple(users),
             tuple(self.targets[k] for k in chosen),
             tuple(self.items[k] for k in chosen),
             self.titles,
         )
+
+
+def places_of(known: Sequence[str], users: Sequence[str]) -> NDArray[np.int64]:
+    """int64[m]: where some users are among those who are asked. Raises UserError for another."""
+    place = {user: k for k, user in enumerate(known)}
+    for user in users:
+        if user not in place:
+            raise UserError(
+                f"user {user!r} has no test query here: there are {len(place):,}, such as "
+                f"{', '.join(map(repr, known[:3]))}"
+            )
+    return np.array([place[user] for user in users], dtype=np.int64)
+
+
+def lists_of(fold: Fold, numbers: NDArray[np.int32], log: Log) -> Lists:
+    """Lists in a dataset's own ids; int32[q, k] items for the queries of a fold, 0 for none."""
+    users = tuple(log.user_ids[user] for user in fold.user.tolist())
+    items = tuple(tuple(log.item_ids[item] for item in row if item) for row in numbers.tolist())
+    shown = {*np.unique(numbers).tolist(), *fold.target.tolist()} - {0}
+    texts = next(iter(log.items.fields.values()), None)
+    titles = {log.item_ids[item]: plain(texts[item]) for item in shown} if texts else {}
+    return Lists(users, tuple(log.item_ids[item] for item in fold.target), items, titles)
 
 
 def name_lists(
@@ -88,11 +104,7 @@ def name_lists(
     if "user" not in ranks.column_names or ranks["user"].to_pylist() != [_stored(u) for u in users]:
         raise UserError(f"the ranks of the cell {cell.id} are of other users than its dataset has")
     numbers = np.asarray(top[column].combine_chunks().flatten()).reshape(len(users), -1)
-    items = tuple(tuple(log.item_ids[item] for item in row if item) for row in numbers.tolist())
-    shown = {*np.unique(numbers).tolist(), *fold.target.tolist()} - {0}
-    texts = next(iter(log.items.fields.values()), None)
-    titles = {log.item_ids[item]: plain(texts[item]) for item in shown} if texts else {}
-    return Lists(users, tuple(log.item_ids[item] for item in fold.target), items, titles)
+    return lists_of(fold, numbers, log)
 
 
 def trec_qrels(lists: Lists) -> Iterator[str]:

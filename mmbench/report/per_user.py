@@ -92,14 +92,14 @@ def per_user(
 
 
 def repeats(ranks: Ranks, boards: Iterable[Board], row: Row) -> bool:
-    """Whether stored seeds of the row's model with its config have equal ranks, wherever there are
-    several.
+    """Whether another seed of the row gives the same, so that one is enough.
 
-    Then another seed gives the same, and one is enough. What is declared is not looked at: it is
-    the ranks that tell.
+    Its model declares so (``draws = False``), or stored seeds of the model with its config have
+    equal ranks wherever there are several. Where any of these differ, that counts and not what is
+    declared.
     """
     wanted = _what(row.first.cell)
-    told = False
+    told = row.first.draws is False
     for other in (other for board in boards for other in board.rows if len(other.done) > 1):
         if _what(other.first.cell) != wanted:
             continue

@@ -101,7 +101,7 @@ def _seeds(name: str, count: int, known: bool) -> str:
     if count > 1:
         return f"{name}: the mean of {count} seeds"
     if known:
-        return f"{name}: one seed, and stored seeds of its model give equal ranks"
+        return f"{name}: one seed, and every seed of its model gives equal ranks"
     return f"{name}: one seed, so that its seed noise is unknown, and not in the interval"
 
 

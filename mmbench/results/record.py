@@ -132,6 +132,8 @@ class Record(Part):
         metrics, beyond: candidate set to metric to value. Of a stored record, metrics are not what
             its file says, but what its ranks come to, see ``mmbench.results.figures``.
         tie_rate, unanswered: candidate set to share of queries; read as metrics are.
+        draws: False where the class declares that every seed gives the same; not told before there
+            was the word.
         drawn: sampled set to how many negatives its queries have.
         queries, catalogue, users, events: counts of the test fold and the dataset.
         candidates_sha256: over the candidates of the sampled sets, keyed with the log's secret.
@@ -157,6 +159,7 @@ class Record(Part):
     preset: str = "paper"
     stand_in: bool | None = None
     loss: str | None = None
+    draws: bool | None = None
     needs: tuple[str, ...] = ()
     known_failures: dict[str, str] = {}
     metrics: dict[str, dict[str, float]] = {}

@@ -29,6 +29,12 @@ def test_a_local_protocol_has_cells_and_boards_of_its_own(bench):
     lacking = bench.run("export", "trec", cell)
     assert lacking.code == 2 and "is a local protocol: say its file" in lacking.err
     assert bench.run("export", "trec", cell, "--protocol", "mine.toml").code == 0
+    assert bench.run("export", "trec", "counts", "-o", "public").code == 0
+    assert [path.name for path in bench.folder.glob("public/shop/*")] == ["loo@2"]
+    mine = bench.run("export", "trec", "counts", "-o", "own", "--protocol", "mine.toml")
+    assert mine.code == 0 and [*bench.folder.glob("own/shop/local-mine*/counts*.run")]
+    other = bench.run("export", "trec", "counts", "--protocol", "time@2")
+    assert other.code == 2 and "no such row was asked time@2, but local:mine" in other.err
     with (bench.folder / "mine.toml").open("a") as file:
         file.write("max_history = 3\n")
     assert bench.run(*words, "--protocol", "mine.toml").code == 0

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from good_models import Follows, Looks, Multiplies, Plain
+from good_models import Follows, Looks, Multiplies, Plain, Retrieves
 
 from mmbench import EmbeddingModel, TopK, Vectors, hookimpl
 
@@ -90,6 +90,21 @@ class Unseeded(Follows):
 
 
 REMEMBERED = []
+
+
+class DrawsAfterAll(Follows):
+    draws = False
+
+    @hookimpl
+    def fit(self, train, run):
+        Follows.fit(self, train)
+        self.table += 0.01 * np.random.default_rng(run.seed).random(self.table.shape)
+
+
+class KeepsHalf(Retrieves):
+    @hookimpl
+    def restore(self, arrays):
+        self.table = arrays["table"].round()
 
 
 class Remembers(Follows):

@@ -42,7 +42,17 @@ class Follows:
 
 
 class Retrieves(Follows):
-    """The best few."""
+    """The best few; it draws nothing, and its fit can be kept."""
+
+    draws = False
+
+    @hookimpl
+    def keep(self):
+        return {"table": self.table}
+
+    @hookimpl
+    def restore(self, arrays):
+        self.table = arrays["table"]
 
     @hookimpl
     def score(self, queries):

@@ -53,6 +53,8 @@ BAD = [
     ("EmbedsOtherwise", {"embeddings_agree_with_scores": "-0.99"}),
     # memory of what it should not know
     ("Unseeded", {"deterministic_under_a_seed": "between two runs with one seed"}),
+    ("DrawsAfterAll", {"deterministic_under_a_seed": "declares draws = False"}),
+    ("KeepsHalf", {"kept_fit_scores_the_same": "once it is restored"}),
     ("Remembers", {"refit_forgets": "after an earlier fit"}),
     ("CountsQueries", {"company_of_queries_does_not_matter": "asked again"}),
     ("ScoresInCompany", {"company_of_queries_does_not_matter": "asked alone"}),

@@ -222,3 +222,36 @@ def f(x: "rare.Thing"):
         *("star.*", "deep", "fallback"),
     }
     assert found.promised == {"seldom.Seen", "rare"}
+
+
+PLAIN = "class Model:\n    @hookimpl\n    def fit(self, train): self.a = 1\n"
+LEFT_OUT = [
+    "    @hookimpl\n    def keep(self): return {'a': self.a}\n",
+    "    @mmbench.hookimpl\n    def restore(self):\n        import far\n        far.away.f()\n",
+    "    draws = False\n",
+    "    draws = True\n",
+]
+COUNTED = [
+    "    def keep(self): return 1\n",
+    "    @staticmethod\n    def restore(arrays): return 1\n",
+    "    @hookimpl\n    def keeps(self): return 1\n",
+    "    class Inner:\n        @hookimpl\n        def keep(self): return 1\n",
+    "    if True:\n        @hookimpl\n        def keep(self): return 1\n",
+    "    draws: bool = False\n",
+    "    draws = 5\n",
+    "    draws = other = False\n",
+    "@hookimpl\ndef keep(self): return 1\n",
+    "draws = False\n",
+    "def f():\n    class Inner:\n        @hookimpl\n        def keep(self): return 1\n",
+]
+
+
+@pytest.mark.parametrize("more", LEFT_OUT)
+def test_how_a_fit_is_kept_and_that_nothing_is_drawn_are_not_seen(more):
+    assert digest(PLAIN + more) == digest(PLAIN)
+    assert read_source((PLAIN + more).encode(), "a.b").imports == frozenset()
+
+
+@pytest.mark.parametrize("more", COUNTED)
+def test_the_same_elsewhere_or_unmarked_is_seen(more):
+    assert digest(PLAIN + more) != digest(PLAIN)

@@ -143,7 +143,7 @@ def test_a_model_whose_seeds_are_equal_elsewhere_needs_one(ranked, make_record):
     )
     assert found.difference.noise_known == (True, False)
     lines = contrast_lines(found)
-    assert "a: one seed, and stored seeds of its model give equal ranks" in lines
+    assert "a: one seed, and every seed of its model gives equal ranks" in lines
     assert "b: one seed, so that its seed noise is unknown, and not in the interval" in lines
 
 

@@ -122,7 +122,7 @@ def test_a_model_whose_stored_seeds_rank_alike_needs_one(ranked, make_record):
     told = gather(found, boards, reading.ranks)
     fixed = by_name(found, told)["fixed"]
     assert (fixed.steady, fixed.noise_known, fixed.group) == (True, True, ("b",))
-    assert "1 row of one seed is of models whose stored seeds rank alike" in to_markdown(
+    assert "1 row of one seed is of models that rank alike with every seed" in to_markdown(
         make_page(found, told)
     )
     alone = by_name(found, gather(found, [found], reading.ranks))["fixed"]

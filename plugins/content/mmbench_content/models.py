@@ -66,6 +66,7 @@ class Markov:
     Config = MarkovConfig
     presets: ClassVar = {"paper": MarkovConfig()}
     needs: frozenset[str] = frozenset()
+    draws = False
     chain: Chain
 
     def __init__(self, config: MarkovConfig) -> None:
@@ -78,6 +79,24 @@ class Markov:
         self.chain = learn(train, self.config)
 
     @hookimpl
+    def keep(self) -> Mapping[str, Any]:
+        from mmbench.keeping import pack_sparse
+
+        chain = self.chain
+        told = {"backoff": chain.backoff, "popularity": chain.popularity}
+        return {**told, **pack_sparse("follows", chain.follows)}
+
+    @hookimpl
+    def restore(self, arrays: Mapping[str, Any]) -> None:
+        from scipy.sparse import csr_array
+
+        from mmbench.keeping import unpack_sparse
+        from mmbench_content.transitions import Chain
+
+        follows = unpack_sparse("follows", arrays, csr_array)
+        self.chain = Chain(follows, arrays["backoff"], arrays["popularity"])
+
+    @hookimpl
     def score(self, queries: Queries) -> Float32:
         return self.chain.rate(queries.history, self.config)
 
@@ -88,6 +107,7 @@ class BM25Text:
     Config = BM25Config
     presets: ClassVar = {"paper": BM25Config()}
     needs = frozenset({"text"})
+    draws = False
     index: Index
     known_failures: ClassVar = {"learns_which_item_follows_which": NO_ORDER}
 
@@ -106,6 +126,15 @@ class BM25Text:
         self.index = Index(item_texts(items, self.config.fields), self.config)
 
     @hookimpl
+    def keep(self) -> Mapping[str, Any]:
+        """Nothing: the index is made of the items' texts."""
+        return {}
+
+    @hookimpl
+    def restore(self, items: Items) -> None:
+        self.transfer(items)
+
+    @hookimpl
     def score(self, queries: Queries) -> Float32:
         return self.index.rate(queries.history)
 
@@ -114,6 +143,7 @@ class _Vectors:
     """Cosines of the history's mean vector and the items' vectors."""
 
     modality: str
+    draws = False
     run: Run
     vectors: Float32
     products: Products
@@ -134,6 +164,15 @@ class _Vectors:
     @hookimpl
     def transfer(self, items: Items) -> None:
         self.vectors = self.encode(items, self.run)
+        self.products = Products(self.vectors[1:])
+
+    @hookimpl
+    def keep(self) -> Mapping[str, Any]:
+        return {"vectors": self.vectors}
+
+    @hookimpl
+    def restore(self, arrays: Mapping[str, Any], run: Run) -> None:
+        self.run, self.vectors = run, arrays["vectors"]
         self.products = Products(self.vectors[1:])
 
     @hookimpl
@@ -251,6 +290,7 @@ class _Hybrid:
     """Text, image and a third part on one scale, their weights chosen on the validation fold."""
 
     needs = frozenset({"text", "image"})
+    draws = False
     text: Float32
     image: Float32
     parts: tuple[Part, ...]
@@ -307,6 +347,29 @@ class _Hybrid:
             return value
 
         self.shares = choose(tried, validate)
+
+    @hookimpl
+    def keep(self) -> Mapping[str, Any]:
+        kept: dict[str, Any] = {"shares": np.array(self.shares)}
+        for number, part in enumerate(self.parts):
+            for name in ("vectors", "mean", "covariance"):
+                kept[f"{number}.{name}"] = getattr(part, name)
+        return kept
+
+    @hookimpl
+    def restore(self, arrays: Mapping[str, Any]) -> None:
+        from mmbench_content.fusion import Part
+
+        count = sum(name.endswith(".vectors") for name in arrays)
+        named = (
+            [arrays[f"{k}.{part}"] for part in ("vectors", "mean", "covariance")]
+            for k in range(count)
+        )
+        self.parts = tuple(Part(*fields) for fields in named)
+        self.text, self.image = (
+            np.ascontiguousarray(part.vectors[:, :-1]) for part in self.parts[:2]
+        )
+        self.shares = tuple(arrays["shares"].tolist())
 
     def ask_content(self, queries: Queries) -> Float32:
         """float32[b, d]: queries to text and image, next to each other."""
@@ -379,6 +442,27 @@ class HybridMarkov(_Hybrid):
         self.content = Products(np.concatenate([part.vectors for part in self.parts], axis=1)[1:])
 
     @hookimpl
+    def keep(self) -> Mapping[str, Any]:
+        from mmbench.keeping import pack_sparse
+
+        chain = self.chain
+        told = {"backoff": chain.backoff, "popularity": chain.popularity}
+        return {**super().keep(), **told, **pack_sparse("follows", chain.follows)}
+
+    @hookimpl
+    def restore(self, arrays: Mapping[str, Any]) -> None:
+        from scipy.sparse import csr_array
+
+        from mmbench.keeping import unpack_sparse
+        from mmbench_content.transitions import Chain
+
+        super().restore(arrays)
+        follows = unpack_sparse("follows", arrays, csr_array)
+        self.first_order = MarkovConfig(discount=self.config.discount)
+        self.chain = Chain(follows, arrays["backoff"], arrays["popularity"])
+        self.content = Products(np.concatenate([part.vectors for part in self.parts], axis=1)[1:])
+
+    @hookimpl
     def score(self, queries: Queries) -> Float32:
         """The weighted sum."""
         from mmbench_content.fusion import standardise
@@ -434,6 +518,23 @@ class VBPR(EmbeddingModel):
             centred = vbpr.centre(features[1:])
             self.network = vbpr.Network(train.n_users, centred, c).to(run.device)
             vbpr.train(self.network, train, c, run)
+
+    @hookimpl
+    def keep(self) -> Mapping[str, Any]:
+        from mmbench.keeping import pack_module
+
+        return pack_module(self.network)
+
+    @hookimpl
+    def restore(self, arrays: Mapping[str, Any], train: Interactions, run: Run) -> None:
+        from mmbench.keeping import unpack_module
+        from mmbench_content.vbpr import Network
+
+        self.active = np.unique(train.user)
+        with seeded(run):
+            self.network = Network(train.n_users, arrays["features"], self.config)
+        unpack_module(self.network, arrays)
+        self.network.to(run.device)
 
     @hookimpl
     def embed_items(self) -> Mapping[str, Float32]:

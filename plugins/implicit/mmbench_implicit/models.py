@@ -93,6 +93,24 @@ class ALS(EmbeddingModel):
             )
 
     @hookimpl
+    def keep(self) -> Mapping[str, Any]:
+        """The items' factors: users are solved for."""
+        return {"items": self.model.item_factors}
+
+    @hookimpl
+    def restore(self, arrays: Mapping[str, Any], train: Interactions) -> None:
+        from threadpoolctl import threadpool_limits
+
+        config, self.n_items = self.config, train.n_items
+        with threadpool_limits(1, "blas"):  # as in fit
+            from implicit.cpu.als import AlternatingLeastSquares
+
+            self.model = AlternatingLeastSquares(
+                factors=config.dim, alpha=config.alpha, regularization=config.regularization
+            )
+        self.model.item_factors = arrays["items"]
+
+    @hookimpl
     def embed_items(self) -> Mapping[str, Float32]:
         """The items' factors, a row of zeros for padding."""
         return {"fused": np.pad(self.model.item_factors, ((1, 0), (0, 0)))}
@@ -113,6 +131,7 @@ class UserKNN:
     Config = UserKNNConfig
     presets: ClassVar = {"paper": UserKNNConfig()}
     needs: frozenset[str] = frozenset()
+    draws = False
 
     def __init__(self, config: UserKNNConfig) -> None:
         self.config = config
@@ -122,6 +141,15 @@ class UserKNN:
         from mmbench_implicit.baskets import of_users
 
         self.baskets = of_users(train)
+
+    @hookimpl
+    def keep(self) -> Mapping[str, Any]:
+        """Nothing: the neighbours are those of the training events."""
+        return {}
+
+    @hookimpl
+    def restore(self, train: Interactions) -> None:
+        self.fit(train)
 
     @hookimpl
     def score(self, queries: Queries) -> Float32:

@@ -93,6 +93,35 @@ class MMGPT2Rec(EmbeddingModel):
             self.network = GPT2Rec(gpt2, self._catalogue(made), config).to(run.device)
             train_network(self.network, train, config, run)
 
+    @hookimpl
+    def keep(self) -> Mapping[str, object]:
+        from mmbench.keeping import pack_module
+
+        return pack_module(self.network)
+
+    @hookimpl
+    def restore(self, arrays: Mapping[str, NDArray], items: Items, run: Run) -> None:
+        """The items are encoded again, as in ``fit``; what was trained is among the arrays."""
+        from mmbench.keeping import unpack_module
+        from mmbench_mmgpt2rec.backbone import load_gpt2
+        from mmbench_mmgpt2rec.network import GPT2Rec
+
+        config, self.run = self.config, run
+        self.encoders = {}
+        if config.reads_text:
+            self.encoders |= {"text": features.text_encoder(items, config, run)}
+        if config.reads_image:
+            self.encoders |= {"image": features.image_encoder(config, run)}
+        with seeded(run):
+            gpt2, deviation = load_gpt2(config, run.cache)
+            made = {name: encode(items) for name, encode in self.encoders.items()}
+            self.blocks = {
+                name: learn_block(one, self._width(name, gpt2.config.n_embd), deviation)
+                for name, one in made.items()
+            }
+            self.network = GPT2Rec(gpt2, self._catalogue(made), config).to(run.device)
+        unpack_module(self.network, arrays)
+
     def _width(self, modality: str, width: int) -> int:
         """The places of a modality in an item's vector: three quarters for text, else all."""
         if len(self.encoders) < 2:

@@ -22,6 +22,7 @@ class RepeatLast:
     Config = RepeatConfig
     presets: ClassVar = {"paper": RepeatConfig()}
     needs: frozenset[str] = frozenset()
+    draws = False
     known_failures: ClassVar = {
         "learns_which_item_follows_which": "it answers the history again and knows no order"
     }
@@ -33,6 +34,14 @@ class RepeatLast:
     def fit(self, train: Interactions) -> None:
         """Count the items."""
         self.counts = np.bincount(train.item, minlength=train.n_items + 1).astype(np.float32)
+
+    @hookimpl
+    def keep(self) -> dict[str, NDArray[np.float32]]:
+        return {"counts": self.counts}
+
+    @hookimpl
+    def restore(self, arrays: dict[str, NDArray[np.float32]]) -> None:
+        self.counts = arrays["counts"]
 
     @hookimpl
     def transfer(self, items: Items) -> None:

@@ -35,6 +35,7 @@ class Pop:
     Config = PopConfig
     presets: ClassVar = {"paper": PopConfig()}
     needs: frozenset[str] = frozenset()
+    draws = False
     known_failures: ClassVar = {"learns_which_item_follows_which": "popularity knows no order"}
 
     def __init__(self, config: PopConfig) -> None:
@@ -45,6 +46,14 @@ class Pop:
         from mmbench_recbole.traditional import popularity
 
         self.popularity = popularity(train, run.device)
+
+    @hookimpl
+    def keep(self) -> dict[str, Any]:
+        return {"popularity": self.popularity}
+
+    @hookimpl
+    def restore(self, arrays: dict[str, Any]) -> None:
+        self.popularity = arrays["popularity"]
 
     @hookimpl
     def score(self, queries: Queries) -> Float32:
@@ -61,6 +70,7 @@ class ItemKNN:
     Config = ItemKNNConfig
     presets: ClassVar = {"paper": ItemKNNConfig()}
     needs: frozenset[str] = frozenset()
+    draws = False
     similarity: sp.csr_matrix
 
     def __init__(self, config: ItemKNNConfig) -> None:
@@ -72,6 +82,20 @@ class ItemKNN:
 
         find = exact_neighbours if self.config.exact_ties else cosine_neighbours
         self.similarity = find(train, self.config.neighbours, self.config.shrink)
+
+    @hookimpl
+    def keep(self) -> dict[str, Any]:
+        from mmbench.keeping import pack_sparse
+
+        return pack_sparse("similarity", self.similarity)
+
+    @hookimpl
+    def restore(self, arrays: dict[str, Any]) -> None:
+        from scipy.sparse import csr_matrix
+
+        from mmbench.keeping import unpack_sparse
+
+        self.similarity = unpack_sparse("similarity", arrays, csr_matrix)
 
     @hookimpl
     def score(self, queries: Queries) -> Float32:
@@ -99,6 +123,22 @@ class _Trained:
 
         self.network = self.build(train, run)
         train_network(self.network, self.config, run)
+
+    @hookimpl
+    def keep(self) -> dict[str, Any]:
+        from mmbench.keeping import pack_module
+
+        return pack_module(self.network.model)
+
+    @hookimpl
+    def restore(self, arrays: dict[str, Any], train: Interactions, run: Run) -> None:
+        """What is no weight, such as a graph, is built anew with the same seed."""
+        from mmbench.keeping import unpack_module
+
+        self.network = self.build(train, run)
+        unpack_module(self.network.model, arrays)
+        if self.network.trainable:
+            self.network.ready()
 
     @hookimpl
     def score(self, queries: Queries) -> Float32:

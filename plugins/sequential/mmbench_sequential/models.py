@@ -56,6 +56,31 @@ class _Sequential(EmbeddingModel):
             self.network.to(run.device)
             train_network(self.network, train, self.config, run)
 
+    @hookimpl
+    def keep(self) -> Mapping[str, Any]:
+        from mmbench.keeping import pack_module
+
+        return pack_module(self.network)
+
+    @hookimpl
+    def restore(self, arrays: Mapping[str, Any], train: Interactions, run: Run) -> None:
+        import torch
+
+        from mmbench.keeping import unpack_module
+
+        self.device, config = run.device, self.config
+        with seeded(run):
+            self.network = self.build(train.n_items)
+            if config.init:  # of the shape that upstream gave; all of it is among the arrays
+                self.network.start_from(
+                    torch.from_numpy(arrays["items.vectors"]),
+                    frozen=config.init_frozen,
+                    scaled=False,
+                    residual=config.init_residual,
+                )
+        unpack_module(self.network, arrays)
+        self.network.to(run.device)
+
     def _start_from_upstream(self, items: Items) -> None:
         import torch
 
