@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from mmbench.protocol.evaluate import Ranks
 
 Float64 = NDArray[np.float64]
+HEADLINE = "ndcg@10"  # what rows are ordered and compared by
+VALIDATION = "ndcg@10"  # what models are validated by
 
 
 def _hit(rank: Float64) -> Float64:
