@@ -1,8 +1,8 @@
 """A newcomer's way, timed: from ``git clone`` to a row of an own model on a board of own data.
 
 ``make newcomer`` takes every command from ``docs/tutorial.md``, its installation included, types
-them in a new folder on an empty cache, and prints how many minutes each part of the page took. It
-installs packages, which takes minutes, so no test does it.
+them in a new folder on an empty cache, and prints how many minutes each part of the page took, by
+the clock and of the processors. It installs packages, which takes minutes, so no test does it.
 """
 
 from __future__ import annotations
@@ -51,6 +51,12 @@ def row(board: str) -> tuple[str, str]:
     return found[1], letters[1]
 
 
+def processor(times: str) -> float:
+    """Minutes of the processors, of what bash's ``times`` prints of a shell and its children."""
+    told = re.findall(r"(\d+)m([\d.]+)s", times)
+    return sum(int(minutes) + float(seconds) / 60 for minutes, seconds in told)
+
+
 def main() -> int:
     """Go the way; the exit code of the first command that fails, or 0."""
     with tempfile.TemporaryDirectory(prefix="newcomer-") as empty:
@@ -62,25 +68,31 @@ def main() -> int:
             ["bash"], cwd=empty, env=environment, text=True, stdin=subprocess.PIPE
         )
         assert shell.stdin is not None
+        worked = 0.0
         took, typed, done = {}, Path(empty) / ".typed", Path(empty) / ".done"
         for heading, commands in parts(PAGE.read_text("utf-8")).items():
             began = time.monotonic()
             typed.write_text(f"set -euo pipefail\n{commands}")
-            shell.stdin.write(f". {typed} < /dev/null\ntouch {done}\n")
+            shell.stdin.write(
+                f". {typed} < /dev/null\ntimes > {done}.part\nmv {done}.part {done}\n"
+            )
             shell.stdin.flush()
             while shell.poll() is None and not done.exists():
                 time.sleep(0.2)
             if shell.poll() is not None:
                 print(f"\n{heading}: a command failed", file=sys.stderr)
                 return shell.returncode or 1
+            worked, before = processor(done.read_text("utf-8")), worked
             done.unlink()
-            took[heading] = (time.monotonic() - began) / 60
+            took[heading] = ((time.monotonic() - began) / 60, worked - before)
         shell.stdin.close()
         shell.wait()
         interval, letters = row((Path(empty) / BOARD).read_text("utf-8"))
     print(f"\n{ROW} on {BOARD}: {interval}, group {letters}\n")
-    for heading, minutes in [*took.items(), ("all", sum(took.values()))]:
-        print(f"{minutes:5.1f} min  {heading}")
+    whole = tuple(sum(minutes) for minutes in zip(*took.values(), strict=True))
+    print("clock  processors, in minutes")
+    for heading, (clock, processors) in [*took.items(), ("all", whole)]:
+        print(f"{clock:5.1f}  {processors:10.1f}  {heading}")
     return 0
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from mmbench.audit import violations
 from mmbench.problems import UserError
+from mmbench.protocol.metrics import HEADLINE
 from mmbench.report import unpublishable
 from mmbench.results.ranks import EQUAL, GREATER
 from mmbench.results.read import Reading
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 State = Literal["passed", "failed", "skipped"]
 FAR = 3.0  # standard errors that a cell made again may lie away: one in 370 does by chance
-METRIC = "ndcg@10"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ def hold(sent: pa.Table, made: pa.Table) -> tuple[State, str]:
     mean = float(differences.mean())
     error = float(differences.std(ddof=1) / np.sqrt(len(differences)))
     told = (
-        f"{equal:.1%} of ranks are equal; {METRIC} {first} differs by {mean:+.4f}, "
+        f"{equal:.1%} of ranks are equal; {HEADLINE} {first} differs by {mean:+.4f}, "
         f"standard error {error:.4f}"
     )
     return ("passed" if abs(mean) <= FAR * error else "failed"), told
@@ -165,7 +165,7 @@ def _figures(ranks: pa.Table, candidates: str) -> np.ndarray:
     from mmbench.protocol.metrics import per_query
 
     return per_query(
-        METRIC,
+        HEADLINE,
         ranks[f"{GREATER}{candidates}"].to_numpy(),
         ranks[f"{EQUAL}{candidates}"].to_numpy(),
     )

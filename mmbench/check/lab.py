@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mmbench.check import worlds
-from mmbench.check.probe import Offer, Probe, Viewed
+from mmbench.check.probe import CheckProbe, Offer, Viewed
 from mmbench.check.rules import CheckFailed, Verdict
 from mmbench.check.subject import Subject
 from mmbench.data.log import Log
@@ -233,7 +233,7 @@ class Lab:
             fetched=self.fetched,
         )
         job = self._job(log, protocol, seed)
-        probe = Probe(self.offer, question, curious)
+        probe = CheckProbe(self.offer, question, curious)
         if then is not None:
             probe.then = lambda host: then(host, job, how, scratch)
         looking = None if record_only else probe
@@ -245,7 +245,7 @@ class Lab:
     def run_second_fit(self, host: Host, job: Job, how: Circumstances, scratch: Path) -> None:
         """Fit on the usual world in a process that has fitted another; kept as ``second``."""
         (question,) = how.later
-        probe = Probe(self.offer, question, curious=False)
+        probe = CheckProbe(self.offer, question, curious=False)
         record = begin_record(job, question, self.isolated)
         try:
             converse(host, job, question, scratch, how, probe)
@@ -260,7 +260,7 @@ class Lab:
         if first is None or not isinstance(first.kept, dict):
             return
         (question,) = how.later
-        probe = Probe(self.offer, question, curious=False)
+        probe = CheckProbe(self.offer, question, curious=False)
         record = begin_record(job, question, self.isolated)
         try:
             restore_model(host, job, question, scratch, how, first.kept)

@@ -96,7 +96,7 @@ class Viewed:
         return found
 
 
-class Probe:
+class CheckProbe:
     """Writes down a cell's answers and, when all is ranked, asks further."""
 
     def __init__(self, offer: Offer, question: Question, curious: bool) -> None:

@@ -12,7 +12,7 @@ from mmbench.products import FEWEST_ROWS, block_rows
 from mmbench.protocol.answers import Reader, demand_finite
 from mmbench.protocol.candidate_sets import FULL, CandidateSet, ask_order
 from mmbench.protocol.candidates import places, shown_candidates
-from mmbench.protocol.metrics import per_query
+from mmbench.protocol.metrics import VALIDATION, per_query
 from mmbench.protocol.protocols import Protocol
 from mmbench.protocol.rank import TOP, WHOLE, Engine, choose_engine
 from mmbench.protocol.split import Fold
@@ -24,7 +24,6 @@ Ask = Callable[[Asked, Sequence[slice]], Iterator[Answer]]
 ``catalogue`` float32[b, n_items], ``TopK`` or ``Vectors``, about the ``candidates`` float32[b, c]
 as well. An answer is done with when the next is asked for."""
 
-VALIDATION = "ndcg@10"
 
 _CHUNK_BYTES = 32 * 2**20
 _CHUNK_ROWS = 1024

@@ -2,8 +2,8 @@
 
 With ``g`` items above and ``e`` others tied, the target's rank is uniform on
 ``g + 1 .. g + e + 1``; each metric is its mean over these, in closed form. There is one target a
-query, so ``hit@k`` is also recall@k, and ``ndcg@1`` is ``hit@1``. A query without an answer
-(``g = -1``) counts 0. All are averages over queries, a query a user.
+query, so ``hit@k`` is also recall@k, and ``ndcg@1`` is ``hit@1``. A query whose target is no
+candidate (``g = -1``) counts 0. All are averages over queries, a query a user.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from mmbench.protocol.evaluate import Ranks
 
 Float64 = NDArray[np.float64]
+HEADLINE = "ndcg@10"  # what rows are ordered and compared by
+VALIDATION = "ndcg@10"  # what models are validated by
 
 
 def _hit(rank: Float64) -> Float64:

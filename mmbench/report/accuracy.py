@@ -28,7 +28,7 @@ def accuracy(board: Board, candidates: str, evidence: Evidence, view: View) -> S
         model_column(board),
         *_figure_columns(board, candidates, standings, view),
         Shown("ties", lambda row: _share(row.tie_rate.get(candidates))),
-        Shown("no answer", lambda row: _share(row.unanswered.get(candidates) or None)),
+        Shown("target excluded", lambda row: _share(row.unanswered.get(candidates) or None)),
         Shown("seeds", seeds),
         *(_what_columns(rows) if main else []),
     ]

@@ -11,13 +11,13 @@ from typing import Any
 
 from mmbench.audit import violations
 from mmbench.protocol.candidate_sets import FULL, UNSEEN, set_order
+from mmbench.protocol.metrics import HEADLINE
 from mmbench.report.caveats import Ranks, Sensitivity, sensitivity
 from mmbench.report.notes import notes
 from mmbench.report.papers import Comparison, compare
 from mmbench.results.cell import Cell
 from mmbench.results.record import Record
 
-HEADLINE = "ndcg@10"
 COSTS = ("fit_seconds", "score_seconds_per_1000", "peak_memory_mb", "parameters")
 
 Figures = dict[str, dict[str, "Estimate"]]

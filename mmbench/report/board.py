@@ -103,8 +103,8 @@ def why_main(board: Board) -> str:
     """Which set comes first, and why."""
     if board.main == UNSEEN.name:
         return (
-            f"Rows are ordered on {UNSEEN.name}: here no target is in its user's history, so that "
-            "what a user already has is no answer."
+            f"Rows are ordered on {UNSEEN.name}: no target here is in its user's history, so that "
+            "nothing is lost with the history."
         )
     return (
         f"Rows are ordered on {FULL.name}: here a user's target may be in the history, and "

@@ -13,7 +13,7 @@ import numpy as np
 
 from mmbench.data.scripts import UNSPACED, unspaced
 from mmbench.protocol.candidate_sets import find_set, set_order
-from mmbench.protocol.metrics import per_query
+from mmbench.protocol.metrics import HEADLINE, per_query
 from mmbench.report.statistics import Float64, compare_rows, detectable
 from mmbench.report.words import decimals
 from mmbench.results.record import Data, Record, ResultError
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from mmbench.report.aggregate import Board, Row
 
 FEW = 500  # queries, below which a board says what it could show
-METRIC = "ndcg@10"
 NOTABLE = 0.01  # share of targets that is worth a sentence
 UNSPACED_TITLES = 0.2  # share of titles without spaces from which models of words are spoken of
 OF_WORDS = {"bm25-text", "tfidf"}
@@ -62,7 +61,7 @@ def sensitivity(
     found = [] if ranks is None else _from_ranks(whole, sets[0], queries, ranks)
     if found:
         return Sensitivity(sets[0], statistics.median(found), len(found))
-    best = max(figure.mean for row in whole if (figure := row.figure(sets[0], METRIC)))
+    best = max(figure.mean for row in whole if (figure := row.figure(sets[0], HEADLINE)))
     # figures lie in 0..1, so with this mean none vary more; and two rows vary together, or alone
     error = math.sqrt(2 * best * max(0.0, 1 - best) / queries)
     return Sensitivity(sets[0], detectable(error, queries - 1), 0)
@@ -86,7 +85,10 @@ def _figures(row: Row, name: str, queries: int, ranks: Ranks) -> Float64 | None:
         return None
     ordered = [table.sort_by("user") if "user" in table.column_names else table for table in tables]
     return np.stack(
-        [per_query(METRIC, *(table[column].to_numpy() for column in columns)) for table in ordered]
+        [
+            per_query(HEADLINE, *(table[column].to_numpy() for column in columns))
+            for table in ordered
+        ]
     )
 
 
@@ -184,6 +186,6 @@ def _few(board: Board) -> Iterator[str]:
     )
     yield (
         f"Few queries: {queries}. Two rows must differ by about {decimals(told.difference)} in "
-        f"{METRIC} ({told.candidates}) to be told apart four times in five (5% level; {how}). "
+        f"{HEADLINE} ({told.candidates}) to be told apart four times in five (5% level; {how}). "
         "Smaller differences here say little."
     )

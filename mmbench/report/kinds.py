@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mmbench.report.aggregate import HEADLINE, Board, Row
+from mmbench.protocol.metrics import HEADLINE
+from mmbench.report.aggregate import Board, Row
 from mmbench.report.numbers import of_interval, of_mean
 from mmbench.report.page import Cell, Section, Shown, make_table
 from mmbench.report.standings import Evidence

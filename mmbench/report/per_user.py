@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from mmbench.protocol.metrics import per_query
 from mmbench.report.aggregate import Board, Row
+from mmbench.report.caveats import Ranks
 from mmbench.report.statistics import Float64
 from mmbench.results.cell import Cell, canonical
-from mmbench.results.record import Record, ResultError
+from mmbench.results.record import ResultError
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-Ranks = Callable[[Record], "pa.Table"]  # reads a record's ranks, or raises ResultError
 
 
 class Asked(NamedTuple):

@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from mmbench.protocol.candidate_sets import set_order
-from mmbench.report.aggregate import HEADLINE, Board, Estimate, Row
+from mmbench.protocol.metrics import HEADLINE
+from mmbench.report.aggregate import Board, Estimate, Row
 from mmbench.report.cards import cards, is_figure, say
 from mmbench.report.numbers import mean, plus_minus, with_deviation
 from mmbench.report.slices import Slice

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmbench.report.aggregate import HEADLINE, Board, Row
-from mmbench.report.per_user import Asked, PerUser, Ranks, pairing, per_user, repeats, whom
+from mmbench.protocol.metrics import HEADLINE
+from mmbench.report.aggregate import Board, Row
+from mmbench.report.caveats import Ranks
+from mmbench.report.per_user import Asked, PerUser, pairing, per_user, repeats, whom
 from mmbench.report.slices import Slice, make_slices
 from mmbench.report.statistics import (
     Family,

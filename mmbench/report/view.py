@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from mmbench.problems import UserError, did_you_mean
 from mmbench.protocol.candidate_sets import find_set
-from mmbench.protocol.metrics import REPORTED
-from mmbench.report.aggregate import HEADLINE, Board, Row
+from mmbench.protocol.metrics import HEADLINE, REPORTED
+from mmbench.report.aggregate import Board, Row
 from mmbench.report.find import find_rows
 
 USUAL = (HEADLINE, "hit@10", "ndcg@5", "mrr")

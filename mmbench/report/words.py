@@ -7,7 +7,7 @@ import re
 
 RULES = (
     "Metrics are means over all queries, one target each (hit@k is recall@k); tied items count "
-    "as their mean over a random order, a query without an answer counts 0."
+    "as their mean over a random order, a query whose target is no candidate counts 0."
 )
 
 SAMPLED = (

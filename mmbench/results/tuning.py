@@ -8,9 +8,8 @@ from typing import Any
 
 from pydantic import Field
 
+from mmbench.protocol.metrics import VALIDATION
 from mmbench.results.cell import Part, canonical
-
-METRIC = "ndcg@10"
 
 
 class Tuning(Part):
@@ -49,7 +48,7 @@ class Tuning(Part):
             "trials": self.trials + self.failed,
             "seconds": round(self.seconds),
             "settings searched": len(self.settings),
-            f"best validation {METRIC}": self.value,
+            f"best validation {VALIDATION}": self.value,
         }
         return {f"tuning: {name}": [(0, float(value))] for name, value in told.items()}
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mmbench.files import temporary_folder
-from mmbench.grid.channel import Message
 from mmbench.grid.fitting import fit_model
 from mmbench.grid.host import Host, PluginFailure
 from mmbench.grid.launch import launch
@@ -16,14 +15,13 @@ from mmbench.grid.question import Question
 from mmbench.grid.runner import (
     Circumstances,
     Job,
+    OnEvent,
     demand_same_weights,
     open_gates,
 )
 from mmbench.grid.spaces import embed_catalogue
 from mmbench.protocol import AnswerError
 from mmbench.tune.blind import blind
-
-OnEvent = Callable[[Message], None]
 
 
 class TrialFailed(Exception):

@@ -59,7 +59,7 @@ def test_minus_infinity_is_an_answer():
         (np.zeros((3, 5), dtype=complex), "dtype complex128"),
         (np.zeros((3, 5), dtype=object), "dtype object"),
         (None, "scores is a builtins.NoneType"),
-        (GOOD.tolist(), "answer a numpy array"),
+        (GOOD.tolist(), "return a numpy array"),
     ],
 )
 def test_bad_dense_scores(answer, said):

@@ -213,12 +213,12 @@ def test_a_set_that_a_row_was_not_asked_for(make_record, render):
 
 def test_columns_that_would_be_empty_are_left_out(make_record, render):
     bare = section(render([make_record()]), "unseen")
-    assert not any(title in bare for title in ("reads", "loss", "no answer"))
+    assert not any(title in bare for title in ("reads", "loss", "target excluded"))
     asked = {"full": 0.125, "unseen": 0.0}
     told = render([make_record(needs=["text"], loss="BPR", unanswered=asked)])
     row = cells(told, "sasrec", "unseen")
     assert (row["reads"], row["loss"]) == ("text", "BPR")
-    assert cells(told, "sasrec", "full")["no answer"] == "0.1250"
+    assert cells(told, "sasrec", "full")["target excluded"] == "0.1250"
 
 
 def test_long_losses_are_cut_to_words_that_are_told_in_full_below(make_record, render):
@@ -255,7 +255,7 @@ def test_rows_are_ordered_on_unseen_where_nobody_buys_twice(make_record, render)
 
     page = render(pair())
     assert first(page) == ("unseen", "b")
-    assert "Rows are ordered on unseen: here no target is in its user's history" in page
+    assert "Rows are ordered on unseen: no target here is in its user's history" in page
     again = render(pair(unanswered={"full": 0.0, "unseen": 0.25}))
     assert first(again) == ("full", "a")
     assert "Rows are ordered on full: here a user's target may be in the history" in again
