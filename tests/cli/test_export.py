@@ -1,10 +1,24 @@
 """``mmbench export`` and ``mmbench recommend``: stored lists in the dataset's own ids."""
 
 import csv
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
 
 import ir_measures
 import pytest
 from ir_measures import RR, R, nDCG
+
+RANX = """
+import json, mmbench, ranx
+told = {}
+for candidates in ("full", "unseen"):
+    qrels, (run,) = mmbench.read_results("results").to_ranx("noise", candidates=candidates)
+    found = ranx.evaluate(qrels, run, ["ndcg@10", "hit_rate@10", "mrr@10"])
+    told[candidates] = {name: float(value) for name, value in found.items()}
+print(json.dumps(told))
+"""
 
 
 @pytest.fixture
@@ -36,6 +50,25 @@ def test_another_tool_finds_the_same_figures_in_a_run(stored, candidates):
     assert row["tie_rate"][candidates] == 0 and figures["hit@10"]["mean"] > 0
     for measure, name in ((nDCG @ 10, "ndcg@10"), (R @ 10, "hit@10"), (RR @ 10, "mrr@10")):
         assert found[measure] == pytest.approx(figures[name]["mean"], abs=1e-9)
+
+
+@pytest.mark.skipif(find_spec("ranx") is None, reason="ranx is not installed")
+def test_ranx_finds_the_same_figures(stored):
+    done = subprocess.run(
+        [sys.executable, "-c", RANX],
+        cwd=stored.folder,
+        env=stored.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told = json.loads(done.stdout.splitlines()[-1])
+    board = stored.run("leaderboard", "results", "--json").json["boards"][0]
+    (row,) = (row for row in board["rows"] if row["name"] == "noise")
+    for candidates in ("full", "unseen"):
+        figures = row["metrics"][candidates]
+        for measure, name in (("ndcg@10", "ndcg@10"), ("hit_rate@10", "hit@10"), ("mrr@10",) * 2):
+            assert told[candidates][measure] == pytest.approx(figures[name]["mean"], abs=1e-9)
 
 
 def test_users_and_lists_as_csv(stored):

@@ -1,6 +1,7 @@
 """Items that start from another model's vectors."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -26,6 +27,10 @@ def vectors(world):
     drawn = np.random.default_rng(0).normal(size=(world.n_items + 1, 5)).astype(np.float32)
     drawn[0] = 0
     return drawn
+
+
+def scores_of(model, queries):
+    return model.score(queries).queries @ model.embed_items()["fused"][1:].T
 
 
 def start(network, vectors, *, frozen=True, scaled=False, residual=False):
@@ -151,6 +156,16 @@ def test_a_residual_starts_at_nothing_learns_and_parts_items_of_one_vector(vecto
     assert not np.allclose(rows[4], rows[5])
     level = fitted(make(models.SASRecCE), features={"init": vectors}).embed_items()["fused"]
     np.testing.assert_array_equal(level[4], level[5])
+
+
+@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("how", [{"init_frozen": True}, {"init_residual": True}])
+def test_a_kept_fit_needs_no_upstream(kind, how, vectors, world, fitted):
+    model = fitted(make(kind, **how), features={"init": vectors})
+    kept = {name: part.numpy(force=True) for name, part in model.keep().items()}
+    other = make(kind, **how)
+    other.restore(kept, world.train, SimpleNamespace(device="cpu", seed=0))
+    np.testing.assert_array_equal(scores_of(other, world.queries), scores_of(model, world.queries))
 
 
 def test_both_ways_see_the_residual(vectors):
