@@ -286,6 +286,7 @@ def run(
     preset: str = "auto",
     settings: Mapping[str, Any] | None = None,
     limit: int | None = None,
+    processes: int = 1,
     fit_on: str | None = None,
     out: str | Path = "results",
     jobs: int = 1,
@@ -305,6 +306,7 @@ def run(
         preset: ``auto``, ``paper``, ``small`` or ``tiny``.
         settings: ``{"model.key": value}``.
         limit: so many users only, a smoke run.
+        processes: that fit a model together, each with a GPU, of models that can be fitted so.
         fit_on: the dataset to fit on, where it is another one.
         out: where results are stored; what is finished there is not run again.
         jobs: cells side by side.
@@ -329,6 +331,7 @@ def run(
         protocol=protocol,
         preset=preset,
         limit=limit,
+        processes=processes,
         fit_on=fit_on,
         settings=[write_setting(name, value) for name, value in (settings or {}).items()],
     )
@@ -338,6 +341,7 @@ def run(
             rows,
             Path(out),
             jobs=jobs,
+            gpus_per_cell=float(processes),
             overwrite=overwrite,
             limits=Limits(timeout, memory),
             keep_fit=keep_fit,

@@ -187,6 +187,12 @@ class ModelHooks:
             (optional). ``--seeds 3`` then runs one seed, boards know that it has no seed noise, and
             ``deterministic_under_a_seed`` compares two seeds. Written as ``draws = False`` in the
             class's body it is no part of the digest of code.
+        processes: True says that several processes can fit the model together, each on a GPU of its
+            own and on a part of every batch (optional; ``mmbench run --processes 2``). ``fit`` is
+            then called in each of them, with the same views, and has to train by
+            ``mmbench.vlm.train``, which joins them, and to write nowhere but into ``run.scratch``,
+            under names of its own, and through ``mmbench.toolkit``. ``run.validate`` belongs to the
+            first. The first alone is asked for scores.
         seconds: a static method that returns, for a Config, about how long a cell takes on two CPU
                 cores: ``{"cell": s, "user": s, "item": s, "event": s}``, each times the dataset's
             number of them, those that matter (optional). ``mmbench run`` tells it before it starts,

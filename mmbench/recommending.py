@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from mmbench.problems import UserError
 
 if TYPE_CHECKING:
-    from mmbench.grid.plan import Grid, Planned
+    from mmbench.grid.asked import Grid
+    from mmbench.grid.plan import Planned
     from mmbench.report.lists import Lists
 
 

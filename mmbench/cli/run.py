@@ -99,6 +99,12 @@ def run(
         float | None,
         typer.Option(min=0, help="GPUs that a cell leases; 0.5: two cells share one."),
     ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="That fit a model together, each with a GPU, where the model can be."
+        ),
+    ] = None,
     out: Out = Path("results"),
     overwrite: Annotated[
         str, typer.Option(help="Run again what is stored: never, failed, or always.")
@@ -205,9 +211,12 @@ def run(
         seeds=seeds,
         preset=preset,
         limit=limit,
+        processes=processes,
         settings=setting or [],
         tuned=tuned or (),
     )
+    if gpus_per_cell is None and grid.processes > 1:
+        gpus_per_cell = float(grid.processes)
     sending = Sending(executor, address, slurm, gpus_per_cell, write_plan)
     sending.demand(in_process=in_process, keep_fit=keep_fit)
     if images and draw:

@@ -126,6 +126,7 @@ class PlanFile(Entry):
         protocol: its name.
         protocol_file: of a local one.
         limit: so many users only.
+        processes: that fit a model together, of models that can be fitted so.
         fit_on: the place of the dataset that all are fitted on, where that is another one.
         seconds, memory: limits of a cell.
         lasts: seconds without a sign of life after which a worker is taken for lost.
@@ -137,6 +138,7 @@ class PlanFile(Entry):
     protocol: str
     protocol_file: str | None = None
     limit: int | None
+    processes: int = 1
     fit_on: int | None
     seconds: float | None = None
     memory: int | None = None
@@ -199,6 +201,7 @@ def make_plan_file(
         protocol=first.question.protocol.name,
         protocol_file=str(Path(protocol).expanduser().absolute()) if local else None,
         limit=first.job.cell.limit,
+        processes=max(row.job.cell.processes or 1 for row in able if row.job),
         fit_on=shelves.dataset(first.source, 0) if first.source else None,
         seconds=limits.seconds,
         memory=limits.memory,
@@ -294,6 +297,7 @@ def build_cell(
         protocol=protocol,
         seed=entry.seed,
         limit=plan.limit,
+        processes=plan.processes if plan.processes > 1 and model.declared.processes else None,
         weights=model.weights,
         upstream=planned_cell(plan, before) if before else None,
         fit_on=None if plan.fit_on is None else name_source(dataset(plan.fit_on), needs),

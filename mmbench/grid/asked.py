@@ -31,6 +31,7 @@ class GridFile(pydantic.BaseModel, strict=True):
     seeds: int | str | list[int] = 1
     preset: str = ""
     limit: int = pydantic.Field(1, ge=1)
+    processes: int = pydantic.Field(1, ge=1)
     fit_on: str = ""
     set: dict[str, dict[str, Any]] = {}
     tuned: dict[str, Tuning] = {}
@@ -51,6 +52,7 @@ class Grid:
         seeds: the seeds themselves.
         preset: ``auto``, ``paper``, ``small`` or ``tiny``.
         limit: so many users only (a smoke run), or None.
+        processes: that fit a model together, of models that can be fitted so.
         settings: ``model.key=value`` texts.
         fit_on: the dataset that models are fitted on, where it is not the one they are asked on.
         tuned: searches that chose settings, by model; their settings are among ``settings``.
@@ -63,6 +65,7 @@ class Grid:
     seeds: tuple[int, ...] = (0,)
     preset: str = "auto"
     limit: int | None = None
+    processes: int = 1
     settings: tuple[str, ...] = ()
     fit_on: str | None = None
     tuned: Mapping[str, Tuning] = field(default_factory=dict)

@@ -56,6 +56,7 @@ class Declaration:
         seconds: about how long a cell takes, by what it is for.
         max_candidates: how many items it can rate for a query; None for any number.
         per_set: whether it is asked for each candidate set.
+        processes: whether several processes can fit it together.
         papers: published figures.
         presets: the names of all.
         known_failures: check to reason.
@@ -80,6 +81,7 @@ class Declaration:
     seconds: Mapping[Unit, Seconds] = field(default_factory=dict)
     max_candidates: Annotated[int, Field(ge=1)] | None = None
     per_set: bool = False
+    processes: bool = False
     papers: Annotated[tuple[Published, ...], Field(max_length=1000)] = ()
     presets: Annotated[tuple[Name, ...], Field(max_length=1000)] = ()
     known_failures: Annotated[dict[Name, Sentence], Field(max_length=100)] = field(

@@ -106,6 +106,7 @@ def _run(
         "preset": job.preset,
         "cache": str(models_folder(job.plugin, how.cache)),
         "encodings": str(encodings_folder(how, question, source)),
+        "processes": job.cell.processes or 1,
     }
 
 

@@ -231,6 +231,7 @@ class _Planner:
             protocol=question.protocol.name,
             seed=seed,
             limit=grid.limit,
+            processes=grid.processes if grid.processes > 1 and found.declared.processes else None,
             weights=found.weights,
             upstream=before.cell if before else None,
             fit_on=name_source(self.source.log, needs) if self.source else None,

@@ -38,7 +38,7 @@ class Wall(Reply):
     """The first message of a process: what stands around it."""
 
     event: Literal["wall"]
-    name: str = Field(pattern=r"^(landlock:\d{1,4}|process)$")
+    name: str = Field(pattern=r"^(landlock:\d{1,4}(, no TCP wall)?|process)$")
 
 
 class Point(Reply):

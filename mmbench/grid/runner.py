@@ -344,5 +344,6 @@ def open_gates(job: Job, question: Question, how: Circumstances, source: Questio
     return Gates(
         reads=(str(models), *map(str, pictures), *job.reads),
         writes=tuple(map(str, encodings)),
+        loopback=job.cell.processes is not None,
         walled=how.walled,
     )

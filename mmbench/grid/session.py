@@ -107,6 +107,8 @@ def _check_keeping(found: Any, where: str) -> None:
     if has_hook(found, "keep") != has_hook(found, "restore"):
         there, lacks = ("keep", "restore") if has_hook(found, "keep") else ("restore", "keep")
         raise ContractError(f"{where} has the hook {there} and not {lacks}; a kept fit wants both")
+    if not isinstance(getattr(found, "processes", False), bool):
+        raise ContractError(f"{where}: processes is True or False, not {found.processes!r}")
     if not isinstance(getattr(found, "draws", True), bool):
         raise ContractError(f"{where}: draws is True or False, not {found.draws!r}")
 
@@ -163,6 +165,7 @@ def _declare(
         seconds=_seconds(model_class, resolved),
         max_candidates=getattr(model_class, "max_candidates", None),
         per_set=getattr(model_class, "per_set", False),
+        processes=getattr(model_class, "processes", False),
         papers=tuple(_papers(model_class, ref)),
         presets=tuple(sorted(model_class.presets)),
         known_failures=_known_failures(model_class, ref, preset),

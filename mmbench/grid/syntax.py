@@ -6,10 +6,11 @@ how f-strings are cut; ``ast.dump`` and ``repr`` differ further (which letters a
 on the version of Unicode). So the tree is written down here, field by field. Standard library
 alone.
 
-Of a class at a module's top level three things are left out, for no stored figure depends on them:
+Of a class at a module's top level some things are left out, for no stored figure depends on them:
 the hooks ``keep`` and ``restore``, as a kept fit never makes a row and a conformance check holds
-its scores against those of the fit itself, and the declaration ``draws = False``, which says how
-many seeds are worth a run. What these hooks import, inside themselves, is not followed either.
+its scores against those of the fit itself, the declaration ``draws = False``, which says how many
+seeds are worth a run, and ``processes = True``, as a cell of several processes is another cell.
+What these hooks import, inside themselves, is not followed either.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ SILENT = {"ctx", "kind", "type_comment", "type_ignores"}  # fields that change n
 BLOCKS = {"body", "orelse", "finalbody"}  # fields that hold statements
 KEEPING = {"keep", "restore"}  # hooks that no stored figure depends on
 HOOK = "hookimpl"  # the decorator without which a method of that name is none
-SEEDS = "draws"  # the declaration that no stored figure depends on
+WORDS = ("draws", "processes")  # declarations that no stored figure depends on
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +66,16 @@ def read_source(source: bytes, package: str) -> Source:
 
 
 def _scoreless(statement: ast.stmt) -> bool:
-    """Whether a class's statement is ``keep`` or ``restore``, marked as a hook, or ``draws = ...``.
+    """Whether it is ``keep`` or ``restore``, marked as a hook, or a declaration of ``WORDS``.
 
-    The declaration has no annotation, so that it is no field of a dataclass.
+    A declaration has no annotation, so that it is no field of a dataclass.
     """
     if isinstance(statement, ast.FunctionDef):
         return statement.name in KEEPING and any(map(_is_hook, statement.decorator_list))
     return (
         isinstance(statement, ast.Assign)
-        and [getattr(target, "id", "") for target in statement.targets] == [SEEDS]
+        and len(statement.targets) == 1
+        and getattr(statement.targets[0], "id", "") in WORDS
         and isinstance(statement.value, ast.Constant)
         and isinstance(statement.value.value, bool)
     )

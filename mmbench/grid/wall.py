@@ -21,7 +21,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mmbench.grid import landlock, search_path, seccomp
+from mmbench.grid import landlock, loopback, search_path, seccomp
 from mmbench.grid.landlock import READ, USE_DEVICE, WRITE, Right
 
 # folders in the cell's folder
@@ -29,6 +29,7 @@ ANSWERS, SCRATCH, TEMPORARY, HOME = "answers", "scratch", "tmp", "home"
 OWN = (ANSWERS, SCRATCH, TEMPORARY, HOME)  # to write to
 PACKAGES = "packages"
 NO_WALL = "process"  # what a process without one is called
+NO_TCP = ", no TCP wall"
 SHARED_MEMORY = "/dev/shm"
 
 READABLE = (
@@ -66,12 +67,15 @@ class Gates:
         reads: files and folders that it may read.
         writes: folders that it may write to.
         network: whether it reaches other machines.
+        loopback: whether its processes reach each other by TCP; in a network of their own, where
+            the system lets them have one.
         walled: False leaves out the wall, for debuggers.
     """
 
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     network: bool = False
+    loopback: bool = False
     walled: bool = True
 
 
@@ -82,8 +86,9 @@ def put_up(folder: str, gates: Gates) -> str:
         folder: the cell's, with the folders ``OWN`` and ``PACKAGES`` in it.
         gates: what stays open.
 
-    Returns the wall's name: ``landlock:<abi>``, or ``process`` where none could be put up; a line
-    on stderr then says why.
+    Returns the wall's name: ``landlock:<abi>``, with ``, no TCP wall`` where loopback is open and
+    with it the machine's network; or ``process`` where none could be put up; a line on stderr then
+    says why.
     """
     version = min(landlock.abi(), landlock.KNOWN)
     folder = os.path.realpath(folder)
@@ -96,12 +101,14 @@ def put_up(folder: str, gates: Gates) -> str:
             raise OSError(
                 "a .pth file or sitecustomize has started threads, which would be outside"
             )
-        landlock.restrict(list(_kept(folder, gates)), network=gates.network)
-        seccomp.install(network=gates.network)
+        apart = gates.loopback and loopback.enter()
+        network = gates.network or gates.loopback
+        landlock.restrict(list(_kept(folder, gates)), network=network)
+        seccomp.install(network=network)
     except OSError as error:
         print(f"mmbench: this process has no wall: {error}", file=sys.stderr)
         return NO_WALL
-    return f"landlock:{version}"
+    return f"landlock:{version}" + (NO_TCP if gates.loopback and not apart else "")
 
 
 def _kept(folder: str, gates: Gates) -> Iterator[tuple[str, Right]]:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pluggy
 
-from mmbench.grid import exchange
+from mmbench.grid import exchange, ranks
 from mmbench.grid.channel import Channel, ChannelClosed, Message
 from mmbench.grid.curves import check_point
 from mmbench.grid.introspect import introspect
@@ -52,6 +52,7 @@ class Worker:
         self.folder = folder
         self.watch = watch
         self.manager: pluggy.PluginManager | None = None
+        self.opened: Message = {}  # what it was built of
         self.items: Items | None = None
         self.queries: dict[str, Queries] = {}
         self.candidates: dict[str, Int32] = {}
@@ -112,13 +113,14 @@ class Worker:
             self.watch.allow(writes=[self.folder / own for own in OWN])
         with self.during("import"):
             self.manager = open_session(Plugin(**plugin), config)
+        self.opened = {"plugin": plugin, "config": config}
         return {}
 
     def do_fit(self, run: Message) -> Message:
         """Fit the instance that was built last."""
         assert self.manager is not None
-        given = self._given(run)
-        with self.during("fit"):
+        given, count = self._given(run), run["processes"]
+        with self.during("fit"), ranks.joined(self.folder, count, {**self.opened, "run": run}):
             self.manager.hook.fit(**given)
         self.sent_vectors = False
         return {"parameters": parameter_count(self.manager)}
@@ -152,20 +154,16 @@ class Worker:
         self.items = items
         self.catalogue = np.arange(1, items.n_items + 1, dtype=np.int32)
         self.catalogue.setflags(write=False)
-        circumstances = Run(
-            seed=run["seed"],
-            device=run["device"],
-            scratch=self.folder / SCRATCH,
-            cache=cache,
-            preset=run["preset"],
+        told = circumstances(
+            self.folder,
+            run,
             validate=_validator(self),
             log=_logger(self.channel),
             progress=_progressor(self.channel),
-            encodings=encodings,
             example=_exampler(self.channel),
         )
         self.sent_vectors = False
-        return {"train": train, "items": items, "run": circumstances}
+        return {"train": train, "items": items, "run": told}
 
     def do_transfer(self) -> Message:
         """Turn the fitted plugin to the catalogue that now stands in the folder."""
@@ -275,6 +273,19 @@ def clear(folder: Path) -> None:
             shutil.rmtree(path)
         else:
             path.unlink()
+
+
+def circumstances(folder: Path, run: Message, **calls: Callable[..., Any]) -> Run:
+    """What a plugin is told of its fit; ``calls`` are the functions that it may call."""
+    return Run(
+        seed=run["seed"],
+        device=run["device"],
+        scratch=folder / SCRATCH,
+        cache=Path(run["cache"]),
+        preset=run["preset"],
+        encodings=Path(run["encodings"]),
+        **calls,
+    )
 
 
 def explain(error: BaseException) -> Message:

@@ -48,6 +48,7 @@ class Cell(Part):
         protocol: a protocol's name.
         seed: the model's.
         limit: so many users only, a smoke run.
+        processes: that fit the model together, each on a part of every batch; None for one.
         upstream: the cell whose item embeddings it starts from.
         fit_on: the dataset that it is fitted on, where that is another one.
         together: all that it is fitted on, where on several.
@@ -64,6 +65,7 @@ class Cell(Part):
     protocol: str
     seed: int
     limit: int | None = None
+    processes: int | None = None
     weights: dict[str, str] | None = None
     upstream: Cell | None = None
     fit_on: Source | None = None

@@ -144,7 +144,8 @@ class Record(Part):
         seal: of the record as it was stored, see ``seal_of``; empty in older ones.
         curves: name to ``(step, value)``.
         device: as in ``cuda``.
-        wall: what kept the targets from the plugin: ``landlock:<abi>``, ``process`` or ``none``.
+        wall: what kept the targets from the plugin: ``landlock:<abi>``, ``process`` or ``none``;
+            ``, no TCP wall`` after it where its processes had the machine's network.
         tuning: the search that chose its settings, where one did.
         validations: how often it asked for its figure on the validation fold.
         started: ISO 8601, UTC.
@@ -182,7 +183,7 @@ class Record(Part):
     papers: tuple[Published, ...] = ()
     environment: Environment = Environment()
     device: str = ""
-    wall: str = Field(default="none", pattern=r"^(landlock:\d+|process|none)$")
+    wall: str = Field(default="none", pattern=r"^(landlock:\d+(, no TCP wall)?|process|none)$")
     tuning: Tuning | None = None
     validations: int = 0
     started: str = ""

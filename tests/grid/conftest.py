@@ -28,13 +28,21 @@ def cell(log, tmp_path, make_cell, models_on_the_path):
     walks = log
 
     def run(
-        value, ref="m", isolated=True, limits=None, stop=None, events=None, log=walks, **overrides
+        value,
+        ref="m",
+        isolated=True,
+        limits=None,
+        stop=None,
+        events=None,
+        log=walks,
+        processes=None,
+        **overrides,
     ):
         plugin = Plugin("m", value, "mmbench-shelf", "1.0")
         described = describe_plugin(plugin, parse_ref(ref), overrides, size="tiny", isolated=False)
         assert not described.problem
         question = ask_question(log, get_protocol("loo@2"))
-        identity = make_cell(config=described.declared.config, seed=3)
+        identity = make_cell(config=described.declared.config, seed=3, processes=processes)
         job = Job(identity, plugin, "m", described.declared.preset, described.declared)
         how = Circumstances(
             isolated=isolated,

@@ -28,6 +28,7 @@ class VLM2Rec:
     stand_ins = ("tiny",)
     papers = PAPERS
     loss = "WPCL and CRTR (InfoNCE in sft variants), negatives from the batch"
+    processes = True
     embedder: Embedder
     catalogue: Products
     ranked: NDArray[np.intp]
