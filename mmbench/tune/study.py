@@ -20,14 +20,14 @@ from mmbench.grid.asked import Grid
 from mmbench.grid.declared import given_to, split_setting
 from mmbench.grid.plan import Planned, make_plan
 from mmbench.grid.registry import UsageError
-from mmbench.grid.runner import Circumstances
+from mmbench.grid.runner import Circumstances, OnEvent
 from mmbench.grid.unpackaged import locate
 from mmbench.problems import did_you_mean
 from mmbench.results.cell import canonical
 from mmbench.results.tuning import Tuning, config_digest
 from mmbench.tune.journal import mend
 from mmbench.tune.space import Range, Space
-from mmbench.tune.trial import OnEvent, TrialFailed, Trials
+from mmbench.tune.trial import TrialFailed, Trials
 from mmbench.tune.tuned import write_tuned
 
 if TYPE_CHECKING:
