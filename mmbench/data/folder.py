@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 from importlib import resources
@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmbench.data.digests import contents, digest_of
-from mmbench.data.formats import Say
 from mmbench.data.log import DataError
 from mmbench.data.spec import FILE_NAME, FolderSpec, parse, read_toml
 from mmbench.hookspecs import RawDataset
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Say = Callable[[str], None]
 
 logger = logging.getLogger("mmbench.data")
 
