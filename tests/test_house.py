@@ -38,6 +38,7 @@ MAY_IMPORT = {
             "cli",
             "api",
             "running",
+            "recommending",
             "cluster",
             "doctor",
             "scaffold",
@@ -52,6 +53,9 @@ MAY_IMPORT = {
         *("protocol", "data", "files", "problems"),
     },
     "running": {"cluster", "grid", "data"},
+    "recommending": {
+        *("api", "running", "report", "grid", "results", "protocol", "data", "files", "problems"),
+    },
     "vet": {"api", "running", "report", "grid", "results", "protocol", "audit", "problems"},
     "api": {"running", "report", "grid", "results", "data", "problems"},
     "__init__": {"api", "toolkit", "hookspecs", "products", "views"},

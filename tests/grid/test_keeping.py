@@ -7,7 +7,7 @@ from mmbench import hookimpl
 from mmbench.grid import exchange
 from mmbench.grid.session import _check_keeping
 from mmbench.hooks import ContractError
-from mmbench.keeping import pack_module, pack_sparse, unpack_module, unpack_sparse
+from mmbench.toolkit.keeping import pack_module, pack_sparse, unpack_module, unpack_sparse
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ class Markov:
 
     @hookimpl
     def keep(self) -> Mapping[str, Any]:
-        from mmbench.keeping import pack_sparse
+        from mmbench.toolkit.keeping import pack_sparse
 
         chain = self.chain
         told = {"backoff": chain.backoff, "popularity": chain.popularity}
@@ -90,7 +90,7 @@ class Markov:
     def restore(self, arrays: Mapping[str, Any]) -> None:
         from scipy.sparse import csr_array
 
-        from mmbench.keeping import unpack_sparse
+        from mmbench.toolkit.keeping import unpack_sparse
         from mmbench_content.transitions import Chain
 
         follows = unpack_sparse("follows", arrays, csr_array)
@@ -443,7 +443,7 @@ class HybridMarkov(_Hybrid):
 
     @hookimpl
     def keep(self) -> Mapping[str, Any]:
-        from mmbench.keeping import pack_sparse
+        from mmbench.toolkit.keeping import pack_sparse
 
         chain = self.chain
         told = {"backoff": chain.backoff, "popularity": chain.popularity}
@@ -453,7 +453,7 @@ class HybridMarkov(_Hybrid):
     def restore(self, arrays: Mapping[str, Any]) -> None:
         from scipy.sparse import csr_array
 
-        from mmbench.keeping import unpack_sparse
+        from mmbench.toolkit.keeping import unpack_sparse
         from mmbench_content.transitions import Chain
 
         super().restore(arrays)
@@ -521,13 +521,13 @@ class VBPR(EmbeddingModel):
 
     @hookimpl
     def keep(self) -> Mapping[str, Any]:
-        from mmbench.keeping import pack_module
+        from mmbench.toolkit.keeping import pack_module
 
         return pack_module(self.network)
 
     @hookimpl
     def restore(self, arrays: Mapping[str, Any], train: Interactions, run: Run) -> None:
-        from mmbench.keeping import unpack_module
+        from mmbench.toolkit.keeping import unpack_module
         from mmbench_content.vbpr import Network
 
         self.active = np.unique(train.user)

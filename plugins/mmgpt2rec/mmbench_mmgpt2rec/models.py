@@ -95,14 +95,14 @@ class MMGPT2Rec(EmbeddingModel):
 
     @hookimpl
     def keep(self) -> Mapping[str, object]:
-        from mmbench.keeping import pack_module
+        from mmbench.toolkit.keeping import pack_module
 
         return pack_module(self.network)
 
     @hookimpl
     def restore(self, arrays: Mapping[str, NDArray], items: Items, run: Run) -> None:
         """The items are encoded again, as in ``fit``; what was trained is among the arrays."""
-        from mmbench.keeping import unpack_module
+        from mmbench.toolkit.keeping import unpack_module
         from mmbench_mmgpt2rec.backbone import load_gpt2
         from mmbench_mmgpt2rec.network import GPT2Rec
 

@@ -85,7 +85,7 @@ class ItemKNN:
 
     @hookimpl
     def keep(self) -> dict[str, Any]:
-        from mmbench.keeping import pack_sparse
+        from mmbench.toolkit.keeping import pack_sparse
 
         return pack_sparse("similarity", self.similarity)
 
@@ -93,7 +93,7 @@ class ItemKNN:
     def restore(self, arrays: dict[str, Any]) -> None:
         from scipy.sparse import csr_matrix
 
-        from mmbench.keeping import unpack_sparse
+        from mmbench.toolkit.keeping import unpack_sparse
 
         self.similarity = unpack_sparse("similarity", arrays, csr_matrix)
 
@@ -126,14 +126,14 @@ class _Trained:
 
     @hookimpl
     def keep(self) -> dict[str, Any]:
-        from mmbench.keeping import pack_module
+        from mmbench.toolkit.keeping import pack_module
 
         return pack_module(self.network.model)
 
     @hookimpl
     def restore(self, arrays: dict[str, Any], train: Interactions, run: Run) -> None:
         """What is no weight, such as a graph, is built anew with the same seed."""
-        from mmbench.keeping import unpack_module
+        from mmbench.toolkit.keeping import unpack_module
 
         self.network = self.build(train, run)
         unpack_module(self.network.model, arrays)

@@ -58,7 +58,7 @@ class _Sequential(EmbeddingModel):
 
     @hookimpl
     def keep(self) -> Mapping[str, Any]:
-        from mmbench.keeping import pack_module
+        from mmbench.toolkit.keeping import pack_module
 
         return pack_module(self.network)
 
@@ -66,7 +66,7 @@ class _Sequential(EmbeddingModel):
     def restore(self, arrays: Mapping[str, Any], train: Interactions, run: Run) -> None:
         import torch
 
-        from mmbench.keeping import unpack_module
+        from mmbench.toolkit.keeping import unpack_module
 
         self.device, config = run.device, self.config
         with seeded(run):
