@@ -1,6 +1,10 @@
-"""Two Ray nodes, one of which dies in the middle: every cell once, with the ranks of ``local``."""
+"""Two Ray nodes, one of which dies in the middle: every cell once, with the ranks of ``local``.
+
+Where the system lets us, each node has a network of its own, and a cable joins them.
+"""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -25,14 +29,48 @@ def free_port():
 
 
 @pytest.fixture
-def cluster(bench):
-    """``cluster(cpus, cpus)``: the address, and the processes of each node."""
+def networks():
+    """``(name, address)`` of two networks that reach each other; empty where there can be none."""
+    names = [f"mmbench-{os.getpid()}-{number}" for number in range(2)]
+    ends = [f"mm{os.getpid() % 10_000}{letter}" for letter in "ab"]
+    steps = [f"link add {ends[0]} type veth peer name {ends[1]}"]
+    for number, (name, end) in enumerate(zip(names, ends, strict=True), start=1):
+        steps += [f"netns add {name}", f"link set {end} netns {name}"]
+        steps += [f"-n {name} addr add 10.213.77.{number}/24 dev {end}"]
+        steps += [f"-n {name} link set {device} up" for device in ("lo", end)]
+    able = shutil.which("ip") is not None and all(ip(*step.split()) for step in steps)
+    yield [(name, f"10.213.77.{n}") for n, name in enumerate(names, start=1)] if able else []
+    if shutil.which("ip") is not None:
+        ip("link", "del", ends[0])
+        for name in names:
+            ip("netns", "del", name)
+
+
+def ip(*words):
+    return subprocess.run(["ip", *words], capture_output=True, check=False).returncode == 0
+
+
+@pytest.fixture
+def cluster(bench, networks):
+    """``cluster(cpus, cpus)``: the address, and the processes of each node.
+
+    Commands of ``bench`` are then given on the first node.
+    """
     bench.environment |= ENVIRONMENT
     nodes = []
+    typed = bench.command
+
+    def inside(number):
+        return ["ip", "netns", "exec", networks[number][0]] if networks else []
+
+    bench.command = lambda *words: [*inside(0), *typed(*words)]
 
     def start(*words):
+        where = inside(len(nodes))
+        if networks:
+            words = (*words, f"--node-ip-address={networks[len(nodes)][1]}")
         node = subprocess.Popen(
-            [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *words],
+            [*where, sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *words],
             env=bench.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -48,11 +86,11 @@ def cluster(bench):
         raise AssertionError("".join(said))
 
     def make(*cpus):
-        port = free_port()
+        port, head = free_port(), networks[0][1] if networks else "127.0.0.1"
         start("--head", f"--port={port}", f"--num-cpus={cpus[0]}", "--include-dashboard=false")
         for number in cpus[1:]:
-            start(f"--address=127.0.0.1:{port}", f"--num-cpus={number}")
-        return f"127.0.0.1:{port}", nodes
+            start(f"--address={head}:{port}", f"--num-cpus={number}")
+        return f"{head}:{port}", nodes
 
     yield make
     for node in nodes:

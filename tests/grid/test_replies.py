@@ -72,6 +72,7 @@ DECLARED = {
     "seconds": {"cell": 10, "user": 0.5},
     "max_candidates": None,
     "per_set": False,
+    "processes": False,
     "papers": [],
     "presets": ["paper"],
     "known_failures": {},
