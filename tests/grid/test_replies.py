@@ -79,6 +79,8 @@ DECLARED = {
     "embeds": [],
     "transfers": False,
     "fetches": False,
+    "keeps": False,
+    "draws": True,
     "upstream": None,
     "why": "",
 }
