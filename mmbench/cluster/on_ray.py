@@ -115,9 +115,12 @@ class RayExecutor:
         self.tasks.clear()
 
     def close(self) -> None:
-        """Leave the cluster; one that was started here ends."""
-        self.apart.shutdown()
-        self.ray.shutdown()
+        """Leave the cluster; one that was started here ends, at the latest when Python does.
+
+        That takes a second, in which boards can be made.
+        """
+        self.apart.submit(self.ray.shutdown)
+        self.apart.shutdown(wait=False)
 
     def _gpus(self, cell: CellEntry) -> float:
         return float(cell.needs.gpu) if self.gpus is None else self.gpus
