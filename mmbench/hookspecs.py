@@ -183,7 +183,7 @@ class ModelHooks:
             ``{preset: {check: reason}}`` where presets differ in it; strict, and a footnote on the
             boards of rows that are run from then on (optional).
         loss: a word for the board where the loss decides the figure (optional).
-            draws: False says that nothing in the model is drawn: every seed gives the same scores
+        draws: False says that nothing in the model is drawn: every seed gives the same scores
             (optional). ``--seeds 3`` then runs one seed, boards know that it has no seed noise, and
             ``deterministic_under_a_seed`` compares two seeds. Written as ``draws = False`` in the
             class's body it is no part of the digest of code.
@@ -194,7 +194,7 @@ class ModelHooks:
             under names of its own, and through ``mmbench.toolkit``. ``run.validate`` belongs to the
             first. The first alone is asked for scores.
         seconds: a static method that returns, for a Config, about how long a cell takes on two CPU
-                cores: ``{"cell": s, "user": s, "item": s, "event": s}``, each times the dataset's
+            cores: ``{"cell": s, "user": s, "item": s, "event": s}``, each times the dataset's
             number of them, those that matter (optional). ``mmbench run`` tells it before it starts,
             and what is stored of the same model is trusted more.
     """

@@ -1,4 +1,4 @@
-"""Checkpoints of a fit that was pre-empted go to the next attempt at its cell.
+"""Checkpoints of a fit that was preempted go to the next attempt at its cell.
 
 What lies in folders called ``training`` inside of ``run.scratch`` is handed over, wherever they
 stand there; ``mmbench.vlm.training`` keeps its checkpoints so, and goes on from the last whole one.

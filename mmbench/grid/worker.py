@@ -105,7 +105,7 @@ class Worker:
     def do_open(self, plugin: Message, config: Message) -> Message:
         """Build the instance that will be fitted. A second one starts afresh.
 
-        The first finds what a pre-empted attempt at its cell has left, see ``grid.checkpoints``.
+        The first finds what a preempted attempt at its cell has left, see ``grid.checkpoints``.
         """
         if self.manager is not None:
             clear(self.folder / SCRATCH)

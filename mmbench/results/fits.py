@@ -22,7 +22,7 @@ from mmbench.results.cell import Cell, canonical
 from mmbench.results.store import record_path
 
 FIT = ".fit.safetensors"
-FORMAT = "mmbench fit 1"
+FORMAT = "mmbench-fit-1"
 Arrays = dict[str, np.ndarray]
 
 
