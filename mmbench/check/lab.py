@@ -305,7 +305,8 @@ def _run_again(lab: Lab) -> None:
 
     A model that declares that it draws nothing gets another seed.
     """
-    lab.run("again", lab.world, seed=int(not lab.declared.draws), then=lab.restore_first)
+    then = lab.restore_first if lab.offer.keeps else None
+    lab.run("again", lab.world, seed=int(not lab.declared.draws), then=then)
 
 
 def _run_bare(lab: Lab) -> None:

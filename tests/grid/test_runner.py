@@ -124,7 +124,7 @@ def test_the_next_question_is_asked_before_an_answer_is_handed_out(log, tmp_path
     exchange.save_queries(tmp_path, "test", queries)
     host = launch(tmp_path, isolated=False)
     run = {"seed": 0, "device": "cpu", "preset": "paper", "cache": str(tmp_path / "cache")}
-    run["encodings"] = str(tmp_path / "encodings")
+    run |= {"encodings": str(tmp_path / "encodings"), "processes": 1}
     host.open(plugin, described.declared.config)
     host.fit(run, log.n_items, lambda limit: 0.0)
     import shelf
