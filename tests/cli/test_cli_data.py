@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from mmbench.cli import main
+from mmbench.cli import commands, main
 from mmbench.data import places
 
 
@@ -19,6 +19,8 @@ def command(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("MMBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("MMBENCH_DATA", str(tmp_path / "data"))
     monkeypatch.setattr(places.platformdirs, "user_data_path", lambda *_: tmp_path / "home")
+    # another test may have left a plugin's thread, at which a command would end this whole process
+    monkeypatch.setattr(commands, "_leave_plugins", lambda code: None)
     handler = signal.getsignal(signal.SIGTERM)
 
     def run(*words):
