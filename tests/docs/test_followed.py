@@ -52,7 +52,7 @@ def test_a_page_can_be_followed(path, follow, capfd):
         _, figure, group = (cell.strip(" *") for cell in row.split("|")[1:4])
         assert float(figure.split("±")[1]) > 0  # an interval
         assert group == "a"  # a letter of its own
-        assert "26 checks, 0 to mend" in printed.out
+        assert "27 checks, 0 to mend" in printed.out
 
 
 def test_following_stops_at_the_command_that_fails(follow, tmp_path, capfd):
