@@ -196,5 +196,5 @@ def test_executors():
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="kills by signals")
 def test_kills():
-    rows = run("kills.py", "--kills", "3")
+    rows = run("kills.py", "--kills", "3", "--ways", "cell")
     assert rows[-1] == "| finished cells lost | 0 |"
