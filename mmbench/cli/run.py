@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from mmbench.cli.supply import Supply, Wishes
 from mmbench.problems import Stop
 
 if TYPE_CHECKING:
+    from mmbench.cluster.send import Executor
     from mmbench.grid.asked import Grid
     from mmbench.grid.execute import Finished
     from mmbench.grid.observers import Watchers
@@ -228,7 +230,11 @@ def run(
         if fewer := say_slots(jobs, slots, each):
             print(fewer, file=sys.stderr)
     wanted = merge(grid.observers, parse_observers(observer or []))
-    with Watchers(wanted, replay=replay) as watchers:
+    # a cluster comes up while the plan is made
+    there: contextlib.AbstractContextManager[Executor | None] = (
+        contextlib.nullcontext() if dry_run else sending.opened(slots)
+    )
+    with Watchers(wanted, replay=replay) as watchers, there as sent:
         finished = _run_grid(
             grid,
             out,
@@ -244,6 +250,7 @@ def run(
                 "drawn" if draw else "photographs" if images else "", not no_fetch, yes, dry_run
             ),
             sending=sending,
+            sent=sent,
             as_json=as_json,
         )
     if dry_run or write_plan:
@@ -283,6 +290,7 @@ def _run_grid(
     keep_fit: bool,
     wishes: Wishes,
     sending: Sending,
+    sent: Executor | None,
     as_json: bool,
 ) -> list[Finished]:
     """Plan, show the plan and, unless it is a dry run, carry it out."""
@@ -337,7 +345,7 @@ def _run_grid(
             "so it can be stopped at any time), --limit for fewer users, or --jobs for more at once"
         )
     try:
-        with sending.opened(jobs) as sent, GridProgress(console, len(working)) as bars:
+        with GridProgress(console, len(working)) as bars:
             return running.carry_out(
                 rows,
                 out,

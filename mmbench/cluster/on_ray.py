@@ -7,10 +7,9 @@ decided in ``mmbench.cluster.send``, so that Ray's own retries are off.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
-import signal
 import socket
-import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -30,23 +29,31 @@ class RayExecutor:
     def __init__(
         self, address: str | None = None, *, gpus: float | None = None, jobs: int | None = None
     ) -> None:
-        """Connect.
+        """Begin to connect, which takes seconds in which a plan can be made.
 
         Args:
             address: of a cluster's head, ``auto`` for that of this machine; None starts one.
             gpus: of a cell, also a part of one; None is 1 for a cell that wants one, else 0.
             jobs: processors of a cluster that is started here: as many cells side by side.
 
-        Raises UsageError: Ray is not installed, or there is no cluster.
+        Raises UsageError: Ray is not installed, or nobody is at the address.
         """
-        try:
-            self.ray: Any = importlib.import_module("ray")
-        except ImportError:
-            raise UsageError("Ray is not installed: pip install 'mmbench[ray]'") from None
+        if importlib.util.find_spec("ray") is None:
+            raise UsageError("Ray is not installed: pip install 'mmbench[ray]'")
         if address:
             _demand_answer(address)
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        self.gpus = gpus
+        self.ray: Any = None
+        # Ray's own code cannot end by a signal's exception, which comes to the main thread alone;
+        # and there alone it would put handlers in the place of ours
+        self.apart = ThreadPoolExecutor(1)
+        self.connected = self.apart.submit(self._connect, address, jobs)
+        self.words: tuple[str, str, str] = ("", "", "")
+        self.tasks: dict[Any, str] = {}
+
+    def _connect(self, address: str | None, jobs: int | None) -> None:
+        self.ray = importlib.import_module("ray")
         settings: dict[str, Any] = {"address": address}
         if not address:  # "local", as Ray would look for a cluster that once ran here
             settings = {"address": "local", "num_cpus": jobs, "include_dashboard": False}
@@ -55,17 +62,13 @@ class RayExecutor:
         except (ConnectionError, RuntimeError, ValueError) as error:
             where = address or "this machine"
             raise UsageError(f"--executor ray: no cluster at {where}: {error}") from error
-        if threading.current_thread() is threading.main_thread():
-            for number, handler in handlers.items():  # Ray's own would end us without a word
-                signal.signal(number, handler)
-        self.gpus = gpus
-        # Ray's own code cannot end by a signal's exception, which comes to the main thread alone
-        self.apart = ThreadPoolExecutor(1)
-        self.words: tuple[str, str, str] = ("", "", "")
-        self.tasks: dict[Any, str] = {}
 
     def start(self, plan: PlanFile, path: Path, results: Path) -> None:
-        """Look whether the cluster has what cells want. Raises UsageError."""
+        """Look whether the cluster has what cells want.
+
+        Raises UsageError: it has not, or there is no cluster.
+        """
+        self.connected.result()
         self.words = (str(path.absolute()), plan.digest, str(results.absolute()))
         wanted = max((self._gpus(cell) for cell in plan.cells if cell.due), default=0.0)
         there = self.ray.cluster_resources().get("GPU", 0.0)
@@ -119,8 +122,12 @@ class RayExecutor:
 
         That takes a second, in which boards can be made.
         """
-        self.apart.submit(self.ray.shutdown)
+        self.apart.submit(self._disconnect)
         self.apart.shutdown(wait=False)
+
+    def _disconnect(self) -> None:
+        if self.ray is not None:
+            self.ray.shutdown()
 
     def _gpus(self, cell: CellEntry) -> float:
         return float(cell.needs.gpu) if self.gpus is None else self.gpus

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import Future
 from types import SimpleNamespace
 
 import psutil
@@ -197,6 +198,8 @@ def test_a_cluster_without_the_gpus_that_cells_want_is_refused(
 ):
     executor = object.__new__(RayExecutor)
     executor.gpus = asked
+    executor.connected = Future()
+    executor.connected.set_result(None)
     executor.ray = SimpleNamespace(cluster_resources=lambda: {"GPU": there, "CPU": 4.0})
     cells = [SimpleNamespace(due=True, needs=SimpleNamespace(gpu=gpu)) for gpu in wanted]
     plan = SimpleNamespace(cells=cells, digest="d")
