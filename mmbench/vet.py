@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from mmbench.audit import violations
 from mmbench.problems import UserError
 from mmbench.protocol.metrics import HEADLINE
 from mmbench.report import unpublishable
+from mmbench.results.cell import differences
 from mmbench.results.ranks import EQUAL, GREATER
 from mmbench.results.read import Reading
 from mmbench.results.record import UNSEALED, Record
@@ -38,7 +40,13 @@ class Finding:
     told: str = ""
 
 
-def vet(reading: Reading, *, again: int = 1, say: Say = lambda text: None) -> list[Finding]:
+def vet(
+    reading: Reading,
+    *,
+    again: int = 1,
+    each_plugin: bool = False,
+    say: Say = lambda text: None,
+) -> list[Finding]:
     """Check every result of a folder, and make the cheapest ones again.
 
     - ``reads``: schema, seal, and ranks that are those of the record.
@@ -48,7 +56,8 @@ def vet(reading: Reading, *, again: int = 1, say: Say = lambda text: None) -> li
       data and protocol are equal. Skipped where the model or the data are not here.
     - ``again``: of the cells that could be made here, the ``again`` cheapest are, and their ranks
       are held against those that came: equal, or ``ndcg@10`` of the first candidate set within
-      three standard errors of the difference by users.
+      three standard errors of the difference by users. With ``each_plugin`` the cheapest of each
+      plugin are, and a plugin none of whose cells could be made is skipped by name.
     """
     findings = [Finding(one.path, "reads", "failed", one.reason) for one in reading.problems]
     with tempfile.TemporaryDirectory() as folder:
@@ -62,9 +71,20 @@ def vet(reading: Reading, *, again: int = 1, say: Say = lambda text: None) -> li
             if state == "passed" and record.done:
                 here.append((record, rows))
         here.sort(key=lambda pair: pair[0].seconds)
-        for record, rows in here[:again]:
+        made: Counter[str] = Counter()
+        for record, rows in here:
+            plugin = record.cell.distribution if each_plugin else ""
+            if made[plugin] == again:
+                continue
+            made[plugin] += 1
             say(f"making {_name(record)} again, which took {record.seconds:.0f} s")
             findings.append(_make_again(reading, record, rows, Path(folder)))
+    if each_plugin and again:
+        every = {record.cell.distribution for record in reading.records}
+        findings += [
+            Finding(plugin, "again", "skipped", "none of its cells can be made here")
+            for plugin in sorted(every - set(made))
+        ]
     return findings
 
 
@@ -120,13 +140,11 @@ def _find(record: Record, out: Path) -> tuple[list[Planned], State, str]:
         return rows, "passed", ""
     if not jobs:
         return [], "skipped", f"not here: {'; '.join(row.problem for row in rows)}"
-    made, sent = jobs[-1].cell.to_json(), cell.to_json()
-    differing = [
-        f"{key} is {made.get(key)!r} here and was {sent.get(key)!r}"
-        for key in sorted({*made, *sent} - {"id"})
-        if made.get(key) != sent.get(key)
+    told = [
+        f"{name} is {made!r} here and was {sent!r}"
+        for name, made, sent in differences(jobs[-1].cell.to_json(), cell.to_json())
     ]
-    return [], "failed", "another cell: " + "; ".join(differing)
+    return [], "failed", "another cell: " + "; ".join(told)
 
 
 def _make_again(reading: Reading, record: Record, rows: list[Planned], out: Path) -> Finding:

@@ -31,7 +31,7 @@ def choose_boards(
 
     Raises UserError where there is none, naming those that there are.
     """
-    ids = {dataset} if dataset is None else _ids(dataset)
+    ids = {dataset} if dataset is None else dataset_ids(dataset)
     chosen = [
         board
         for board in boards
@@ -44,7 +44,7 @@ def choose_boards(
     return chosen
 
 
-def _ids(name: str) -> set[str]:
+def dataset_ids(name: str) -> set[str]:
     """The name, and the ids of datasets that have it as an alias."""
     from mmbench.data.find import list_datasets
 

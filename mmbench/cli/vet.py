@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mmbench.cli.options import Json
+from mmbench.problems import UserError
+
+if TYPE_CHECKING:
+    from mmbench.results.read import Reading
 
 
 def vet(
@@ -17,6 +22,13 @@ def vet(
     again: Annotated[
         int, typer.Option(min=0, help="So many of the cells are made again, the cheapest first.")
     ] = 1,
+    each_plugin: Annotated[
+        bool, typer.Option("--each-plugin", help="So many of each plugin's cells.")
+    ] = False,
+    data: Annotated[
+        str | None,
+        typer.Option("--data", "-d", help="Only these datasets (ids or aliases): demo,beauty."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Check results from elsewhere before they join a board, and make one again.
@@ -32,14 +44,18 @@ def vet(
     Examples:
       mmbench vet leaderboards/results/contributed/ann
       mmbench vet ./sent --again 0 --json
+      mmbench vet leaderboards/results --data demo,ml --each-plugin
     """
-    from mmbench.cli.boards import read_folder
+    from mmbench.cli.boards import dataset_ids, read_folder
     from mmbench.cli.screen import make_console, show_status
+    from mmbench.grid.registry import split_list
     from mmbench.vet import vet
 
     reading = read_folder(results, "RESULTS")
+    if data is not None:
+        reading = _on(reading, {name: dataset_ids(name) for name in split_list(data)})
     with show_status(make_console(stderr=True), "vetting") as say:
-        found = vet(reading, again=again, say=say)
+        found = vet(reading, again=again, each_plugin=each_plugin, say=say)
     if as_json:
         print(json.dumps([dataclasses.asdict(one) for one in found], indent=1))
     else:
@@ -49,3 +65,16 @@ def vet(
         skipped = sum(one.state == "skipped" for one in found)
         print(f"{len(found)} checks, {failed} failed, {skipped} skipped")
     raise typer.Exit(int(any(one.state == "failed" for one in found)))
+
+
+def _on(reading: Reading, asked: Mapping[str, Collection[str]]) -> Reading:
+    """What lies there on datasets, ``{name: ids}``. Raises UserError for one without a result."""
+    there = {record.cell.dataset for record in reading.records}
+    for name, ids in asked.items():
+        if there.isdisjoint(ids):
+            known = ", ".join(sorted(there)) or "none at all"
+            raise UserError(f"no results on {name}; there are: {known}")
+    wanted = {identity for ids in asked.values() for identity in ids}
+    return dataclasses.replace(
+        reading, records=tuple(one for one in reading.records if one.cell.dataset in wanted)
+    )

@@ -34,7 +34,7 @@ from mmbench.grid.runner import Circumstances, Job
 from mmbench.grid.unpackaged import find_model, locate
 from mmbench.grid.weights import changed
 from mmbench.protocol import get_protocol
-from mmbench.results.cell import Cell
+from mmbench.results.cell import Cell, differences
 from mmbench.results.lease import excludes
 from mmbench.results.record import Record
 from mmbench.results.store import read_record
@@ -100,7 +100,7 @@ def resolve(plan: PlanFile, entry: CellEntry, questions: Questions) -> Planned:
     if job.cell.id != entry.key:
         raise Refused(
             f"{entry.label} would be cell {job.cell.id} here, and {entry.key} was planned: "
-            f"{_difference(planned_cell(plan, entry), job.cell)}"
+            f"{_told(planned_cell(plan, entry), job.cell)}"
         )
     weights = model.weights or {}
     if problem := changed(weights, models_folder(job.plugin, cache_home()), cache_home()):
@@ -191,12 +191,10 @@ def _join_path(model: ModelEntry) -> None:
         locate(f"{model.file if Path(model.file).is_file() else module}:{name}")
 
 
-def _difference(planned: Cell, here: Cell) -> str:
+def _told(planned: Cell, here: Cell) -> str:
     """What two cells differ in, planned and here, for people."""
-    told, ours = planned.to_json(), here.to_json()
-    names = [name for name in {**told, **ours} if told.get(name) != ours.get(name)]
-    parts = [f"{name} {told.get(name)}, here {ours.get(name)}" for name in names if name != "id"]
-    return "; ".join(parts)
+    found = differences(planned.to_json(), here.to_json())
+    return "; ".join(f"{name} {told}, here {ours}" for name, told, ours in found)
 
 
 def _await(before: CellEntry, row: Planned, results: Path, lag: float) -> None:

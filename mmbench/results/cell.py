@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import (
@@ -102,3 +103,17 @@ def canonical(value: Any) -> str:
     return json.dumps(
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     )
+
+
+def differences(
+    one: Mapping[str, Any], other: Mapping[str, Any], of: str = ""
+) -> Iterator[tuple[str, Any, Any]]:
+    """What two cells, as JSON-able data, differ in but for their ids: ``("config.dim", 64, 128)``."""
+    for name in dict.fromkeys([*one, *other]):
+        first, second = one.get(name), other.get(name)
+        if name == "id" or first == second:
+            continue
+        if isinstance(first, Mapping) and isinstance(second, Mapping):
+            yield from differences(first, second, f"{of}{name}.")
+        else:
+            yield f"{of}{name}", first, second

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from mmbench import __version__
 from mmbench.files import write_atomically
 from mmbench.problems import UserError
-from mmbench.results.cell import Cell, canonical
+from mmbench.results.cell import Cell, canonical, differences
 from mmbench.results.store import record_path
 
 FIT = ".fit.safetensors"
@@ -77,20 +76,12 @@ def _demand_same(path: Path, header: Mapping[str, str], cell: Cell) -> None:
     kept, ours = json.loads(header["cell"]), cell.to_json()
     if kept == ours:
         return
-    what = "; ".join(_differences(kept, ours)) or "it is named otherwise"
+    parts = [
+        f"{name} is {one}, and {wanted} is asked for"
+        for name, one, wanted in differences(kept, ours)
+    ]
+    what = "; ".join(parts) or "it is named otherwise"
     raise UserError(f"{path} is the fit of another cell: {what}")
-
-
-def _differences(kept: Mapping[str, Any], ours: Mapping[str, Any], of: str = "") -> Iterator[str]:
-    """What differs between two cells, as ``seed is 1, and 0 is asked for``."""
-    for name in dict.fromkeys([*ours, *kept]):
-        one, other = kept.get(name), ours.get(name)
-        if name == "id" or one == other:
-            continue
-        if isinstance(one, Mapping) and isinstance(other, Mapping):
-            yield from _differences(one, other, f"{of}{name}.")
-        else:
-            yield f"{of}{name} is {one}, and {other} is asked for"
 
 
 def _digest(arrays: Mapping[str, np.ndarray]) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from mmbench.results.cell import Cell
 from mmbench.results.read import contributor_of, read_results
 from mmbench.results.record import seal_of
 from mmbench.vet import hold
@@ -78,6 +79,31 @@ def test_what_is_not_so_fails_and_says_why(bench, sent):
     assert "was edited" in done.out
 
 
+def test_only_some_datasets_are_looked_at(bench, sent):
+    bench.shop("stall", 60, 30)
+    assert bench.run("run", "-m", "counts", "-d", "stall", "-o", "sent").code == 0
+    told = json.loads(bench.run("vet", "sent", "-d", "stall", "--again", "0", "--json").out)
+    assert {one["of"] for one in told} == {"counts on stall, seed 0"}
+    done = bench.run("vet", "sent", "-d", "stall,stable")
+    assert done.code == 2
+    assert "no results on stable; there are: shop, stall" in done.err
+
+
+def test_each_plugin_is_made_again_or_named(bench, sent):
+    clean(sent)
+
+    def gone(stored):
+        cell = Cell.model_validate(stored["cell"] | {"id": "", "distribution": "mmbench-gone"})
+        stored["cell"] = cell.to_json()
+
+    edit(record_of(sent, "noise"), gone, sealed=True)
+    told = json.loads(bench.run("vet", "sent", "--each-plugin", "--json").out)
+    again = {one["of"]: one for one in told if one["check"] == "again"}
+    assert again["counts on shop, seed 0"]["state"] == "passed"
+    assert again["mmbench-gone"]["state"] == "skipped"
+    assert len(again) == 2
+
+
 def test_ranks_of_another_model_are_found_out_when_made_again(bench, sent):
     clean(sent)
     counts, noise = record_of(sent, "counts"), record_of(sent, "noise")
@@ -97,7 +123,7 @@ def test_other_data_is_another_cell_and_what_is_not_here_is_skipped(bench, sent)
     bench.shop("shop", 61, 30)
     found = findings(bench.run("vet", "sent", "--json"))
     assert found["same cell", "counts"]["state"] == "failed"
-    assert "another cell: fingerprints is" in found["same cell", "counts"]["told"]
+    assert "another cell: fingerprints.events is" in found["same cell", "counts"]["told"]
     shutil.rmtree(bench.folder / "data" / "shop")
     done = bench.run("vet", "sent", "--json")
     assert {one["state"] for (check, _), one in findings(done).items() if check == "same cell"} == {

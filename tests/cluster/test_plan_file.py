@@ -66,7 +66,7 @@ def test_other_code_other_data_and_no_model_are_refused_and_nothing_is_stored(be
     other = work(bench, planned["counts"])
     assert other.code == 2
     assert "counts would be cell " in other.err
-    assert "fingerprints {'events'" in other.err
+    assert "fingerprints.events " in other.err
     source.write_text(before)
     bench.add("faithless", FAITHLESS, faithless="Model")
     assert bench.run("run", "-m", "faithless", "-d", "shop", "--write-plan", "b.json").code == 0
