@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mmbench.cluster.plan_file import CellEntry, PlanFile
-from mmbench.cluster.ray_task import work
+from mmbench.cluster.ray_task import wake, work
 from mmbench.cluster.send import Ended
 from mmbench.grid.registry import UsageError
 
@@ -62,6 +62,10 @@ class RayExecutor:
         except (ConnectionError, RuntimeError, ValueError) as error:
             where = address or "this machine"
             raise UsageError(f"--executor ray: no cluster at {where}: {error}") from error
+        if not address:
+            task = self.ray.remote(wake).options(num_cpus=1, max_retries=0)
+            for _ in range(jobs or 1):
+                task.remote()
 
     def start(self, plan: PlanFile, path: Path, results: Path) -> None:
         """Look whether the cluster has what cells want.

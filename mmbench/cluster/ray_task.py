@@ -32,6 +32,10 @@ class Unheard:
         """A cell ended."""
 
 
+def wake() -> None:
+    """Nothing: a worker that ran it has imported what cells need, and waits for one."""
+
+
 def work(path: str, digest: str, key: str, results: str) -> tuple[str, str]:
     """Run a cell; how that ended, as ``send.Ended`` has it, and why."""
     cuda_gpus.cache_clear()  # a Ray worker gets other GPUs with each task

@@ -108,7 +108,7 @@ def canonical(value: Any) -> str:
 def differences(
     one: Mapping[str, Any], other: Mapping[str, Any], of: str = ""
 ) -> Iterator[tuple[str, Any, Any]]:
-    """What two cells, as JSON-able data, differ in but for their ids: ``("config.dim", 64, 128)``."""
+    """What two cells, as JSON-able data, differ in: ``("config.dim", 64, 128)``; never the id."""
     for name in dict.fromkeys([*one, *other]):
         first, second = one.get(name), other.get(name)
         if name == "id" or first == second:
