@@ -12,6 +12,10 @@ figure, or it is ``seeds`` or ``fit``.
 ``slices``: one column (``of="unseen ndcg@10"``) by the training events of the target.
 ``differences``: a line for each pair (``rows="a - b"``), as ``mmbench compare`` has it.
 
+``<!-- seen of=rows -->`` writes into the column "seen" of the table below it how many of the rows
+that the column "rows" names stand on the boards of the data that the line's grid files ask for;
+``of=grids``, how many of the rows of the line's grid file.
+
 A table of figures that no stored result gives says where they come from in a comment,
 ``<!-- from: COMMAND -->``; one that says neither fails the check.
 """
@@ -24,6 +28,7 @@ import math
 import re
 import shlex
 import sys
+import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -31,17 +36,23 @@ import numpy as np
 import pandas as pd
 
 import mmbench
+from mmbench.data.published import published
+from mmbench.grid.registry import spread
 from mmbench.report.slices import EDGES
 from mmbench.report.statistics import mean_interval
 
 ROOT = Path(__file__).parents[1]
 STORED = ROOT / "leaderboards" / "results"
+GRIDS = ROOT / "leaderboards" / "grids"
 PAGES = [
     *sorted(ROOT.glob("plugins/*/README.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
     ROOT / "README.md",
 ]
 BLOCK = re.compile(r"(<!-- (figures|slices|differences) (.*?) ?-->\n).*?(<!-- end -->)", re.DOTALL)
+SEEN = re.compile(r"(<!-- seen of=(rows|grids) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+GRID = re.compile(r"\[([a-z0-9-]+)\](?!\()")  # a link by its name alone
+SIZE = re.compile(r" \((small|tiny)\)|/(small|tiny)(?=$|[],[])")  # on a board, and as run takes it
 NUMBER = re.compile(r"\| *[+-]?\d*\.\d{2,}")  # a figure with decimals in a table's cell
 BY_SEED = " by seed"
 PLACES = 4
@@ -96,6 +107,24 @@ def differences(found: mmbench.Results, data: str, rows: str, of: str = "unseen 
     return _table([_heading(of), "difference", "95% interval", "in percent", ""], lines)
 
 
+def seen(found: mmbench.Results, of: str, body: str) -> str:
+    """The same table, with its column "seen" filled."""
+    header, rule, *lines = body.splitlines()
+    columns = _split(header)
+    filled = []
+    for line in lines:
+        cells = dict(zip(columns, _split(line), strict=True))
+        grids = [_grid(GRIDS / f"{name}.toml") for name in GRID.findall(line)]
+        if of == "rows":
+            data = set[str]().union(*(grid[1] for grid in grids))
+            cells["seen"] = _standing(found, re.findall(r"`([^`]+)`", cells["rows"]), data)
+        else:
+            (grid,) = grids
+            cells["seen"] = _standing(found, *grid)
+        filled.append("| " + " | ".join(cells.values()) + " |")
+    return "\n".join([header, rule, *filled, ""])
+
+
 KINDS: dict[str, Callable[..., str]] = {
     "figures": figures,
     "slices": slices,
@@ -110,6 +139,7 @@ def fill(page: str, found: mmbench.Results) -> str:
         told = dict(word.split("=", 1) for word in shlex.split(match[3]))
         return match[1] + KINDS[match[2]](found, **told) + "\n" + match[4]
 
+    page = SEEN.sub(lambda match: match[1] + seen(found, match[2], match[3]) + match[4], page)
     return BLOCK.sub(made, page)
 
 
@@ -122,6 +152,59 @@ def unsourced(page: str) -> Iterator[int]:
         above = next((line for line in reversed(lines[:begin]) if line.strip()), "")
         if body and NUMBER.search(body[0]) and "-->" not in above:
             yield begin + 1
+
+
+def _split(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip()[1:-1].split("|")]
+
+
+def _grid(path: Path) -> tuple[list[str], set[str], str]:
+    """A grid file's rows, the ids of its data, and its preset."""
+    grid = tomllib.loads(path.read_text(encoding="utf-8"))
+    ids = {alias: name for name, spec in published().items() for alias in spec.info.aliases}
+    source = ids.get(grid.get("fit_on", ""), "")
+    names = [
+        name
+        + "".join(f"[{key}={value}]" for key, value in grid.get("set", {}).get(name, {}).items())
+        for text in grid["models"]
+        for name in spread(text)
+    ]
+    if source:
+        names = [f"{name}[fit-on={source}]" for name in names]
+    data = {re.sub(r"^[^[]+", lambda m: ids.get(m[0], m[0]), name) for name in grid["data"]}
+    return names, data, grid.get("preset", "auto")
+
+
+def _standing(
+    found: mmbench.Results, names: Sequence[str], data: set[str], preset: str = "auto"
+) -> str:
+    """How many of the rows each board has, and how many of those are of a small or tiny preset.
+
+    A ``preset`` but auto leaves other sizes out.
+    """
+    if not names:
+        return "–"
+    asked = {SIZE.sub("", name): {preset, *_sizes(name)} for name in names}
+    boards: dict[str, dict[str, set[str]]] = {}
+    for line in _board(found).query("failed == 0").itertuples():
+        plain, sizes = SIZE.sub("", line.model), _sizes(line.model)
+        sized = preset == "auto" or sizes <= asked.get(plain, set())
+        if plain in asked and line.dataset in data and sized:
+            boards.setdefault(line.dataset, {}).setdefault(plain, set()).update(sizes)
+    told = []
+    for dataset, rows in boards.items():
+        by_size = [
+            (size, sum(size in sizes for sizes in rows.values())) for size in ("small", "tiny")
+        ]
+        marks = [size if n == len(rows) else f"{n} {size}" for size, n in by_size if n]
+        told.append(
+            f"{dataset} {len(rows)} of {len(asked)}" + f" ({', '.join(marks)})" * bool(marks)
+        )
+    return "; ".join(told) or "none"
+
+
+def _sizes(name: str) -> set[str]:
+    return {a or b for a, b in SIZE.findall(name)}
 
 
 def _list(text: str) -> list[str]:

@@ -84,6 +84,31 @@ def test_a_difference_says_what_it_shows(tables):
     assert line == ["`net/tiny` less `pop`", "+0.3000", "+0.1000 to +0.5000", "+300.0%", "better"]
 
 
+def test_a_line_says_which_of_its_rows_are_stored(tables, tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "GRIDS", tmp_path)
+    for name, data in (("mine", "shop"), ("away", "kiosk")):
+        text = f'models = ["pop", "net", "net[width=2|3]"]\ndata = ["{data}"]\n'
+        (tmp_path / f"{name}.toml").write_text(text)
+    (tmp_path / "real.toml").write_text(
+        'models = ["net", "pop"]\ndata = ["shop"]\npreset = "paper"'
+    )
+    page = (
+        "<!-- seen of=rows -->\n| what | here | seen | rows |\n| :-- | :-- | :-- | :-- |\n"
+        "| a | [mine], `full` | old | `net`, `pop`, `gru` |\n| b | [away] | | `pop` |\n"
+        "| c | [mine] and [away] | | `net` |\n| d | no grid | | none |\n<!-- end -->\n\n"
+        "<!-- seen of=grids -->\n| grid | seen |\n| :-- | :-- |\n"
+        "| [mine] | |\n| [away] | |\n| [real] | |\n<!-- end -->\nafter\n"
+    )
+    made = tables.fill(page, Stored())
+    assert made == tables.fill(made, Stored())
+    by_row, by_grid = (
+        [line[place] for line in lines(part.split("\n<!--")[0].rstrip())[2:]]
+        for place, part in zip((2, 1), made.split("-->\n")[1::2], strict=False)
+    )
+    assert by_row == ["shop 2 of 3 (1 tiny)", "none", "shop 1 of 1 (tiny)", "–"]
+    assert by_grid == ["shop 2 of 4 (1 tiny)", "none", "shop 1 of 2"]
+
+
 def test_a_row_that_is_not_stored_ends_it(tables):
     with pytest.raises(SystemExit, match=r"shop has no row gru. It has net \(tiny\), pop"):
         tables.figures(Stored(), "shop", "gru", "seeds")
