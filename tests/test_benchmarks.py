@@ -57,6 +57,14 @@ def test_training():
 
 
 @pytest.mark.slow
+def test_beams_trained():
+    pytest.importorskip("mmbench_trialigngr")
+    small = ["--data", "demo", "--prompts", "4", "--beams", "20", "--dim", "16", "--codes", "12"]
+    (_, row) = run("beams_trained.py", *small, "--epochs", "1")
+    assert row.startswith("| 20 | ")
+
+
+@pytest.mark.slow
 def test_objectives():
     pytest.importorskip("mmbench_vlm2rec")
     rows = run("objectives.py", "--steps", "2", "--batch", "4")
