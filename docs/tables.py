@@ -17,7 +17,9 @@ that the column "rows" names stand on the boards of the data that the line's gri
 ``of=grids``, how many of the rows of the line's grid file.
 
 A table of figures that no stored result gives says where they come from in a comment,
-``<!-- from: COMMAND -->``; one that says neither fails the check.
+``<!-- from: COMMAND -->``; one that says neither fails the check. So does a paragraph with a figure
+of three decimals or more that names neither a command nor who printed it, and that stands beside
+neither such a table nor a block of commands.
 """
 
 from __future__ import annotations
@@ -54,6 +56,13 @@ SEEN = re.compile(r"(<!-- seen of=(rows|grids) -->\n)(.*?)(<!-- end -->)", re.DO
 GRID = re.compile(r"\[([a-z0-9-]+)\](?!\()")  # a link by its name alone
 SIZE = re.compile(r" \((small|tiny)\)|/(small|tiny)(?=$|[],[])")  # on a board, and as run takes it
 NUMBER = re.compile(r"\| *[+-]?\d*\.\d{2,}")  # a figure with decimals in a table's cell
+DECIMALS = re.compile(r"(?<![\w.-])[01]?\.\d{3,}\b")  # a figure in prose
+SOURCE = re.compile(  # a command, a test, a paper's table or section, who printed it
+    r"`(OMP_NUM_THREADS=1 )?(mmbench|python|make|benchmarks/|tests/)[^`]*`"
+    r"|\b([Tt]able|[Ss]ections?) (\d|I)|\bprint(s|ed)?\b|https://"
+)
+BESIDE = re.compile(r"<!-- (from:|end )|^```\w*\n(\$ )?(mmbench|python) ", re.MULTILINE)
+FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 BY_SEED = " by seed"
 PLACES = 4
 
@@ -152,6 +161,19 @@ def unsourced(page: str) -> Iterator[int]:
         above = next((line for line in reversed(lines[:begin]) if line.strip()), "")
         if body and NUMBER.search(body[0]) and "-->" not in above:
             yield begin + 1
+
+
+def orphans(page: str) -> Iterator[int]:
+    """The lines on which paragraphs begin whose figures nobody says the source of."""
+    whole = FENCED.sub(lambda match: match[0].replace("\n\n", "\n \n"), page)
+    parts, line = whole.split("\n\n"), 1
+    for place, part in enumerate(parts):
+        near = parts[max(place - 1, 0) : place] + parts[place + 1 : place + 2]
+        told = SOURCE.search(part) or any(map(BESIDE.search, near))
+        prose = not part.lstrip("\n").startswith(("|", "<!--", "```"))
+        if prose and DECIMALS.search(part) and not told:
+            yield line
+        line += part.count("\n") + 2
 
 
 def _split(line: str) -> list[str]:
@@ -284,7 +306,8 @@ def main(words: Sequence[str]) -> int:
         new = fill(old, found)
         name = path.relative_to(ROOT)
         problems += [
-            f"{name}:{line}: no word where these figures come from" for line in unsourced(new)
+            f"{name}:{line}: no word where these figures come from"
+            for line in (*unsourced(new), *orphans(new))
         ]
         if old != new and "--check" in words:
             problems.append(f"{name} is not what the results say: python docs/tables.py")

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 SMALL = ["--users", "60", "--items", "40"]
+SHARED = {"cell", "data", "model"}  # modules of the scripts
 
 
 def run(script, *arguments):
@@ -22,6 +24,15 @@ def run(script, *arguments):
     )
     assert done.returncode == 0, done.stderr
     return [line for line in done.stdout.splitlines() if line.startswith("| ")]
+
+
+def test_the_page_names_every_script_and_each_section_its_own():
+    page = (FOLDER / "README.md").read_text("utf-8")
+    scripts = {path.stem for path in FOLDER.glob("*.py")} - SHARED
+    listed, *sections = re.split(r"^## ", page, flags=re.MULTILINE)
+    assert set(re.findall(r"benchmarks/(\w+)\.py", listed)) == scripts
+    for section in sections:
+        assert set(re.findall(r"`(\w+)\.py", section)) & scripts, section.split("\n")[0]
 
 
 @pytest.mark.slow
@@ -145,6 +156,25 @@ def test_semantic_ids():
         *4 * ["rkmeans"],
     ]
     assert [row.split("|")[2].strip() for row in rows[1:]] == 2 * (2 * ["8x8x8"] + 2 * ["16x16x16"])
+
+
+@pytest.mark.slow
+def test_demo_titles():
+    rows = [row.split("|") for row in run("demo_titles.py")[1:]]
+    assert len(rows) == 6
+    title, _, both = [tuple(float(cell) for cell in row[3:5]) for row in rows[:3]]
+    assert both[0] < title[0] and both[1] > title[1]
+
+
+@pytest.mark.slow
+def test_id_entropies():
+    for plugin in ("torch", "mmbench_trialigngr"):
+        pytest.importorskip(plugin)
+    rows = run("id_entropies.py", "--epochs", "2", "--sizes", "10x10x10", "--starts", "1")
+    assert [row.split("|")[1].split(",")[0].strip() for row in rows[1:]] == ["rqvae", "rkmeans"]
+    for row in rows[1:]:
+        left = [float(share) for cell in row.split("|")[2:4] for share in cell.split()]
+        assert len(left) == 8 and all(0 <= share <= 1 for share in left)
 
 
 @pytest.mark.slow

@@ -138,3 +138,25 @@ def test_a_table_of_figures_needs_a_source(tables):
     assert list(tables.unsourced(f"text\n\n{page}")) == [3]
     assert list(tables.unsourced(f"text\n\n<!-- from: a command -->\n{page}")) == []
     assert list(tables.unsourced(page.replace(".25", "7"))) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("It has .0304 on one log.", [3]),
+        ("It has 0.0304, and 3 of 7 are .25.", [3]),
+        ("It has .25, at a rate of 1e-3, with torch 2.13.0 and loo@2.", []),
+        ("It has .0304 (`mmbench show pop`).", []),
+        ("`tests/protocol/test_beauty.py` holds\nboth to .0304.", []),
+        ("`pop` has .0304.", [3]),
+        ("PRIME prints .0438.", []),
+        ("It has .0438 (table 2).", []),
+        ("It has .0304.\n\n<!-- from: a command -->\n| a |\n|---|\n| .25 |", []),
+        ("<!-- figures data=shop -->\n| a |\n<!-- end -->\n\nThat is .0304.", []),
+        ("```\nmmbench show pop\n```\n\nThat is .0304.", []),
+        ("```python\na = 0.0304\n\nb = 0.0304\n```", []),
+        ("`mmbench show pop` tells.\n\nIt has .0304.", [5]),
+    ],
+)
+def test_a_figure_in_prose_needs_a_source(tables, text, found):
+    assert list(tables.orphans(f"# Page\n\n{text}\n\nThe end.\n")) == found
