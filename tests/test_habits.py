@@ -50,7 +50,9 @@ def test_a_release_publishes_without_a_password():
     assert jobs["publish"]["permissions"] == {"id-token": "write"}
     text = (ROOT / ".github/workflows/release.yml").read_text("utf-8")
     assert "secrets." not in text
-    assert "plugins/*/" in text
+    assert "run: make wheels" in text
+    recipe = (ROOT / "Makefile").read_text("utf-8").partition("\nwheels:")[2].partition("\n\n")[0]
+    assert "for folder in . plugins/*/" in recipe and "mmbench demo" in recipe
 
 
 def test_every_workflow_and_dependabot_parse():
