@@ -53,7 +53,10 @@ def vet(
 
     reading = read_folder(results, "RESULTS")
     if data is not None:
-        reading = _on(reading, {name: dataset_ids(name) for name in split_list(data)})
+        asked = {name: dataset_ids(name) for name in split_list(data)}
+        if not asked:
+            raise typer.BadParameter("it names no dataset", param_hint="--data")
+        reading = _on(reading, asked)
     with show_status(make_console(stderr=True), "vetting") as say:
         found = vet(reading, again=again, each_plugin=each_plugin, say=say)
     if as_json:

@@ -87,6 +87,7 @@ def test_only_some_datasets_are_looked_at(bench, sent):
     done = bench.run("vet", "sent", "-d", "stall,stable")
     assert done.code == 2
     assert "no results on stable; there are: shop, stall" in done.err
+    assert bench.run("vet", "sent", "-d", "").code == 2
 
 
 def test_each_plugin_is_made_again_or_named(bench, sent):
