@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -45,6 +46,7 @@ def vet(
     *,
     again: int = 1,
     each_plugin: bool = False,
+    within: float = math.inf,
     say: Say = lambda text: None,
 ) -> list[Finding]:
     """Check every result of a folder, and make the cheapest ones again.
@@ -57,7 +59,8 @@ def vet(
     - ``again``: of the cells that could be made here, the ``again`` cheapest are, and their ranks
       are held against those that came: equal, or ``ndcg@10`` of the first candidate set within
       three standard errors of the difference by users. With ``each_plugin`` the cheapest of each
-      plugin are, and a plugin none of whose cells could be made is skipped by name.
+      plugin are, and a plugin none of whose cells could be made is skipped by name. Cells that
+      took more than ``within`` seconds are left out.
     """
     findings = [Finding(one.path, "reads", "failed", one.reason) for one in reading.problems]
     with tempfile.TemporaryDirectory() as folder:
@@ -68,7 +71,7 @@ def vet(
             say(f"looking at {name}")
             rows, state, told = _find(record, Path(folder))
             findings.append(Finding(name, "same cell", state, told))
-            if state == "passed" and record.done:
+            if state == "passed" and record.done and record.seconds <= within:
                 here.append((record, rows))
         here.sort(key=lambda pair: pair[0].seconds)
         made: Counter[str] = Counter()
@@ -80,9 +83,10 @@ def vet(
             say(f"making {_name(record)} again, which took {record.seconds:.0f} s")
             findings.append(_make_again(reading, record, rows, Path(folder)))
     if each_plugin and again:
+        limit = f" within {within:.0f} s" if within < math.inf else ""
         every = {record.cell.distribution for record in reading.records}
         findings += [
-            Finding(plugin, "again", "skipped", "none of its cells can be made here")
+            Finding(plugin, "again", "skipped", "none of its cells can be made here" + limit)
             for plugin in sorted(every - set(made))
         ]
     return findings

@@ -7,9 +7,9 @@ import re
 import typer
 
 
-def seconds(text: str | None) -> float | None:
+def seconds(text: str | None, flag: str = "--timeout") -> float | None:
     """``90``, ``90s``, ``30m``, ``2h`` as seconds."""
-    return _quantity(text, {"": 1, "s": 1, "m": 60, "h": 3600}, "--timeout", "90s, 30m or 2h")
+    return _quantity(text, {"": 1, "s": 1, "m": 60, "h": 3600}, flag, "90s, 30m or 2h")
 
 
 def days(text: str | None) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mmbench.cli.options import Json
+from mmbench.cli.quantities import seconds
 from mmbench.problems import UserError
 
 if TYPE_CHECKING:
@@ -25,6 +27,9 @@ def vet(
     each_plugin: Annotated[
         bool, typer.Option("--each-plugin", help="So many of each plugin's cells.")
     ] = False,
+    within: Annotated[
+        str | None, typer.Option(help="Make none again that took longer: 90s, 30m, 2h.")
+    ] = None,
     data: Annotated[
         str | None,
         typer.Option("--data", "-d", help="Only these datasets (ids or aliases): demo,beauty."),
@@ -44,10 +49,11 @@ def vet(
     Examples:
       mmbench vet leaderboards/results/contributed/ann
       mmbench vet ./sent --again 0 --json
-      mmbench vet leaderboards/results --data demo,ml --each-plugin
+      mmbench vet leaderboards/results --data demo,ml --each-plugin --within 20m
     """
     from mmbench.cli.boards import dataset_ids, read_folder
-    from mmbench.cli.screen import make_console, show_status
+    from mmbench.cli.screen import make_console
+    from mmbench.cli.status import spinning
     from mmbench.grid.registry import split_list
     from mmbench.vet import vet
 
@@ -57,8 +63,15 @@ def vet(
         if not asked:
             raise typer.BadParameter("it names no dataset", param_hint="--data")
         reading = _on(reading, asked)
-    with show_status(make_console(stderr=True), "vetting") as say:
-        found = vet(reading, again=again, each_plugin=each_plugin, say=say)
+    longest = seconds(within, "--within")
+    with spinning(make_console(stderr=True), "vetting") as say:
+        found = vet(
+            reading,
+            again=again,
+            each_plugin=each_plugin,
+            within=math.inf if longest is None else longest,
+            say=say,
+        )
     if as_json:
         print(json.dumps([dataclasses.asdict(one) for one in found], indent=1))
     else:

@@ -103,6 +103,10 @@ def test_each_plugin_is_made_again_or_named(bench, sent):
     assert again["counts on shop, seed 0"]["state"] == "passed"
     assert again["mmbench-gone"]["state"] == "skipped"
     assert len(again) == 2
+    told = json.loads(bench.run("vet", "sent", "--each-plugin", "--within", "0.001s", "--json").out)
+    again = {one["of"]: one["told"] for one in told if one["check"] == "again"}
+    assert len(again) == 2 and "counts on shop, seed 0" not in again
+    assert again["mmbench-gone"] == "none of its cells can be made here within 0 s"
 
 
 def test_ranks_of_another_model_are_found_out_when_made_again(bench, sent):
