@@ -232,7 +232,7 @@ def run(
     wanted = merge(grid.observers, parse_observers(observer or []))
     # a cluster comes up while the plan is made
     there: contextlib.AbstractContextManager[Executor | None] = (
-        contextlib.nullcontext() if dry_run else sending.opened(slots)
+        contextlib.nullcontext() if dry_run or write_plan else sending.opened(slots)
     )
     with Watchers(wanted, replay=replay) as watchers, there as sent:
         finished = _run_grid(

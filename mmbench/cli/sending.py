@@ -52,10 +52,8 @@ class Sending:
 
     @contextlib.contextmanager
     def opened(self, jobs: int) -> Iterator[Executor | None]:
-        """The executor; None where no cell is sent. Raises UserError."""
-        if self.write_plan is not None:
-            yield None
-        elif self.executor == "ray":
+        """The executor; None where cells run here. Raises UserError."""
+        if self.executor == "ray":
             from mmbench.cluster.on_ray import RayExecutor
 
             ray = RayExecutor(self.address, gpus=self.gpus, jobs=jobs)
