@@ -236,6 +236,7 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "fmlprec": {"retriever": "fmlprec"},
     "llava": LLAVA,
     "mantis": MANTIS,
+    "pictures": {"attributes": ATTRIBUTES},
     "title-only": {"attributes": ("title",)},
     "no-image": {"attributes": TEXTS},
     "no-title": {"attributes": ("image", *TEXTS[1:])},
@@ -243,12 +244,18 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     **{f"top{k}": {"topk": k} for k in TOPK},
 }
 # what a tiny model, or a small one, of a variant has instead of its backbone and its sizes
+SMALL_PICTURES: Mapping[str, Any] = {  # a picture is nine tokens
+    **VARIANTS["pictures"],
+    "backbone": "assembled:effnet-smollm2",
+    "image_size": 96,
+}
 SMALL_LLAMAREC = {name: LLAMAREC[name] for name in ("attributes", "style", "negatives")}
 SMALL_VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "": {},
     "no-preference": VARIANTS["no-preference"],
     "sasrec": VARIANTS["sasrec"],
     "fmlprec": VARIANTS["fmlprec"],
+    "pictures": SMALL_PICTURES,
     "title-only": VARIANTS["title-only"],
     "llamarec": {**SMALL_LLAMAREC, "preference_epochs": 0},
 }
@@ -262,7 +269,7 @@ TINY_VARIANTS: Mapping[str, Mapping[str, Any]] = {
 def _presets() -> dict[str, PrimeConfig]:
     """``paper``, ``small`` and ``tiny``; ``variant``, ``variant/small`` and ``variant/tiny``.
 
-    What shows pictures has no small one: the weights that are small only read.
+    The small ones only read, but for ``pictures/small``; the others of ``pictures`` see anyway.
     """
     found = {}
     for name, changes in VARIANTS.items():
