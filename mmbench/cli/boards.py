@@ -16,12 +16,18 @@ if TYPE_CHECKING:
 
 
 def read_folder(results: Path, hint: str = "--results") -> Reading:
-    """The results in a folder. Raises BadParameter where there is no such folder."""
+    """The results in a folder. Raises BadParameter where there is no such folder, or nothing in it."""
     from mmbench import report
 
     if not results.is_dir():
         raise typer.BadParameter(f"{results} is not a folder of results", param_hint=hint)
-    return report.read_results(results)
+    reading = report.read_results(results)
+    if not reading.records and not reading.problems:
+        raise typer.BadParameter(
+            f"{results} holds no result; `mmbench run` stores them where its --out says",
+            param_hint=hint,
+        )
+    return reading
 
 
 def choose_boards(

@@ -152,7 +152,10 @@ def parse_seeds(value: str | int | list[int]) -> tuple[int, ...]:
         except ValueError:
             raise UsageError(f"seeds is a count or a list such as 0,1,2, not {value!r}") from None
     if not seeds or min(seeds) < 0 or len(set(seeds)) != len(seeds):
-        raise UsageError("seeds must be at least one, distinct, and not negative")
+        raise UsageError(
+            "seeds must be at least one, distinct, and not negative; a number alone is a count, "
+            "and with a comma behind it one seed"
+        )
     return seeds
 
 
