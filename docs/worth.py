@@ -81,9 +81,11 @@ def score_ties(found: mmbench.Results) -> str:
 
 
 def time_ties(found: mmbench.Results) -> str:
-    """What the file's order of a day's events gives to each model."""
+    """What the file's order of a day's events gives to each model that stands on both boards."""
+    board = _board(found, FILE_ORDER).sort_values("full", ascending=False)
+    hashed = set(_board(found, DAYS)["model"])
     lines = []
-    for model in ("markov[max_history=3]", "markov", "itemknn", "pop"):
+    for model in (name for name in board["model"] if name in hashed):
         cells: list[str] = []
         for dataset in (DAYS, FILE_ORDER):
             ranks = _ranks(found, model, dataset)
