@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def read_folder(results: Path, hint: str = "--results") -> Reading:
-    """The results in a folder. Raises BadParameter where there is no such folder, or nothing in it."""
+    """The results in a folder. Raises BadParameter where there is none, or nothing in it."""
     from mmbench import report
 
     if not results.is_dir():

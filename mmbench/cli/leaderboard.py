@@ -72,6 +72,7 @@ def leaderboard(
     """
     from mmbench import report
     from mmbench.cli.boards import print_boards, read_folder
+    from mmbench.grid.registry import split_list
 
     if check and out is None:
         raise typer.BadParameter("--check compares with the boards in --out")
@@ -86,7 +87,7 @@ def leaderboard(
         metrics=_words(metrics),
         sets=_words(sets),
         sort=sort,
-        models=_rows(models),
+        models=split_list(models),
     )
     if out is None:
         if published:
@@ -105,18 +106,6 @@ def leaderboard(
 
 def _words(text: str) -> list[str]:
     return [word for part in text.split(",") if (word := part.strip())]
-
-
-def _rows(text: str) -> list[str]:
-    """Names at commas, but for those inside of brackets: ``hybrid[k=1,fields=2],pop``."""
-    names, depth = [""], 0
-    for char in text:
-        depth += (char == "[") - (char == "]")
-        if char == "," and depth <= 0:
-            names.append("")
-        else:
-            names[-1] += char
-    return [name for one in names if (name := one.strip())]
 
 
 def _say(text: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pydantic
 
-from mmbench.grid.registry import ModelRef, UsageError
+from mmbench.grid.registry import ModelRef, UsageError, split_list
 from mmbench.problems import did_you_mean
 
 AUTO = "auto"  # as a size: what this machine can run
@@ -101,8 +101,8 @@ def _weights(config: Any) -> set[tuple[str, str]]:
 
 def resolve(model_class: Any, ref: ModelRef, preset: str, overrides: Mapping[str, str]) -> Any:
     """The Config object: preset, then the family's field, then overrides (texts are coerced)."""
-    values = as_dict(model_class.presets[preset])
-    given: dict[str, Any] = {key: _parse(value) for key, value in overrides.items()}
+    config_class, values = model_class.Config, as_dict(model_class.presets[preset])
+    given: dict[str, Any] = dict(overrides)
     if ref.family is not None:
         family = getattr(model_class, "family", None)
         if family is None:
@@ -111,7 +111,14 @@ def resolve(model_class: Any, ref: ModelRef, preset: str, overrides: Mapping[str
     for key in given:
         if key not in values:
             raise UsageError(f"{ref.name} has no setting {key!r}.{did_you_mean(key, values)}")
-    return build(model_class.Config, {**values, **given}, ref.name)
+    read = {key: _parse(value) for key, value in given.items()}
+    # what is JSON and yet meant as text, as a commit that is all digits; and a list without quotes
+    for other in (str, split_list):
+        misfits = given.keys() & _misfits(config_class, values | read)
+        tried = {key: other(given[key]) for key in misfits if isinstance(given[key], str)}
+        still = _misfits(config_class, values | read | tried)
+        read |= {key: value for key, value in tried.items() if key not in still}
+    return build(config_class, values | read, ref.name)
 
 
 def build(config_class: Any, values: Mapping[str, Any], name: str) -> Any:
@@ -126,6 +133,15 @@ def build(config_class: Any, values: Mapping[str, Any], name: str) -> Any:
             for problem in error.errors()
         )
         raise UsageError(f"{name}: {problems}") from error
+
+
+def _misfits(config_class: Any, values: Mapping[str, Any]) -> set[str]:
+    """The settings whose value is not of their type."""
+    try:
+        pydantic.TypeAdapter(config_class).validate_python(dict(values))
+    except pydantic.ValidationError as error:
+        return {str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}
+    return set()
 
 
 def as_dict(config: Any) -> dict[str, Any]:

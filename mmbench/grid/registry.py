@@ -244,7 +244,7 @@ def parse_setting(text: str) -> tuple[str, str]:
 
 
 def split_list(text: str, mark: str = ",") -> list[str]:
-    """Split at commas, or another mark, that stand outside brackets; empty parts vanish."""
+    """Split at commas, or another mark, outside of brackets and braces; empty parts vanish."""
     return [part for part in _split(text, mark) if part]
 
 
@@ -252,8 +252,8 @@ def _split(text: str, mark: str) -> list[str]:
     """As ``split_list``, with the empty parts."""
     parts, depth = [""], 0
     for letter in text:
-        depth += {"[": 1, "]": -1}.get(letter, 0)
-        if letter == mark and depth == 0:
+        depth += {"[": 1, "]": -1, "{": 1, "}": -1}.get(letter, 0)
+        if letter == mark and depth <= 0:
             parts.append("")
         else:
             parts[-1] += letter

@@ -116,6 +116,55 @@ def test_an_unknown_variant_is_refused():
 
 
 @dataclass(frozen=True)
+class Told:
+    """Settings that a text may be, though it is JSON, or a list without quotes."""
+
+    revision: str = ""
+    settings: str = "{}"
+    names: tuple[str, ...] = ()
+    sizes: tuple[int, ...] = ()
+    count: int = 1
+    none: str | None = "x"
+
+
+class Asked:
+    Config = Told
+    presets = {"paper": Told()}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("revision=12345678", "12345678"),  # a commit that is all digits
+        ("revision=1e5", "1e5"),
+        ("revision=true", "true"),
+        ("revision=main", "main"),
+        ('settings={"n_layers": 3}', '{"n_layers": 3}'),
+        ("names=title,price", ("title", "price")),
+        ("names=title", ("title",)),
+        ('names=["title", "price"]', ("title", "price")),
+        ("sizes=8,4", (8, 4)),
+        ("sizes=[8, 4]", (8, 4)),
+        ("count=7", 7),
+        ("none=null", None),
+    ],
+)
+def test_a_text_is_read_as_what_its_setting_is(text, expected):
+    name, _, value = text.partition("=")
+    assert getattr(resolve(Asked, parse_ref("m"), "paper", {name: value}), name) == expected
+    # beside another that is wrong, which alone is named
+    with pytest.raises(UsageError) as error:
+        resolve(Asked, parse_ref("m"), "paper", {name: value} | {"count": "x"})
+    assert str(error.value).startswith("m: count: ") and "; " not in str(error.value)
+
+
+@pytest.mark.parametrize("value", ["x", "2.5", "[1]", "1,2"])
+def test_a_text_that_nothing_makes_fit_is_refused(value):
+    with pytest.raises(UsageError, match="m: count: Input should be a valid integer"):
+        resolve(Asked, parse_ref("m"), "paper", {"count": value})
+
+
+@dataclass(frozen=True)
 class Larger:
     backbone: str = "org/large"
 

@@ -30,6 +30,7 @@ def test_a_bad_reference_says_how_to_write_one(text):
 
 def test_lists_split_outside_brackets():
     assert split_list("a[x=1,y=2], b ,,c") == ["a[x=1,y=2]", "b", "c"]
+    assert split_list('s={"x":[1,2],"y":{"z":3}},e=1') == ['s={"x":[1,2],"y":{"z":3}}', "e=1"]
 
 
 def test_an_unknown_name_answers_did_you_mean(monkeypatch):
